@@ -1,0 +1,82 @@
+/* UUIDv7 generation; see pbf_uuid7.h for the layout and the contract. */
+#include "pbf_uuid7.h"
+
+#include <string.h>
+
+#define MS_MASK ((UINT64_C(1) << 48) - 1)
+#define COUNTER_MAX ((UINT64_C(1) << 42) - 1)
+#define COUNTER_SEED_MASK ((UINT64_C(1) << 41) - 1)
+
+enum { SEED_LEN = 6, TAIL_LEN = 4 };
+
+void pbf_uuid7_init(pbf_uuid7 *state)
+{
+    memset(state, 0, sizeof *state);
+    state->counter = COUNTER_MAX; /* the first UUID seeds the counter, whatever its time */
+}
+
+void pbf_uuid7_reset(pbf_uuid7 *state)
+{
+    uint64_t last_ms = state->last_ms;
+
+    pbf_uuid7_init(state);
+    state->last_ms = last_ms;
+}
+
+void pbf_uuid7_refill(pbf_uuid7 *state, const uint8_t *random)
+{
+    memcpy(state->entropy, random, PBF_UUID7_ENTROPY_LEN);
+    state->entropy_left = PBF_UUID7_ENTROPY_LEN;
+}
+
+/* Takes `len` bytes; each is used once and then wiped. */
+static uint64_t take_entropy(pbf_uuid7 *state, size_t len)
+{
+    uint8_t *bytes = state->entropy + (PBF_UUID7_ENTROPY_LEN - state->entropy_left);
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        value = value << 8 | bytes[i];
+        bytes[i] = 0;
+    }
+    state->entropy_left -= len;
+    return value;
+}
+
+static void write_text(char *text, uint64_t high, uint64_t low)
+{
+    static const char hex[16] = "0123456789abcdef";
+    char *out = text;
+
+    for (int nibble = 0; nibble < 32; nibble++) {
+        uint64_t half = nibble < 16 ? high : low;
+
+        if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20)
+            *out++ = '-';
+        *out++ = hex[half >> (60 - 4 * (nibble & 15)) & 15];
+    }
+}
+
+bool pbf_uuid7_next(pbf_uuid7 *state, uint64_t now_ms, char *text)
+{
+    if (state->entropy_left < SEED_LEN + TAIL_LEN)
+        return false;
+
+    now_ms &= MS_MASK;
+    if (now_ms > state->last_ms) {
+        state->last_ms = now_ms;
+        state->counter = take_entropy(state, SEED_LEN) & COUNTER_SEED_MASK;
+    } else if (state->counter < COUNTER_MAX) {
+        state->counter++;
+    } else { /* used up, or never seeded: borrow from the next millisecond */
+        state->last_ms = (state->last_ms + 1) & MS_MASK;
+        state->counter = take_entropy(state, SEED_LEN) & COUNTER_SEED_MASK;
+    }
+
+    uint64_t tail = take_entropy(state, TAIL_LEN);
+    uint64_t high = state->last_ms << 16 | UINT64_C(0x7000) | state->counter >> 30;
+    uint64_t low = UINT64_C(2) << 62 | (state->counter & 0x3fffffff) << 32 | tail;
+
+    write_text(text, high, low);
+    return true;
+}

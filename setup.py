@@ -1,0 +1,43 @@
+"""Builds the native engine; everything else is declared in ``pyproject.toml``.
+
+``PALTABRAIN_BUILD_STRICT=1`` turns compiler warnings into errors, ``PALTABRAIN_BUILD_SANITIZE=1``
+builds under AddressSanitizer and UBSan. Neither is on in a user's build.
+"""
+
+import os
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+CFLAGS = ["-std=c11", "-O3"]
+LDFLAGS: list[str] = []
+if os.environ.get("PALTABRAIN_BUILD_STRICT"):
+    CFLAGS += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
+if os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
+    CFLAGS += ["-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+    LDFLAGS += ["-fsanitize=address,undefined"]
+
+# module of paltabrain_fast._native -> parts of the C core that it links
+MODULES = {"uuid7": ["uuid7"]}
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(
+                f"paltabrain_fast._native.{module}",
+                [f"src/paltabrain_fast/_native/{module}.pyx"]
+                + [f"csrc/pbf_{part}.c" for part in parts],
+                include_dirs=["csrc"],
+                extra_compile_args=CFLAGS,
+                extra_link_args=LDFLAGS,
+            )
+            for module, parts in MODULES.items()
+        ],
+        compiler_directives={
+            "language_level": 3,
+            "freethreading_compatible": True,
+            "boundscheck": False,
+            "wraparound": False,
+        },
+    ),
+)

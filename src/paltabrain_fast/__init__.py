@@ -1,0 +1,37 @@
+"""PaltaBrain events SDK: drop-in replacement of ``paltabrain_sdk`` with a native engine."""
+
+import os
+
+from ._engine import name as engine
+from .alias import install_as_paltabrain_sdk, install_fallback
+from .base import BaseContext, BaseEnum, BaseEvent, BaseSentinel
+from .errors import BatchRejectedError, PaltabrainError, RetriesExhaustedError
+from .ledger import Stats
+from .sdk import PaltabrainSdk
+from .transport import HttpsTransport, InMemoryTransport, Request, SendResult, Transport
+from .utils import set_proto
+from .version import __version__
+
+__all__ = [
+    "BaseContext",
+    "BaseEnum",
+    "BaseEvent",
+    "BaseSentinel",
+    "BatchRejectedError",
+    "HttpsTransport",
+    "InMemoryTransport",
+    "PaltabrainError",
+    "PaltabrainSdk",
+    "Request",
+    "RetriesExhaustedError",
+    "SendResult",
+    "Stats",
+    "Transport",
+    "__version__",
+    "engine",
+    "install_as_paltabrain_sdk",
+    "set_proto",
+]
+
+if os.environ.get("PALTABRAIN_SDK_NO_ALIAS") != "1":
+    install_fallback()

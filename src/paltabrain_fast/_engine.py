@@ -1,0 +1,40 @@
+"""Chooses the engine, native or reference, once at import; the rest of the package asks here."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Final
+
+from ._reference.engine import ReferenceEngine
+from ._reference.uuid7 import uuid_v7 as _reference_uuid_v7
+
+__all__ = ["make_engine", "name", "uuid_v7"]
+
+_VARIABLE: Final = "PALTABRAIN_SDK_ENGINE"
+
+
+def _wanted() -> str:
+    choice = os.environ.get(_VARIABLE) or "native"
+    if choice not in ("native", "python"):
+        raise ValueError(f"{_VARIABLE} must be 'native' or 'python', not {choice!r}")
+    return choice
+
+
+name = _wanted()
+if name == "native":
+    try:
+        from ._native.uuid7 import uuid_v7
+    except ImportError as error:
+        warnings.warn(
+            f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
+            " engine, which is slower. Reinstall with a C compiler present, or choose it on"
+            f" purpose with {_VARIABLE}=python",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        name = "python"
+if name == "python":
+    uuid_v7 = _reference_uuid_v7
+
+make_engine = ReferenceEngine

@@ -1,0 +1,1 @@
+"""The native engine: Cython over the C core in ``csrc/``."""

@@ -1,0 +1,97 @@
+"""What the native and the reference engine have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+__all__ = ["Counts", "Engine", "FramedBatch", "RecordStatus"]
+
+
+class RecordStatus(IntEnum):
+    """What became of an event that was to be recorded."""
+
+    ACCEPTED = 0
+    BUFFER_FULL = 1
+    CLOSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FramedBatch:
+    """One batch, ready to be sent.
+
+    Events are counted in the order in which they were accepted; the batch holds those from
+    ``start`` (inclusive) to ``end`` (exclusive), but for the ones that were too large.
+
+    Attributes:
+        body: a serialized ``Batch``; empty if every event was too large.
+        batch_id: its UUIDv7.
+        events: how many events the body holds.
+        too_large: how many events can never fit into a batch and were left out.
+        start: number of events taken before this batch.
+        end: number of events taken with this batch.
+    """
+
+    body: bytes
+    batch_id: str
+    events: int
+    too_large: int
+    start: int
+    end: int
+
+
+class Counts(NamedTuple):
+    """What an engine holds at one moment.
+
+    Attributes:
+        accepted: events accepted so far.
+        pending_events: events buffered.
+        pending_bytes: bytes that they and their contexts use of ``buffer_bytes``.
+    """
+
+    accepted: int
+    pending_events: int
+    pending_bytes: int
+
+
+class Engine(Protocol):
+    """A bounded buffer of serialized events, filled by any thread and emptied by one at a time."""
+
+    @property
+    def accepted(self) -> int:
+        """Number of events accepted so far."""
+
+    @property
+    def taken(self) -> int:
+        """Number of events taken out so far."""
+
+    def __len__(self) -> int:
+        """Return the number of events buffered."""
+
+    def counts(self) -> Counts:
+        """Return what is accepted and buffered, read at one moment."""
+
+    def record(
+        self, context: bytes, header: bytes, payload: bytes, session_id: int | None
+    ) -> RecordStatus:
+        """Buffer one event, stamped with the current time.
+
+        Args:
+            context: a serialized ``Context``.
+            header: a serialized ``EventHeader``, may be empty.
+            payload: a serialized ``EventPayload``.
+            session_id: what the wire carries, ``None`` for an event without session and number.
+
+        Raises:
+            TypeError: a part is not ``bytes``.
+        """
+
+    def take(self, instance_id: str) -> FramedBatch | None:
+        """Cut the next batch: events in order, one context, within the limit of a body.
+
+        One caller at a time. Returns ``None`` when nothing is buffered.
+        """
+
+    def close(self) -> None:
+        """Accept nothing more; what is buffered can still be taken."""

@@ -1,0 +1,119 @@
+"""The reference engine: a ``deque`` of serialized parts, framed through protobuf messages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Final, NamedTuple
+
+from .._protocol import Counts, FramedBatch, RecordStatus
+from ..constant import MAX_BATCH_BYTES
+from ..sdk_pb2 import Batch, BatchCommon, Event, EventCommon
+from .uuid7 import uuid_v7
+
+_RECORD_BYTES: Final = 32
+"""What a buffered event counts beside its header and payload."""
+
+
+class _Record(NamedTuple):
+    context: bytes
+    event_ts: int
+    session_id: int | None
+    header: bytes
+    payload: bytes
+
+    @property
+    def size(self) -> int:
+        return _RECORD_BYTES + len(self.header) + len(self.payload)
+
+    def event(self, number: int) -> Event:
+        common = EventCommon(event_ts=self.event_ts)
+        if self.session_id is not None:
+            common.session_id = self.session_id
+            common.session_event_seq_num = number
+        return Event(common=common, header=self.header, payload=self.payload)
+
+
+class ReferenceEngine:
+    """See ``Engine`` for the contract. Distinct contexts are stored, and counted, once."""
+
+    def __init__(self, buffer_bytes: int) -> None:
+        self._capacity = buffer_bytes
+        self._records: deque[_Record] = deque()
+        self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
+        self._closed = False
+        self._lock = threading.RLock()  # re-entrant: a signal handler may track an event
+        self.accepted = 0
+        self.taken = 0
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def counts(self) -> Counts:
+        with self._lock:
+            return Counts(self.accepted, len(self._records), self._bytes)
+
+    def record(
+        self, context: bytes, header: bytes, payload: bytes, session_id: int | None
+    ) -> RecordStatus:
+        if not (type(context) is type(header) is type(payload) is bytes):
+            raise TypeError("context, header and payload must be serialized to bytes")
+        record = _Record(context, time.time_ns() // 1_000_000, session_id, header, payload)
+        with self._lock:
+            if self._closed:
+                return RecordStatus.CLOSED
+            uses = self._contexts.get(context, 0)
+            size = record.size + (0 if uses else len(context))
+            if self._bytes + size > self._capacity:
+                return RecordStatus.BUFFER_FULL
+            self._contexts[context] = uses + 1
+            self._bytes += size
+            self.accepted += 1
+            self._records.append(record)
+        return RecordStatus.ACCEPTED
+
+    def take(self, instance_id: str) -> FramedBatch | None:
+        if not self._records:
+            return None
+        start, too_large = self.taken, 0
+        context = self._records[0].context
+        common = BatchCommon(instance_id=instance_id, batch_id=uuid_v7())
+        batch = Batch(common=common, context=context)
+        size = batch.ByteSize()
+        while self._records and self._records[0].context == context:
+            event = self._records[0].event(self.taken + 1)
+            event_size = _framed_size(event)
+            if size + event_size <= MAX_BATCH_BYTES:
+                size += event_size
+                batch.events.append(event)
+            elif batch.events:
+                break
+            else:
+                too_large += 1
+            self._release()
+        body = batch.SerializeToString() if batch.events else b""
+        return FramedBatch(
+            body, common.batch_id, len(batch.events), too_large, start, end=self.taken
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+
+    def _release(self) -> None:
+        with self._lock:
+            record = self._records.popleft()
+            self.taken += 1
+            self._bytes -= record.size
+            self._contexts[record.context] -= 1
+            if not self._contexts[record.context]:
+                del self._contexts[record.context]
+                self._bytes -= len(record.context)
+
+
+def _framed_size(event: Event) -> int:
+    """Bytes of an event within a batch: tag, length, message."""
+    size = event.ByteSize()
+    return 1 + max(1, (size.bit_length() + 6) // 7) + size

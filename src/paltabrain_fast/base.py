@@ -1,0 +1,63 @@
+"""Base classes of the generated config module: enums, contexts, events."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from enum import IntEnum
+from typing import Any, ClassVar
+
+__all__ = ["BaseContext", "BaseEnum", "BaseEvent", "BaseSentinel"]
+
+
+class BaseEnum(IntEnum):
+    """Base of the generated enums. On the wire a member is its integer value."""
+
+
+class BaseSentinel:
+    """Default of a setter's parameter: "not given", as opposed to an explicit ``None``."""
+
+    @staticmethod
+    def filter(properties: dict[str, Any]) -> dict[str, Any]:
+        """Return the properties that were given, ``None`` included."""
+        return {
+            name: value for name, value in properties.items() if not isinstance(value, BaseSentinel)
+        }
+
+
+class BaseContext(ABC):
+    """Base of the generated ``Context``: properties by group, shared by all events of a batch."""
+
+    def __init__(self) -> None:
+        self._context: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+
+    @abstractmethod
+    def serialize_context(self) -> bytes:
+        """Return the context as a serialized ``Context`` message."""
+
+    def asdict(self) -> dict[str, dict[str, Any]]:
+        """Return a copy of the properties by group; a property that was unset is ``None``."""
+        return {group: dict(properties) for group, properties in self._context.items()}
+
+
+class BaseEvent(ABC):
+    """Base of the generated events: header properties by group, and the event's own payload."""
+
+    event_type_id: ClassVar[int]
+
+    def __init__(self) -> None:
+        self._header: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self._payload: dict[str, Any] = {}
+
+    @abstractmethod
+    def serialize_header(self) -> bytes:
+        """Return the header as a serialized ``EventHeader`` message, ``b""`` if it is empty."""
+
+    @abstractmethod
+    def serialize_payload(self) -> bytes:
+        """Return the properties as a serialized ``EventPayload`` message."""
+
+    def asdict(self) -> dict[str, dict[str, Any]]:
+        """Return a copy: ``{"header": properties by group, "payload": properties}``."""
+        header = {group: dict(properties) for group, properties in self._header.items()}
+        return {"header": header, "payload": dict(self._payload)}

@@ -1,0 +1,303 @@
+"""``PaltabrainSdk``: the public API."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sized
+from types import TracebackType
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
+
+from ._engine import make_engine, uuid_v7
+from ._protocol import RecordStatus
+from .base import BaseContext, BaseEvent
+from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
+from .control import Control
+from .ledger import Stats
+from .options import Options, session_wire_id
+from .reporting import Reporter, logger
+from .transport import HttpsTransport, Transport
+
+__all__ = ["PaltabrainSdk"]
+
+ContextT = TypeVar("ContextT", bound=BaseContext)
+T = TypeVar("T")
+
+_DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
+_foreign_classes_reported = False
+
+
+class _Option(Generic[T]):
+    """A property that reads and assigns the option of the same name."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, sdk: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, sdk: PaltabrainSdk[Any], owner: type) -> T: ...
+    def __get__(self, sdk: PaltabrainSdk[Any] | None, owner: type) -> Self | T:
+        if sdk is None:
+            return self
+        value: T = getattr(sdk._options, self._name)
+        return value
+
+    def __set__(self, sdk: PaltabrainSdk[Any], value: T) -> None:
+        setattr(sdk._options, self._name, value)
+
+
+class PaltabrainSdk(Generic[ContextT]):
+    """Tracks typed events and delivers them to PaltaBrain in batches, in the background.
+
+    Use it as a context manager, or call ``shutdown()`` in the end. Every method may be called from
+    any thread.
+
+    Args:
+        hostname: ``host`` or ``host:port`` of the API, always ``https``; ``http://`` may be given
+            for a loopback host only.
+        api_key: key for authentication.
+        context: ``Context`` object of the config module; events carry its state at ``track()``.
+        instance_id: sent with each batch; a new UUIDv7 if not given.
+        session_id: an integer or a UUID string; ``0`` is as good as none.
+        start_session: make a new UUIDv7 if no ``session_id`` is given.
+        flush_buffer_size: flush when this many events are buffered.
+        flush_interval_ms: flush when this many milliseconds have passed since the last flush.
+        flush_max_retries: total number of attempts for a batch, at least one is made.
+        buffer_bytes: bytes that buffered events and their contexts may use.
+        overflow: what happens to an event when the buffer is full; ``"drop_new"``: it is dropped
+            and counted.
+        max_in_flight: how many batches may exist outside the buffer; beyond that the buffer fills.
+        request_timeout: seconds for connecting, and for each wait for an answer.
+        shutdown_timeout: seconds that ``shutdown()`` waits if it is not told; ``None``: no limit.
+        exit_timeout: seconds to deliver what is left when the interpreter exits without
+            ``shutdown()``.
+        transport: what makes the requests; ``HttpsTransport()`` if not given. It is then the
+            caller's to close.
+        on_error: called with the exception of each failed batch and each skipped event, in the
+            thread where it came up.
+        disabled: start no thread, touch no network, drop every event without a trace; so does the
+            environment variable ``PALTABRAIN_SDK_DISABLED=1``.
+
+    Raises:
+        TypeError: an option has the wrong type.
+        ValueError: an option is out of range. The error names the option and the value, never the
+            API key.
+    """
+
+    BATCH_STATUS_SUCCESS: ClassVar = BATCH_STATUS_SUCCESS
+    BATCH_STATUS_REJECT: ClassVar = BATCH_STATUS_REJECT
+    BATCH_STATUS_EXCEPTION: ClassVar = BATCH_STATUS_EXCEPTION
+
+    hostname = _Option[str]("Host, or host and port, of the API; assignable.")
+    api_key = _Option[str]("Key for authentication; assignable.")
+    instance_id = _Option[str]("Instance id, given or generated; assignable.")
+    flush_buffer_size = _Option[int]("Number of buffered events that starts a flush; assignable.")
+    flush_interval_ms = _Option[int]("Milliseconds between flushes; assignable.")
+    flush_max_retries = _Option[int]("Total number of attempts for a batch; assignable.")
+
+    def __init__(
+        self,
+        hostname: str,
+        api_key: str,
+        context: ContextT,
+        instance_id: str | None = None,
+        session_id: int | str | None = None,
+        start_session: bool = False,
+        flush_buffer_size: int = 100,
+        flush_interval_ms: int = 5000,
+        flush_max_retries: int = 5,
+        *,
+        buffer_bytes: int = 16 * 1024 * 1024,
+        overflow: str = "drop_new",
+        max_in_flight: int = 20,
+        request_timeout: float = 10.0,
+        shutdown_timeout: float | None = None,
+        exit_timeout: float = 5.0,
+        transport: Transport | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        disabled: bool = False,
+    ) -> None:
+        if session_id is None and start_session:
+            session_id = uuid_v7()
+        self._options = Options(
+            hostname=hostname,
+            api_key=api_key,
+            instance_id=instance_id or uuid_v7(),
+            session_id=session_id,
+            flush_buffer_size=flush_buffer_size,
+            flush_interval_ms=flush_interval_ms,
+            flush_max_retries=flush_max_retries,
+            buffer_bytes=buffer_bytes,
+            overflow=overflow,
+            max_in_flight=max_in_flight,
+            request_timeout=request_timeout,
+            shutdown_timeout=shutdown_timeout,
+            exit_timeout=exit_timeout,
+        )
+        if transport is not None and not isinstance(transport, Transport):
+            raise TypeError(f"transport must have send() and close(), not {transport!r}")
+        if on_error is not None and not callable(on_error):
+            raise TypeError(f"on_error must be callable, not {on_error!r}")
+        self.context = context
+        self._session_wire_id = session_wire_id(session_id)
+        self._reporter = Reporter(on_error)
+        self._disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
+        self._own_transport = transport is None
+        self._transport = HttpsTransport() if transport is None else transport
+        self._engine = make_engine(self._options.buffer_bytes)
+        self._control = Control(self._engine, self._options, self._transport, self._reporter)
+        self._known_classes: set[type] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+    def track(self, event: BaseEvent, context: ContextT | None = None) -> None:
+        """Buffer an event, as it is now, to be delivered in the background.
+
+        Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
+        serialized is logged and skipped; one that does not fit into the buffer is dropped and
+        counted in ``stats()``.
+
+        Args:
+            event: an event of the config module.
+            context: context to send with this event in place of ``sdk.context``.
+        """
+        if self._disabled:
+            return
+        try:
+            if type(event) not in self._known_classes:
+                self._meet(type(event))
+            status = self._engine.record(
+                (self._context if context is None else context).serialize_context(),
+                event.serialize_header(),
+                event.serialize_payload(),
+                self._session_wire_id,
+            )
+            if status is RecordStatus.ACCEPTED:
+                self._control.event_recorded()
+            else:
+                self._refuse(status)
+        except Exception as error:
+            self._control.ledger.refuse("serialization_error")
+            self._reporter.serialization_failed(event, error)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Frame what is buffered into batches and hand them to the senders.
+
+        Args:
+            timeout: seconds to wait until all that was tracked before the call is settled:
+                delivered or given up. Without it the call does not wait for delivery.
+
+        Returns:
+            Whether all of it is settled.
+        """
+        return self._control.flush(timeout)
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """Flush, wait for all requests, end the threads. Can be called again without harm.
+
+        Args:
+            timeout: seconds after which to give up; what is not delivered by then is counted and
+                logged. ``shutdown_timeout`` if not given.
+
+        Returns:
+            Whether everything was settled in time.
+        """
+        settled = self._control.shutdown(
+            self._options.shutdown_timeout if timeout is None else timeout
+        )
+        if self._own_transport:
+            self._transport.close()
+        return settled
+
+    def stats(self) -> Stats:
+        """Return one consistent snapshot of what became of all events."""
+        return self._control.stats()
+
+    @property
+    def context(self) -> ContextT:
+        """The context that events carry unless ``track()`` is given another; assignable."""
+        return self._context
+
+    @context.setter
+    def context(self, context: ContextT) -> None:
+        if not callable(getattr(context, "serialize_context", None)):
+            raise TypeError(f"context must be a Context object, not {context!r}")
+        self._context = context
+
+    @property
+    def session_id(self) -> int | str | None:
+        """Session id, given or generated; assignable, for events tracked from then on."""
+        return self._options.session_id
+
+    @session_id.setter
+    def session_id(self, session_id: int | str | None) -> None:
+        self._options.session_id = session_id
+        self._session_wire_id = session_wire_id(session_id)
+
+    @property
+    def session_event_seq_num(self) -> int:
+        """Number of events accepted so far."""
+        return self._engine.accepted
+
+    @property
+    def batch_counters(self) -> dict[str, int]:
+        """Number of batches by outcome: ``SUCCESS``, ``REJECT``, ``EXCEPTION``."""
+        return self._control.ledger.batch_counters
+
+    @property
+    def last_request_error(self) -> Exception | None:
+        """Exception of the last batch that failed or was refused."""
+        return self._reporter.last_request_error
+
+    @property
+    def last_serialization_error(self) -> Exception | None:
+        """Exception of the last event that was skipped."""
+        return self._reporter.last_serialization_error
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether ``shutdown()`` was called."""
+        return self._control.is_shutdown
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The SDK's logger, ``paltabrain_sdk.sdk``."""
+        return logger
+
+    @property
+    def event_buffer(self) -> Sized:
+        """What is buffered; ``len()`` of it is the number of events."""
+        return self._engine
+
+    def _refuse(self, status: RecordStatus) -> None:
+        reason = "already_shutdown" if status is RecordStatus.CLOSED else "buffer_full"
+        self._control.ledger.refuse(reason)
+        self._reporter.warn_sparingly(reason, "Events are dropped: %s", reason.replace("_", " "))
+
+    def _meet(self, event_class: type) -> None:
+        """Say once what a config module on other base classes costs."""
+        global _foreign_classes_reported
+        self._known_classes.add(event_class)
+        if not issubclass(event_class, BaseEvent) and not _foreign_classes_reported:
+            _foreign_classes_reported = True
+            self._reporter.log(
+                logging.WARNING,
+                "%s.%s is not built on paltabrain_fast's base classes: its events are sent, but not"
+                " accelerated. Import paltabrain_fast before the config module, or call"
+                " paltabrain_fast.install_as_paltabrain_sdk() first",
+                event_class.__module__,
+                event_class.__qualname__,
+            )

@@ -1,0 +1,1 @@
+from paltabrain_fast.base import *

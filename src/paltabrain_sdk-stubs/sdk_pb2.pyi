@@ -1,0 +1,1 @@
+from paltabrain_fast.sdk_pb2 import *

@@ -1,0 +1,56 @@
+"""Fixtures for the whole suite: a real HTTPS server on loopback, and SDKs that talk to it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paltabrain_fast import PaltabrainSdk
+
+from .support.api_server import ApiServer, make_certificates
+from .support.events import TextContext
+
+Sdk = PaltabrainSdk[Any]
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    return make_certificates(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def ca_file(certificates: tuple[Path, ssl.SSLContext]) -> Path:
+    return certificates[0]
+
+
+@pytest.fixture
+def api(
+    certificates: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ApiServer]:
+    """An API server whose certificate the environment trusts."""
+    ca_file, context = certificates
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
+    with ApiServer(context).serving() as server:
+        yield server
+
+
+@pytest.fixture
+def make_sdk() -> Iterator[Callable[..., Sdk]]:
+    """Make SDKs that flush only when told to, and shut them down in the end."""
+    with ExitStack() as stack:
+
+        def make(hostname: str = "localhost", **options: Any) -> Sdk:
+            options = {
+                "api_key": "key",
+                "context": TextContext(),
+                "flush_interval_ms": 3_600_000,
+                "shutdown_timeout": 30,
+            } | options
+            return stack.enter_context(PaltabrainSdk[Any](hostname, **options))
+
+        yield make
