@@ -45,12 +45,12 @@ def make_sdk() -> Iterator[Callable[..., Sdk]]:
     with ExitStack() as stack:
 
         def make(hostname: str = "localhost", **options: Any) -> Sdk:
-            options = {
+            merged: dict[str, Any] = {
                 "api_key": "key",
                 "context": TextContext(),
                 "flush_interval_ms": 3_600_000,
                 "shutdown_timeout": 30,
             } | options
-            return stack.enter_context(PaltabrainSdk[Any](hostname, **options))
+            return stack.enter_context(PaltabrainSdk[Any](hostname, **merged))
 
         yield make

@@ -683,12 +683,18 @@ def test_context_manager_shuts_down_and_hides_no_exception(api: ApiServer) -> No
 
 
 FORGETFUL = """
-import sys
+import atexit, sys, threading
 from paltabrain_fast import PaltabrainSdk
 from tests.support.events import TextContext, TextEvent
 sdk = PaltabrainSdk(sys.argv[1], "key", TextContext(), exit_timeout=float(sys.argv[2]))
 for number in range(10):
     sdk.track(TextEvent(str(number)))
+
+def refuse(_thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+# as Python 3.12 and later do; exit handlers run last in, first out
+atexit.register(setattr, threading.Thread, "start", refuse)
 """
 
 

@@ -186,6 +186,8 @@ class Control:
             if self._thread is None and not self._stopping:
                 thread = threading.Thread(target=self._run, name="paltabrain-control", daemon=True)
                 thread.start()
+                # one sender as well: from Python 3.12 on, none can be started at exit
+                self._sender.ensure_threads(1)
                 self._thread = thread
         except RuntimeError as error:  # no more threads; the next event tries again
             self._reporter.warn_sparingly("thread", "the control thread cannot start: %s", error)

@@ -75,9 +75,13 @@ class Sender:
         if logger.isEnabledFor(logging.DEBUG):
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
         self._queue.put(batch)
+        self.ensure_threads(self._ledger.in_flight)
+
+    def ensure_threads(self, wanted: int) -> None:
+        """Start threads until there are as many as wanted, or as may be."""
         with self._lock:
-            if len(self._threads) < min(_MAX_THREADS, self._ledger.in_flight):
-                self._start_thread()
+            while len(self._threads) < min(_MAX_THREADS, wanted) and self._start_thread():
+                pass
 
     def abandon(self) -> int:
         """Give up: settle what is in flight as lost, and wait for no retry any more.
@@ -101,7 +105,7 @@ class Sender:
             if thread is not threading.current_thread():
                 thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
-    def _start_thread(self) -> None:
+    def _start_thread(self) -> bool:
         thread = threading.Thread(
             target=self._work, name=f"paltabrain-sender-{len(self._threads)}", daemon=True
         )
@@ -109,9 +113,10 @@ class Sender:
             thread.start()
         except RuntimeError as error:  # no more threads, or the interpreter is on its way out
             if not self._threads:
-                self._reporter.log(logging.WARNING, "no thread to send batches", error=error)
-        else:
-            self._threads.append(thread)
+                self._reporter.warn_sparingly("thread", "no thread to send batches: %s", error)
+            return False
+        self._threads.append(thread)
+        return True
 
     def _work(self) -> None:
         while (batch := self._queue.get()) is not None:
