@@ -1,0 +1,184 @@
+"""The collector's HTTP face: takes batches, hands out the config module, tells what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, TypeVar
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..constant import BATCH_PATH, CONFIG_PATH, CONTENT_TYPE, MAX_BATCH_BYTES
+from ..utils import time_ms
+from .decode import Decoder, timestamp
+from .errors import RefusedError
+from .warehouse import Upload, Warehouse
+
+_Result = TypeVar("_Result")
+
+_DRAINED_BYTES: Final = 8 * MAX_BATCH_BYTES
+"""How much of an oversize body is read, to throw it away, before its connection is closed."""
+
+BODY_SECONDS: Final = 10
+"""How long a body may take to arrive; on loopback only one that hangs takes so long."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the start, in numbers."""
+
+    batches: int = 0
+    events: int = 0
+    repeats: int = 0
+    rejected: int = 0
+
+
+class CollectorApp:
+    """Routes of the collector over one warehouse.
+
+    Everything that touches the warehouse or the counters runs on ``writer``, an executor of a
+    single thread: the event loop stays free, and DuckDB sees one thread.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        warehouse: Warehouse,
+        writer: Executor,
+        config_zip: bytes,
+        api_key: str | None,
+    ) -> None:
+        self.counters = Counters()
+        self._decoder = decoder
+        self._warehouse = warehouse
+        self._writer = writer
+        self._config_zip = config_zip
+        self._api_key = api_key
+        self.asgi = Starlette(
+            routes=[
+                Route("/", self._get_status, methods=["GET"]),
+                Route(BATCH_PATH, self._post_batch, methods=["POST"]),
+                Route(CONFIG_PATH, self._get_config, methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: _http_error, RefusedError: _refusal},
+        )
+        self.asgi.router.redirect_slashes = False
+
+    async def _get_status(self, request: Request) -> Response:
+        del request
+        return JSONResponse(await self._on_writer(self._warehouse.counts))
+
+    async def _get_config(self, request: Request) -> Response:
+        self._check_key(request)
+        return Response(self._config_zip, media_type="application/zip")
+
+    async def _post_batch(self, request: Request) -> Response:
+        """Answer 200 once the batch is stored, or if it was already; else a 4xx and the reason."""
+        body = await _read_body(request)
+        self._check_key(request)
+        return JSONResponse(await self._on_writer(lambda: self._collect(request.headers, body)))
+
+    async def _on_writer(self, work: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def _collect(self, headers: Headers, body: bytes | None) -> dict[str, object]:
+        """Store a batch, or keep it as rejected and raise; ``body`` is None if it was too large."""
+        upload = Upload(
+            server_upload_ts=timestamp(time_ms()),
+            sdk_name=headers.get("x-sdk-name"),
+            sdk_version=headers.get("x-sdk-version"),
+        )
+        try:
+            if body is None:
+                raise RefusedError(413, f"the body exceeds {MAX_BATCH_BYTES} bytes")
+            _check_content_type(headers)
+            upload = replace(upload, client_upload_ts=_client_upload_ts(headers))
+            batch = self._decoder.decode(body)
+        except RefusedError as refused:
+            self._warehouse.reject(refused, upload, body)
+            self.counters.rejected += 1
+            raise
+        if not self._warehouse.store(batch, upload):
+            self.counters.repeats += 1
+            return {"status": "repeated", "batch_id": batch.batch_id}
+        self.counters.batches += 1
+        self.counters.events += len(batch.events)
+        return {"status": "stored", "batch_id": batch.batch_id, "events": len(batch.events)}
+
+    def _check_key(self, request: Request) -> None:
+        if self._api_key is None:
+            return
+        given = request.headers.get("x-api-key", "").encode("latin-1")
+        if not hmac.compare_digest(given, self._api_key.encode()):
+            raise HTTPException(401, "the X-API-Key header is missing or wrong")
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """Return the body, or None if it exceeds the limit; never holds more than the limit.
+
+    Some of an oversize body is still read and thrown away: a connection that is closed before its
+    sender is done is reset, and the answer lost.
+
+    Raises:
+        HTTPException: 400 if the sender hung up, 408 if it stopped sending.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= MAX_BATCH_BYTES:
+                    chunks.append(chunk)
+                elif size > _DRAINED_BYTES:
+                    break
+    except ClientDisconnect:
+        raise HTTPException(400, "the body ended early") from None
+    except TimeoutError:
+        raise HTTPException(
+            408, f"the body took over {BODY_SECONDS} seconds", headers={"Connection": "close"}
+        ) from None
+    return b"".join(chunks) if size <= MAX_BATCH_BYTES else None
+
+
+def _check_content_type(headers: Headers) -> None:
+    content_type = headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
+        raise RefusedError(415, f"the Content-Type must be {CONTENT_TYPE}, not {content_type!r}")
+
+
+def _client_upload_ts(headers: Headers) -> datetime | None:
+    text = headers.get("x-sdk-client-upload-ts")
+    if text is None:
+        return None
+    try:
+        if not text.isascii() or not text.isdigit():
+            raise ValueError(f"{text[:60]!r} is not a decimal number of milliseconds")
+        return timestamp(int(text))
+    except ValueError as error:
+        raise RefusedError(400, f"X-SDK-Client-Upload-TS: {error}") from None
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, RefusedError)
+    # The body of a 413 may go on for ever; uvicorn would read on to keep the connection.
+    headers = {"Connection": "close"} if error.status == 413 else None
+    return JSONResponse(
+        {"error": error.reason, "batch_id": error.batch_id}, error.status, headers=headers
+    )
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)

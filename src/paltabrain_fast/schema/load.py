@@ -1,0 +1,261 @@
+"""Reads a schema file; whatever it accepts can be generated, loaded and landed."""
+
+from __future__ import annotations
+
+import keyword
+import reprlib
+from collections.abc import Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from . import names
+from .document import MAX_VALUES, Value, read_document
+from .errors import SchemaError
+from .model import Enum, EnumValue, Group, Kind, Property, Schema
+
+MAX_PROPERTIES: Final = 1_000
+"""Properties of one group or event, and groups of one kind: protobuf's runtimes lay a message out
+in 64 KiB."""
+
+MAX_EVENTS: Final = 20_000
+"""They share one ``oneof``, whose fields protobuf's runtimes count in 16 bits."""
+
+_FIELD_NUMBERS: Final = range(1, 1 << 29)
+_RESERVED_BY_PROTOBUF: Final = range(19_000, 20_000)
+_INT64: Final = range(-(1 << 63), 1 << 63)
+_MAX_PRECISION: Final = 38
+
+_NAMED_KEYS: Final = ("id", "description", "is_deprecated")
+_PROPERTY_KEYS: Final = (*_NAMED_KEYS, "type", "decimal", "enum", "is_repeated", "is_map")
+_TYPES: Final = {kind.value: kind for kind in Kind}
+
+
+class _Claims:
+    """Who took which name; refuses the second taker."""
+
+    def __init__(self) -> None:
+        self._owners: dict[tuple[str, Hashable], Value] = {}
+
+    def take(self, value: Value, *claims: tuple[str, Hashable]) -> None:
+        """Claim names for ``value``, each as (kind of name, name); report the first conflict."""
+        for claim in claims:
+            owner = self._owners.setdefault(claim, value)
+            if owner is not value:
+                kind, name = claim
+                value.problem(
+                    f"{kind} {name} is already taken by {owner.path} in line {owner.line}"
+                )
+                return
+
+
+def load_schema(path: Path) -> Schema:
+    """Read and check a schema file.
+
+    Raises:
+        SchemaError: the file has problems; all of them are in ``problems``.
+    """
+    root = read_document(path)
+    sections = root.fields(("context", "header", "enum", "event", "base"))
+    enums = _enums(sections.get("enum"))
+    # Broken enums count: they are reported once, not at each use.
+    enum_names = frozenset(enum.name for enum in enums)
+    schema = Schema(
+        context=_groups(sections.get("context"), enum_names),
+        header=_groups(sections.get("header"), enum_names),
+        enums=enums,
+        events=_events(sections.get("event"), enum_names),
+    )
+    if root.report.problems:
+        raise SchemaError(root.report.problems)
+    return schema
+
+
+def _groups(section: Value | None, enum_names: frozenset[str]) -> tuple[Group, ...]:
+    groups, claims = [], _Claims()
+    for value in _named(section, MAX_PROPERTIES):
+        groups.append(group := _group(value, claims, enum_names))
+        claims.take(
+            value,
+            ("the field", group.field_name),
+            ("the JSON name", names.json_name(group.field_name)),
+        )
+    return tuple(groups)
+
+
+def _events(section: Value | None, enum_names: frozenset[str]) -> tuple[Group, ...]:
+    events, claims = [], _Claims()
+    for value in _named(section, MAX_EVENTS):
+        events.append(event := _group(value, claims, enum_names))
+        claims.take(value, ("the table", f"f_{event.field_name}"))
+        class_name = names.event_class(event.name)
+        if class_name in names.GENERATED_EVENT_CLASSES:
+            value.problem(f"the class {class_name} would hide a name of the generated module")
+    return tuple(events)
+
+
+def _group(value: Value, claims: _Claims, enum_names: frozenset[str]) -> Group:
+    fields = value.fields((*_NAMED_KEYS, "properties"))
+    return Group(
+        name=value.name,
+        id=_field_number(value, fields, claims),
+        description=_description(fields),
+        is_deprecated=_flag(fields, "is_deprecated"),
+        properties=_properties(fields.get("properties"), enum_names),
+    )
+
+
+def _properties(section: Value | None, enum_names: frozenset[str]) -> tuple[Property, ...]:
+    properties, claims = [], _Claims()
+    for value in _named(section, MAX_PROPERTIES):
+        properties.append(prop := _property(value, claims, enum_names))
+        name = prop.name
+        if name in names.MESSAGE_ATTRIBUTES:
+            value.problem("would hide an attribute of every protobuf message")
+        symbols = [name, names.field_number_constant(name)]
+        if prop.is_map:
+            symbols.append(names.map_entry_name(name))
+        claims.take(
+            value,
+            ("the Python parameter", names.parameter_name(name)),
+            ("the column", name.lower()),
+            ("the JSON name", names.json_name(name)),
+            *(("the protobuf name", symbol) for symbol in symbols),
+        )
+    return tuple(properties)
+
+
+def _property(value: Value, claims: _Claims, enum_names: frozenset[str]) -> Property:
+    fields = value.fields(_PROPERTY_KEYS)
+    kind = _kind(value, fields)
+    for detail in (Kind.DECIMAL, Kind.ENUM):
+        if detail.value in fields and kind not in (detail, None):
+            fields[detail.value].problem(f"belongs to the type {detail.value} only")
+    precision, scale = _precision_and_scale(value, fields) if kind is Kind.DECIMAL else (None, None)
+    is_repeated, is_map = _flag(fields, "is_repeated"), _flag(fields, "is_map")
+    if is_repeated and is_map:
+        value.problem("is_repeated and is_map exclude each other")
+    return Property(
+        name=value.name,
+        id=_field_number(value, fields, claims),
+        kind=kind or Kind.STRING,
+        description=_description(fields),
+        is_deprecated=_flag(fields, "is_deprecated"),
+        is_repeated=is_repeated,
+        is_map=is_map,
+        precision=precision,
+        scale=scale,
+        enum=_enum_name(value, fields, enum_names) if kind is Kind.ENUM else None,
+    )
+
+
+def _kind(value: Value, fields: dict[str, Value]) -> Kind | None:
+    if "type" not in fields:
+        value.problem("type is missing")
+        return None
+    kind = _TYPES.get(fields["type"].text())
+    if kind is None:
+        fields["type"].problem(f"unknown type, expected one of {', '.join(_TYPES)}")
+    return kind
+
+
+def _enum_name(value: Value, fields: dict[str, Value], enum_names: frozenset[str]) -> str | None:
+    if "enum" not in fields:
+        value.problem("an enum property needs enum: the name of an enum")
+        return None
+    name = fields["enum"].text()
+    if name not in enum_names:
+        fields["enum"].problem(f"unknown enum {reprlib.repr(name)}")
+    return name
+
+
+def _precision_and_scale(value: Value, fields: dict[str, Value]) -> tuple[int | None, int | None]:
+    if "decimal" not in fields:
+        value.problem("a decimal property needs decimal: {precision, scale}")
+        return None, None
+    decimal = fields["decimal"]
+    details = decimal.fields(("precision", "scale"))
+    for name in ("precision", "scale"):
+        if name not in details:
+            decimal.problem(f"{name} is missing")
+    precision = details["precision"].integer() if "precision" in details else None
+    scale = details["scale"].integer() if "scale" in details else None
+    if precision is not None and not 1 <= precision <= _MAX_PRECISION:
+        details["precision"].problem(f"must be 1 to {_MAX_PRECISION}, not {precision}")
+    elif precision is not None and scale is not None and not 0 <= scale <= precision:
+        details["scale"].problem(f"must be 0 to the precision, {precision}, not {scale}")
+    return precision, scale
+
+
+def _enums(section: Value | None) -> tuple[Enum, ...]:
+    enums, claims = [], _Claims()
+    for value in _named(section):
+        fields = value.fields((*_NAMED_KEYS, "values"))
+        enums.append(
+            Enum(
+                name=value.name,
+                id=_field_number(value, fields, claims),
+                description=_description(fields),
+                is_deprecated=_flag(fields, "is_deprecated"),
+                values=tuple(_enum_values(fields.get("values"))),
+            )
+        )
+    return tuple(enums)
+
+
+def _enum_values(section: Value | None) -> Iterator[EnumValue]:
+    claims = _Claims()
+    for value in _named(section):
+        fields = value.fields(("id", "description"))
+        number = _id(value, fields, _INT64)
+        if (value.name == "UNKNOWN") != (number == 0):
+            value.problem("UNKNOWN, and no other value, has the id 0")
+        elif keyword.iskeyword(value.name) or value.name in names.ENUM_ATTRIBUTES:
+            value.problem("cannot be the name of a member of a Python enum")
+        elif number is not None:
+            claims.take(fields["id"], ("the id", number))
+        if value.name != "UNKNOWN":
+            yield EnumValue(value.name, number or 0, _description(fields))
+
+
+def _named(section: Value | None, limit: int = MAX_VALUES) -> Iterable[Value]:
+    """The members of a section, each under a name that protobuf and Python can use."""
+    if section is None:
+        return ()
+    members = section.members()
+    if len(members) > limit:
+        section.problem(f"has {len(members)} members, at most {limit} are possible")
+    for member in members.values():
+        if not names.IDENTIFIER.fullmatch(member.name):
+            member.problem(
+                "is no usable name: 1 to 128 ASCII letters, digits and underscores, a letter first"
+            )
+    return members.values()
+
+
+def _field_number(value: Value, fields: dict[str, Value], claims: _Claims) -> int:
+    number = _id(value, fields, _FIELD_NUMBERS)
+    if number is None:
+        return 0
+    if number in _RESERVED_BY_PROTOBUF:
+        fields["id"].problem(f"{number} is reserved by protobuf, like all of 19000 to 19999")
+    claims.take(fields["id"], ("the id", number))
+    return number
+
+
+def _id(value: Value, fields: dict[str, Value], allowed: range) -> int | None:
+    if "id" not in fields:
+        value.problem("id is missing")
+        return None
+    number = fields["id"].integer()
+    if number is not None and number not in allowed:
+        fields["id"].problem(f"must be {allowed[0]} to {allowed[-1]}, not {number}")
+        return None
+    return number
+
+
+def _description(fields: dict[str, Value]) -> str:
+    return fields["description"].text() if "description" in fields else ""
+
+
+def _flag(fields: dict[str, Value], name: str) -> bool:
+    return name in fields and fields[name].boolean()

@@ -1,0 +1,208 @@
+"""What a body must be to be accepted, and why it is refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paltabrain_fast.collector.decode import Decoder, timestamp
+from paltabrain_fast.collector.errors import RefusedError
+from paltabrain_fast.collector.layout import plan_layout
+
+from .batches import PAGE_OPEN, SCHEMA, batch, context, header, payload
+
+_DECODER = Decoder(SCHEMA, plan_layout(SCHEMA))
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+_UNKNOWN_FIELD_99 = b"\x98\x06\x01"  # number 99, varint 1
+
+
+def _decode(message: Any) -> Any:
+    return _DECODER.decode(message.SerializeToString())
+
+
+def _refusal(body: bytes) -> tuple[int, str]:
+    with pytest.raises(RefusedError) as caught:
+        _DECODER.decode(body)
+    return caught.value.status, caught.value.reason
+
+
+def test_each_event_gets_a_row_in_its_order() -> None:
+    message = batch(
+        PAGE_OPEN, payload(1), PAGE_OPEN, context=context(user={"user_id": "u"}, os={"name": "x"})
+    )
+    message.events[1].header = header(parent={"elements": ["a", "b"]})
+    decoded = _decode(message)
+    assert decoded.context == {"c_user_id": "u", "c_os_name": "x"}
+    assert [table.name for table, _ in decoded.events] == ["f_page_open", "f_empty", "f_page_open"]
+    assert [row["batch_event_seq_num"] for _, row in decoded.events] == [1, 2, 3]
+    assert [row["session_event_seq_num"] for _, row in decoded.events] == [1, 2, 3]
+    assert decoded.events[0][1]["p_page_id"] == "home"
+    assert decoded.events[1][1]["h_elements"] == ["a", "b"]
+    assert decoded.events[1][1]["event_type"] == "Empty"
+
+
+def test_without_a_session_there_is_no_number() -> None:
+    message = batch(PAGE_OPEN)
+    message.events[0].common.ClearField("session_id")
+    message.events[0].common.ClearField("session_event_seq_num")
+    ((_, row),) = _decode(message).events
+    assert not {"session_id", "session_event_seq_num"} & set(row)
+
+
+@pytest.mark.parametrize(
+    ("unix_ms", "expected"),
+    [
+        (_FIRST_MS, datetime.min),
+        (_LAST_MS, datetime.max.replace(microsecond=999_000)),
+        (-1, datetime(1969, 12, 31, 23, 59, 59, 999_000)),
+        (0, datetime(1970, 1, 1)),
+    ],
+)
+def test_timestamps_are_exact(unix_ms: int, expected: datetime) -> None:
+    assert timestamp(unix_ms) == expected
+
+
+@pytest.mark.parametrize("unix_ms", [_FIRST_MS - 1, _LAST_MS + 1, 2**63 - 1, -(2**63)])
+def test_a_timestamp_that_no_datetime_holds_is_refused(unix_ms: int) -> None:
+    status, reason = _refusal(batch(payload(3, moment=unix_ms)).SerializeToString())
+    assert status == 422
+    assert "event 1 (Everything): payload.moment" in reason
+    message = batch(PAGE_OPEN)
+    message.events[0].common.event_ts = unix_ms
+    assert "common.event_ts" in _refusal(message.SerializeToString())[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", "1.00"),
+        ("-999.99", "-999.99"),
+        ("1.2300", "1.23"),
+        ("1E+2", "100.00"),
+        ("1e-2", "0.01"),
+        ("0E-999999", "0.00"),
+        ("-0", "0.00"),
+        (".5", "0.50"),
+    ],
+)
+def test_a_decimal_that_fits_is_kept(text: str, expected: str) -> None:
+    ((_, row),) = _decode(batch(payload(4, price=text))).events
+    assert row["p_price"] == Decimal(expected)
+
+
+_TOO_LARGE = ("1000", "1E+3", "1E+999999999", "1E+" + "9" * 30, "9" * 50_000)
+_TOO_FINE = ("0.001", "999.995", "1E-999999999")
+_NO_NUMBER = ("NaN", "sNaN", "Infinity", "-Infinity", "", " 1", "1_0", "0x1", "١", "1e")
+
+
+@pytest.mark.parametrize("text", _TOO_LARGE + _TOO_FINE + _NO_NUMBER, ids=lambda text: text[:15])
+def test_a_decimal_that_does_not_fit_is_refused_not_rounded(text: str) -> None:
+    status, reason = _refusal(batch(PAGE_OPEN, payload(4, price=text)).SerializeToString())
+    assert status == 422
+    assert "event 2 (Price): payload.price" in reason
+    assert len(reason) < 200
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-999, max_value=999))
+def test_any_decimal_of_the_scale_comes_through(value: Decimal) -> None:
+    ((_, row),) = _decode(batch(payload(4, price=value))).events
+    assert row["p_price"] == value
+
+
+def test_an_enum_becomes_its_name_and_an_unknown_number_is_refused() -> None:
+    body = batch(payload(3, color=-2, color_array=[1, 0], color_map={"a": 1}))
+    ((_, row),) = _decode(body).events
+    assert row["p_color"] == "BLUE"
+    assert row["p_color_array"] == ["RED", "UNKNOWN"]
+    assert row["p_color_map"] == {"a": "RED"}
+    assert _refusal(batch(payload(3, color_array=[1, 5])).SerializeToString()) == (
+        422,
+        "event 1 (Everything): payload.color_array: enum Color has no value 5",
+    )
+
+
+def _without(field: str) -> bytes:
+    message = batch(PAGE_OPEN)
+    message.common.ClearField(field)
+    return bytes(message.SerializeToString())
+
+
+def _with_event(**fields: Any) -> bytes:
+    message = batch(PAGE_OPEN)
+    for name, value in fields.items():
+        setattr(message.events[0], name, value)
+    return bytes(message.SerializeToString())
+
+
+def _without_common() -> bytes:
+    message = batch(PAGE_OPEN)
+    message.events[0].ClearField("common")
+    return bytes(message.SerializeToString())
+
+
+_STRING_FOR_NUMBER = b"\x1a\x03\x22\x01x"  # Everything.number, of the wrong wire type
+_NOT_PROTOBUF = b"\xff\xff\xff"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"", 400, "no common.batch_id"),
+        (_NOT_PROTOBUF, 400, "not a serialized Batch"),
+        (_without("batch_id"), 400, "no common.batch_id"),
+        (_without("instance_id"), 400, "no common.instance_id"),
+        (
+            bytes(batch(PAGE_OPEN).SerializeToString()) + _UNKNOWN_FIELD_99,
+            400,
+            "the batch has an unknown field, number 99",
+        ),
+        (
+            batch(PAGE_OPEN, context=_NOT_PROTOBUF).SerializeToString(),
+            422,
+            "context is not a serialized Context",
+        ),
+        (
+            batch(
+                PAGE_OPEN, context=context(user={}) + b"\x0a\x03" + _UNKNOWN_FIELD_99
+            ).SerializeToString(),
+            422,
+            "context.user has an unknown field, number 99",
+        ),
+        (_with_event(header=_NOT_PROTOBUF), 422, "event 1 (PageOpen): header is not a serialized"),
+        (_with_event(header=_UNKNOWN_FIELD_99), 422, "event 1 (PageOpen): header has an unknown"),
+        (_with_event(payload=_NOT_PROTOBUF), 422, "event 1: payload is not a serialized"),
+        (_with_event(payload=b""), 422, "event 1 is an event without a type"),
+        (_with_event(payload=_UNKNOWN_FIELD_99), 422, "event 1 is an event of unknown type 99"),
+        (
+            _with_event(payload=PAGE_OPEN + _UNKNOWN_FIELD_99),
+            422,
+            "event 1 (PageOpen): payload has an unknown field, number 99",
+        ),
+        (
+            _with_event(payload=b"\x12\x03" + _UNKNOWN_FIELD_99),
+            422,
+            "event 1 (PageOpen): payload.event_2 has an unknown field, number 99",
+        ),
+        (_with_event(payload=b"\x12\x03\x0a\x01\xff"), 422, "event 1: payload is not a serialized"),
+        (_with_event(payload=_STRING_FOR_NUMBER), 422, "has an unknown field, number 4"),
+        (_without_common(), 422, "event 1 has no common.event_ts"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_body_that_does_not_fit_is_refused_with_the_place(
+    body: bytes, status: int, reason: str
+) -> None:
+    refused = _refusal(body)
+    assert refused[0] == status
+    assert reason in refused[1]
+
+
+def test_a_refusal_carries_the_batch_id_when_it_is_known() -> None:
+    with pytest.raises(RefusedError) as caught:
+        _decode(batch(b"", batch_id="the-id"))
+    assert caught.value.batch_id == "the-id"

@@ -1,0 +1,165 @@
+"""``paltabrain-fast dev`` as a process: what it prints, how it stops, how it fails."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+import duckdb
+import pytest
+
+from paltabrain_fast.schema.descriptor import message_classes
+from paltabrain_fast.schema.load import load_schema
+
+from ..schema.packages import EXAMPLE
+from .batches import Client, batch, rows
+
+_COMMAND = (sys.executable, "-c", "from paltabrain_fast.cli import main; main()", "dev")
+_FREE_PORTS = ("--port", "0", "--https-port", "0")
+_DEADLINE = 60
+
+
+@contextmanager
+def _dev(
+    db: Path, *arguments: str, stdout: int | IO[str] = subprocess.PIPE, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*_COMMAND, "--schema", str(EXAMPLE), "--db", str(db), *_FREE_PORTS, *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _introduction(lines: IO[str]) -> str:
+    text = ""
+    while "Ctrl-C" not in text:
+        line = lines.readline()
+        assert line, text
+        text += line
+    return text
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, re.MULTILINE)
+    assert match, text
+    return match[1]
+
+
+def _a_session_start() -> bytes:
+    message = message_classes(load_schema(EXAMPLE)).payload()
+    getattr(message, "event_1").SetInParent()  # noqa: B009 - the name is known at run time only
+    return bytes(message.SerializeToString())
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_accepted_just_before_a_signal_is_in_the_file(
+    db: Path, stop: signal.Signals
+) -> None:
+    payload = _a_session_start()
+    with _dev(db) as process:
+        assert process.stdout is not None
+        text = _introduction(process.stdout)
+        url = _found(r"^HTTP +(http://\S+)$", text)
+        with closing(Client(url)) as client:
+            assert {client.post(batch(*[payload] * 10)).status_code for _ in range(20)} == {200}
+            process.send_signal(stop)
+            out, err = process.communicate(timeout=_DEADLINE)
+    assert (process.returncode, err) == (0, "")
+    assert "events: 200, batches: 20, repeated: 0, rejected: 0" in out
+    assert rows(db, "SELECT count(*) AS n FROM event.f_session_start") == [{"n": 200}]
+    assert not db.with_name(f"{db.name}.wal").exists()
+
+
+def test_it_prints_what_a_client_needs(tmp_path: Path) -> None:
+    db = tmp_path / "with space" / "events.duckdb"
+    db.parent.mkdir()
+    with _dev(db, "--api-key", "s3cret") as process:
+        assert process.stdout is not None
+        text = _introduction(process.stdout)
+        hostname = _found(r"^HTTPS +(localhost:\d+) ", text)
+        export = _found(r"^(export REQUESTS_CA_BUNDLE=.*)$", text)
+        shell = ["sh", "-c", f'{export}; printf %s "$REQUESTS_CA_BUNDLE"']
+        ca_file = Path(subprocess.check_output(shell, text=True))
+        with closing(Client(f"https://{hostname}", api_key="s3cret", ca_file=ca_file)) as client:
+            assert client.post(batch(_a_session_start())).status_code == 200
+        process.terminate()
+        out, err = process.communicate(timeout=_DEADLINE)
+    assert process.returncode == 0
+    assert "s3cret" not in text + out + err
+
+
+def test_the_key_comes_from_the_environment(db: Path) -> None:
+    with _dev(db, PALTABRAIN_SDK_API_KEY="from-env") as process:
+        assert process.stdout is not None
+        url = _found(r"^HTTP +(http://\S+)$", _introduction(process.stdout))
+        for key, status in (("wrong", 401), ("from-env", 200)):
+            with closing(Client(url, api_key=key)) as client:
+                assert client.get_config().status_code == status
+
+
+def test_on_a_terminal_the_counters_move(db: Path) -> None:
+    leader, follower = pty.openpty()
+    with (
+        open(leader, encoding="utf-8", errors="replace", newline="") as screen,
+        open(follower, "w") as terminal,
+        _dev(db, stdout=terminal, TERM="xterm", NO_COLOR="1") as process,
+    ):
+        text = _introduction(screen)
+        url = _found(r"HTTP\W[^h]*(http://\S+?)\s", text)
+        with closing(Client(url)) as client:
+            assert client.post(batch(*[_a_session_start()] * 3)).status_code == 200
+        seen = ""
+        while "events: 3, batches: 1," not in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", seen):
+            seen += screen.read(1)
+        process.terminate()
+        assert process.wait(_DEADLINE) == 0
+
+
+def _fails(*arguments: str) -> str:
+    done = subprocess.run(
+        [*_COMMAND, *arguments], capture_output=True, text=True, timeout=_DEADLINE, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("\n")
+    return done.stderr[:-1]
+
+
+def test_a_port_in_use_is_one_line(db: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        error = _fails(
+            *("--schema", str(EXAMPLE), "--db", str(db), "--port", port, "--https-port", "0")
+        )
+    assert error == f"--port {port}: Address already in use; choose another port"
+
+
+def test_a_database_in_use_is_one_line(db: Path) -> None:
+    with duckdb.connect(str(db)):
+        error = _fails("--schema", str(EXAMPLE), "--db", str(db), *_FREE_PORTS)
+    assert error.startswith(f"cannot open {db}")
+    assert "\n" not in error
+
+
+def test_a_bad_schema_is_one_line_per_problem(tmp_path: Path, db: Path) -> None:
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("event:\n  A: {}\n  B: {id: x}\n")
+    lines = _fails("--schema", str(schema), "--db", str(db), *_FREE_PORTS).splitlines()
+    assert len(lines) == 2
+    assert [line.split(":")[1] for line in lines] == ["2", "3"]
+    assert not db.exists()

@@ -1,0 +1,181 @@
+"""The running collector: ports, TLS, what a client needs to trust it, and how it stops."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.collector.errors import CollectorError
+from paltabrain_fast.collector.server import Collector, running
+from paltabrain_fast.collector.warehouse import Warehouse
+from paltabrain_fast.constant import BATCH_PATH, SDK_NAME
+
+from ..schema.packages import generated
+from .batches import PAGE_OPEN, SCHEMA, Client, batch, rows
+
+
+def test_https_is_trusted_through_the_ca_file_and_not_without(
+    start: Callable[..., Collector], stack: ExitStack
+) -> None:
+    collector = start()
+    for host in ("localhost", "127.0.0.1"):
+        url = f"https://{host}:{collector.https_port}"
+        trusting = stack.enter_context(closing(Client(url, ca_file=collector.ca_file)))
+        assert trusting.post(batch(PAGE_OPEN)).status_code == 200
+        doubting = stack.enter_context(closing(Client(url)))
+        with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+            doubting.post(batch(PAGE_OPEN))
+    assert trusting.counts()["events"]["PageOpen"] == 2
+
+
+def test_the_sdk_delivers_to_it(
+    start: Callable[..., Collector],
+    stack: ExitStack,
+    db: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    collector = start(api_key="key")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(collector.ca_file))
+    moment = datetime(2024, 1, 2, 3, 4, 5, 678_000, tzinfo=timezone(timedelta(hours=5)))
+    with generated(SCHEMA) as config:
+        user = config.Context().set_user(user_id="u")
+        with PaltabrainSdk[Any](collector.hostname, "key", user, start_session=True) as sdk:
+            for number in range(250):
+                event = config.EventEverything(
+                    number=number, color=config.EnumColor.BLUE, moment=moment
+                )
+                sdk.track(event.set_parent(elements=["a"]))
+        assert sdk.stats().delivered == 250
+    stack.close()
+    stored = rows(db, "FROM event.f_everything ORDER BY session_event_seq_num")
+    assert [row["session_event_seq_num"] for row in stored] == list(range(1, 251))
+    assert [row["p_number"] for row in stored] == list(range(250))
+    assert len({row["session_id"] for row in stored}) == 1
+    last = stored[-1]
+    assert last["p_moment"] == datetime(2024, 1, 1, 22, 4, 5, 678_000)
+    assert (last["c_user_id"], last["h_elements"], last["p_color"]) == ("u", ["a"], "BLUE")
+    assert last["sdk_name"] == SDK_NAME
+    assert last["client_upload_ts"] >= last["event_ts"]
+
+
+def test_the_private_key_is_on_no_disk(start: Callable[..., Collector], db: Path) -> None:
+    collector = start()
+    assert b"PRIVATE KEY" not in collector.ca_file.read_bytes()
+    assert {path.name for path in db.parent.iterdir()} <= {
+        db.name,
+        f"{db.name}.wal",
+        f"{db.name}.ca.pem",
+    }
+
+
+def test_it_listens_on_loopback_only(start: Callable[..., Collector]) -> None:
+    collector = start()
+    for port in (collector.http_port, collector.https_port):
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.2", port), timeout=10).close()
+
+
+@pytest.mark.parametrize("option", ["port", "https_port"])
+def test_a_port_in_use_is_one_error_and_touches_no_file(db: Path, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        flag = "--" + option.replace("_", "-")
+        with (
+            pytest.raises(CollectorError, match=f"{flag} {port}: Address already in use"),
+            running(SCHEMA, db, **{option: port}),
+        ):
+            pass
+    assert not db.exists()
+
+
+def _connect_until_refused(port: int) -> None:
+    while True:
+        socket.create_connection(("127.0.0.1", port), timeout=30).close()
+
+
+def test_a_request_in_flight_is_finished_when_it_stops(
+    start: Callable[..., Collector], stack: ExitStack, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop while a batch is being stored: it is answered 200 and in the file."""
+    storing, stopping = threading.Event(), threading.Event()
+    store = Warehouse.store
+
+    def slow_store(*arguments: Any) -> bool:
+        storing.set()
+        assert stopping.wait(30)
+        return store(*arguments)
+
+    monkeypatch.setattr(Warehouse, "store", slow_store)
+    collector = start()
+    client = Client(collector.http_url)
+    statuses: list[int] = []
+    post = threading.Thread(
+        target=lambda: statuses.append(client.post(batch(PAGE_OPEN)).status_code)
+    )
+    post.start()
+    assert storing.wait(30)
+    stop = threading.Thread(target=stack.close)
+    stop.start()
+    with pytest.raises(ConnectionError):
+        _connect_until_refused(collector.http_port)
+    stopping.set()
+    for thread in (stop, post):
+        thread.join(30)
+        assert not thread.is_alive()
+    client.close()
+    assert statuses == [200]
+    assert rows(db, "SELECT count(*) AS n FROM event.f_page_open") == [{"n": 1}]
+
+
+def test_a_client_that_hangs_up_mid_body_harms_nothing(start: Callable[..., Collector]) -> None:
+    collector = start()
+    head = f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\npart"
+    with socket.create_connection(("127.0.0.1", collector.http_port), timeout=30) as connection:
+        connection.sendall(head.encode())
+    with closing(Client(collector.http_url)) as client:
+        assert client.post(batch(PAGE_OPEN)).status_code == 200
+
+
+def test_a_client_that_stops_mid_body_is_told_so_and_holds_no_stop_up(
+    start: Callable[..., Collector],
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("paltabrain_fast.collector.app.BODY_SECONDS", 0.5)
+    collector = start()
+    head = (
+        f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        "Expect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", collector.http_port), timeout=30) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")  # it waits for the body now
+        connection.sendall(b"part")
+        stack.close()
+        assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:
+    collector = start()
+    address = ("127.0.0.1", collector.https_port)
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        connection.recv(1)
+    context = ssl.create_default_context(cafile=collector.ca_file)
+    with (
+        socket.create_connection(address, timeout=30) as connection,
+        context.wrap_socket(connection, server_hostname="localhost") as secure,
+    ):
+        assert secure.version() in ("TLSv1.2", "TLSv1.3")

@@ -1,0 +1,159 @@
+"""What a database file holds after batches, restarts and changes of the schema."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from paltabrain_fast.collector import warehouse as warehouse_module
+from paltabrain_fast.collector.decode import DecodedBatch, Decoder
+from paltabrain_fast.collector.errors import CollectorError
+from paltabrain_fast.collector.layout import plan_layout
+from paltabrain_fast.collector.warehouse import Upload, Warehouse
+from paltabrain_fast.schema.model import Group, Kind, Property, Schema
+
+from .batches import PAGE_OPEN, SCHEMA, batch, payload, rows
+
+_UPLOAD = Upload(server_upload_ts=datetime(2024, 1, 2, 3, 4, 5, 678_000))
+
+
+def _open(db: Path, schema: Schema = SCHEMA) -> closing[Warehouse]:
+    return closing(Warehouse(db, plan_layout(schema)))
+
+
+def _decode(message: Any, schema: Schema = SCHEMA) -> DecodedBatch:
+    return Decoder(schema, plan_layout(schema)).decode(message.SerializeToString())
+
+
+def _with_page_open(*properties: Property) -> Schema:
+    return replace(SCHEMA, events=(Group("PageOpen", 2, properties=properties),))
+
+
+def test_a_batch_is_stored_once_also_after_a_restart(db: Path) -> None:
+    message = batch(PAGE_OPEN, payload(1))
+    with _open(db) as warehouse:
+        assert warehouse.store(_decode(message), _UPLOAD)
+        assert not warehouse.store(_decode(message), _UPLOAD)
+    with _open(db) as warehouse:
+        assert not warehouse.store(_decode(message), _UPLOAD)
+        assert warehouse.counts()["batches"] == 1
+        assert warehouse.counts()["events"]["PageOpen"] == 1
+
+
+def test_a_batch_that_fails_half_way_leaves_nothing(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = batch(PAGE_OPEN, payload(1))
+    with _open(db) as warehouse:
+        with monkeypatch.context() as patch:
+            inserts = iter((warehouse_module._Insert.execute,))
+
+            def fail_at_the_second(insert: Any, *arguments: Any) -> None:
+                next(inserts)(insert, *arguments)
+
+            patch.setattr(warehouse_module._Insert, "execute", fail_at_the_second)
+            with pytest.raises(StopIteration):
+                warehouse.store(_decode(message), _UPLOAD)
+        assert warehouse.counts()["batches"] == 0
+        assert not any(warehouse.counts()["events"].values())
+        assert warehouse.store(_decode(message), _UPLOAD)
+
+
+def test_the_batch_table_keeps_what_a_batch_says_of_itself(db: Path) -> None:
+    message = batch(PAGE_OPEN, batch_id="b")
+    message.common.country_code = "GB"
+    message.common.utc_offset = -3600
+    message.telemetry.events_dropped = 3
+    with _open(db) as warehouse:
+        warehouse.store(_decode(message), _UPLOAD)
+    assert rows(db, "FROM collector.batch") == [
+        {
+            "batch_id": "b",
+            "instance_id": "instance",
+            "server_upload_ts": _UPLOAD.server_upload_ts,
+            "event_count": 1,
+            "country_code": "GB",
+            "locale": None,
+            "utc_offset": -3600,
+            "telemetry": '{"events_dropped": "3"}',
+        }
+    ]
+
+
+def test_a_new_property_and_a_new_event_get_their_place_in_an_old_file(db: Path) -> None:
+    page_id = Property("page_id", 1, Kind.STRING)
+    old = _with_page_open(page_id)
+    new = _with_page_open(page_id, Property("title", 2, Kind.STRING, is_repeated=True))
+    new = replace(new, events=(*new.events, Group("Empty", 1)))
+    with _open(db, old) as warehouse:
+        warehouse.store(_decode(batch(PAGE_OPEN), old), _UPLOAD)
+    with _open(db, new) as warehouse:
+        warehouse.store(_decode(batch(PAGE_OPEN, payload(1)), new), _UPLOAD)
+        assert warehouse.counts()["events"] == {"PageOpen": 2, "Empty": 1}
+    assert (
+        rows(db, "SELECT p_page_id, p_title FROM event.f_page_open")
+        == [{"p_page_id": "home", "p_title": None}] * 2
+    )
+
+
+def test_a_property_that_is_gone_keeps_its_column(db: Path) -> None:
+    with _open(db) as warehouse:
+        warehouse.store(_decode(batch(PAGE_OPEN)), _UPLOAD)
+    schema = _with_page_open()
+    with _open(db, schema) as warehouse:
+        warehouse.store(_decode(batch(b"\x12\x00"), schema), _UPLOAD)
+    found = rows(db, "SELECT p_page_id FROM event.f_page_open ORDER BY 1")
+    assert found == [{"p_page_id": "home"}, {"p_page_id": None}]
+
+
+def test_a_changed_type_is_one_error_and_changes_nothing(db: Path) -> None:
+    with _open(db):
+        pass
+    schema = _with_page_open(
+        Property("page_id", 1, Kind.INTEGER), Property("title", 2, Kind.STRING)
+    )
+    with pytest.raises(CollectorError) as caught:
+        Warehouse(db, plan_layout(schema))
+    assert "event.f_page_open.p_page_id is VARCHAR, should be DECIMAL(20,0)" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "p_title" not in rows(db, "DESCRIBE event.f_page_open")[-1]["column_name"]
+
+
+def test_a_file_that_is_no_database_is_one_error_and_left_as_it_is(db: Path) -> None:
+    db.write_text("diary")
+    with pytest.raises(CollectorError, match="cannot open") as caught:
+        Warehouse(db, plan_layout(SCHEMA))
+    assert "\n" not in str(caught.value)
+    assert db.read_text() == "diary"
+
+
+def test_a_file_that_another_process_holds_is_one_error(db: Path) -> None:
+    hold = f"import duckdb, sys; c = duckdb.connect({str(db)!r}); print('held', flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{hold}; sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(CollectorError, match=r"cannot open .*lock") as caught:
+            Warehouse(db, plan_layout(SCHEMA))
+        assert "\n" not in str(caught.value)
+        holder.communicate(timeout=30)
+
+
+def test_a_failed_start_gives_the_file_free(db: Path) -> None:
+    with duckdb.connect(str(db)) as connection:
+        connection.execute("CREATE SCHEMA event; CREATE TABLE event.f_empty (batch_id INTEGER)")
+    with pytest.raises(CollectorError):
+        Warehouse(db, plan_layout(SCHEMA))
+    duckdb.connect(str(db), read_only=True).close()

@@ -1,0 +1,1 @@
+"""Tests of the schema stage: reading a schema, generating its config module."""

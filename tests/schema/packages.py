@@ -1,0 +1,48 @@
+"""Imports generated packages for tests, each under a name of its own, and forgets them again."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from paltabrain_fast.schema.generate import generate
+from paltabrain_fast.schema.model import Schema
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "schema.yaml"
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def imported(directory: Path) -> Iterator[Any]:
+    """The generated package in ``directory``, as a module."""
+    name = f"generated_config_{next(_numbers)}"
+    spec = importlib.util.spec_from_file_location(
+        name, directory / "__init__.py", submodule_search_locations=[str(directory)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        for loaded in [key for key in sys.modules if key.split(".")[0] == name]:
+            del sys.modules[loaded]
+
+
+@contextmanager
+def generated(schema: Schema) -> Iterator[Any]:
+    """The config module of ``schema``."""
+    with tempfile.TemporaryDirectory() as parent:
+        directory = Path(parent, "config")
+        generate(schema, directory)
+        with imported(directory) as module:
+            yield module

@@ -1,0 +1,399 @@
+"""The generated package: its shape and documentation, and every tool and runtime it meets."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import descriptor_pb2
+from hypothesis import example, given, settings
+
+from paltabrain_fast import BaseContext, BaseEnum, BaseEvent, BaseSentinel, set_proto
+from paltabrain_fast.schema.generate import generate, render
+from paltabrain_fast.schema.load import load_schema
+from paltabrain_fast.schema.model import Enum, EnumValue, Group, Kind, Property, Schema
+
+from .packages import EXAMPLE, generated, imported
+from .strategies import descriptions
+
+SECONDS = 100  # deadline of a process
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example schema's package."""
+    directory = tmp_path_factory.mktemp("generated") / "config"
+    generate(load_schema(EXAMPLE), directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def config(package: Path) -> Iterator[Any]:
+    with imported(package) as module:
+        yield module
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    done = subprocess.run(
+        command,
+        env=os.environ | environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_document_s_examples(config: Any) -> None:
+    context = config.Context()
+    assert context.set_application(app_id="a", app_platform="p", app_version="v") is context
+    context.set_user(user_id="123", country_code="GB", is_trial=True)
+    context.set_user(is_paying=True)
+    assert context.asdict()["user"] == {
+        "user_id": "123",
+        "country_code": "GB",
+        "is_trial": True,
+        "is_paying": True,
+    }
+    context.set_user(user_id=None, country_code=None, is_trial=False, is_paying=False)
+    message = config.ContextMessage.FromString(context.serialize_context())
+    assert not message.user.HasField("user_id")
+    assert message.user.HasField("is_trial")
+
+    assert config.EventSessionStart().serialize_header() == b""
+    request = config.EventPermissionsRequest(is_granted=True, type="CAMERA")
+    assert request.asdict() == {"header": {}, "payload": {"is_granted": True, "type": "CAMERA"}}
+    page_open = config.EventPageOpen(page_id="abc")
+    assert page_open.set_parent(parent_elements=["main_screen", "first_block"]) is page_open
+    header = config.EventHeaderMessage.FromString(page_open.serialize_header())
+    assert list(header.parent.parent_elements) == ["main_screen", "first_block"]
+
+
+def test_equal_contexts_are_equal_bytes(config: Any) -> None:
+    experiments = [(f"experiment {number}", "on") for number in range(50)]
+    contexts = [
+        config.Context().set_identify(experiments=dict(order)).serialize_context()
+        for order in (experiments, experiments[::-1])
+    ]
+    assert contexts[0] == contexts[1]
+
+
+def test_an_event_without_properties_is_present_on_the_wire(config: Any) -> None:
+    assert list(inspect.signature(config.EventSessionStart).parameters) == []
+    message = config.EventPayloadMessage.FromString(config.EventSessionStart().serialize_payload())
+    assert message.WhichOneof("payload") == "event_1"
+
+
+def test_names_of_the_module(config: Any) -> None:
+    handed_on = {name for name in vars(config) if not name.startswith("_")}
+    assert handed_on >= {"Context", "Event", "EventPageOpen", "EnumTheme", "UNDEFINED"}
+    assert config.BaseContext is BaseContext
+    assert config.set_proto is set_proto
+    assert isinstance(config.UNDEFINED, BaseSentinel)
+    assert issubclass(config.Context, BaseContext)
+    assert issubclass(config.Event, BaseEvent)
+    assert issubclass(config.EventPageOpen, config.Event)
+    assert config.EventPageOpen.event_type_id == 4
+    assert issubclass(config.EnumPaymentResult, BaseEnum)
+    assert [(member.name, member.value) for member in config.EnumPaymentResult] == [
+        ("UNKNOWN", 0),
+        ("FAILED", -1),
+        ("PAID", 1),
+        ("REFUNDED", 2),
+    ]
+
+
+def test_parameters_of_keyword_names_get_an_underscore(config: Any) -> None:
+    parameters = inspect.signature(config.EventElementRender).parameters
+    assert list(parameters) == ["class_", "type", "str", "int", "self_", "super_"]
+    event = config.EventElementRender(class_="c", type="t", str="s", int=1, self_=True, super_="u")
+    payload = {"class": "c", "type": "t", "str": "s", "int": 1, "self": True, "super": "u"}
+    assert event.asdict()["payload"] == payload
+    member = config.EventPayloadMessage.FromString(event.serialize_payload()).event_7
+    assert {field.name: value for field, value in member.ListFields()} == payload
+
+
+def test_signatures(package: Path) -> None:
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    signatures = {
+        (definition.name, method.name): ast.unparse(method.args)
+        for definition in tree.body
+        if isinstance(definition, ast.ClassDef)
+        for method in definition.body
+        if isinstance(method, ast.FunctionDef)
+    }
+    assert signatures["EventSessionStart", "__init__"] == "self"
+    assert signatures["EventTransfer", "__init__"] == (
+        "self, *, amount: Optional[Decimal]=None, from_: Optional[str]=None, to: Optional[str]=None"
+    )
+    assert signatures["Event", "set_screen"] == (
+        "self, *, screen_name: Optional[str]=UNDEFINED, theme: Optional[EnumTheme]=UNDEFINED"
+    )
+    everything = signatures["EventEverything", "__init__"]
+    for parameter in (
+        "flag: Optional[bool]",
+        "count: Optional[int]",
+        "happened_ts: Optional[datetime]",
+        "amounts: Optional[List[Decimal]]",
+        "theme_by_name: Optional[Dict[str, EnumTheme]]",
+    ):
+        assert f", {parameter}=None" in everything
+
+
+def test_the_bodies_are_of_the_agreed_shape(package: Path) -> None:
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    methods = {
+        (name, node.name): [ast.unparse(statement) for statement in node.body]
+        for name, definition in classes.items()
+        for node in definition.body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert [ast.unparse(base) for base in classes["Event"].bases] == ["BaseEvent", "ABC"]
+    assert methods["Context", "set_os"][1:] == [
+        "self._context['os'].update(BaseSentinel.filter("
+        "{'os_name': os_name, 'os_version': os_version}))",
+        "return self",
+    ]
+    assert methods["Event", "set_parent"][1:] == [
+        "self._header['parent'].update(BaseSentinel.filter({'parent_elements': parent_elements}))",
+        "return self",
+    ]
+    assert methods["EventSessionStart", "__init__"][1:] == ["super().__init__()"]
+    assert methods["EventTransfer", "__init__"][1:] == [
+        "super().__init__()",
+        "self._payload = {'amount': amount, 'from': from_, 'to': to}",
+    ]
+    sources = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert sources.count("paltabrain_fast") == 1
+    other = ast.parse(render(load_schema(EXAMPLE), import_from="paltabrain_sdk")["__init__.py"])
+    assert "paltabrain_sdk" in [n.module for n in other.body if isinstance(n, ast.ImportFrom)]
+
+
+def test_docstrings(config: Any) -> None:
+    assert config.EnumGesture.__doc__ == "{DEPRECATED} Gestures of the first tutorial."
+    assert config.Event.set_screen.__doc__.startswith("{DEPRECATED} Use Parent.\n")
+    assert config.EventTutorialGesture.__doc__.startswith("{DEPRECATED} ")
+    assert config.EventTutorialGesture.__init__.__doc__.startswith("{DEPRECATED} ")
+    lines = inspect.cleandoc(config.EventPageOpen.__init__.__doc__).splitlines()
+    assert lines == [
+        "A page was opened.",
+        "",
+        ":param page_id: Identifier of the page.",
+        ":param title: {DEPRECATED} Look it up by `page_id`.",
+    ]
+    assert ":param from_: Account that pays." in config.EventTransfer.__init__.__doc__
+
+
+@settings(deadline=None, max_examples=80)
+@given(text=descriptions)
+@example(text='""" + str(1/0) + """')
+@example(text='\n"""\nraise SystemExit("injected")\n')
+def test_a_description_stays_text(text: str) -> None:
+    with generated(_described(text)) as module:
+        # Not inspect.getdoc(), which expands tabs.
+        documented = module.EventA.__init__.__doc__.strip()
+        assert all(line.strip() in documented for line in text.splitlines())
+        assert documented.endswith(" ".join(f":param p: {text}".split()))
+        assert all(line.strip() in (module.EnumE.__doc__ or "") for line in text.splitlines())
+    described, plain = render(_described(text)), render(_described(""))
+    assert _code(described["__init__.py"]) == _code(plain["__init__.py"])
+    for name in ("config_v2_pb2.py", "config_v2_pb2.pyi"):
+        assert described[name] == plain[name]
+
+
+def _described(text: str) -> Schema:
+    """A schema with ``text`` wherever a description can stand."""
+    group = Group("A", 1, text, properties=(Property("p", 1, Kind.STRING, text),))
+    enum = Enum("E", 1, text, values=(EnumValue("V", 1, text),))
+    return Schema(context=(group,), header=(group,), enums=(enum,), events=(group,))
+
+
+def _code(source: str) -> str:
+    """The source without its docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.unparse(tree)
+
+
+def test_the_output_is_the_same_byte_for_byte(package: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from paltabrain_fast.schema.generate import generate
+from paltabrain_fast.schema.load import load_schema
+generate(load_schema(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+    again = package.parent / "again"
+    run(sys.executable, "-c", script, EXAMPLE, again, PYTHONHASHSEED="1")
+    names = ["__init__.py", "config_v2_pb2.py", "config_v2_pb2.pyi"]
+    assert sorted(path.name for path in again.iterdir()) == names
+    for name in names:
+        assert (again / name).read_bytes() == (package / name).read_bytes()
+
+
+def test_the_output_is_neat(package: Path) -> None:
+    ruff = (sys.executable, "-m", "ruff")
+    isolated = ("--isolated", "--no-cache", "--line-length=100", package)
+    run(*ruff, "format", "--check", *isolated)
+    run(*ruff, "check", "--select=E,F,I,W", "--ignore=F401", *isolated)
+
+
+def test_a_user_s_code_passes_mypy_strict(package: Path, tmp_path: Path) -> None:
+    user = tmp_path / "user.py"
+    user.write_text(
+        """
+from typing import assert_type
+from config import *
+from config.config_v2_pb2 import Context as ContextMessage
+from config.config_v2_pb2 import EventPayload as EventPayloadMessage
+
+event = EventPageOpen(page_id="abc").set_parent(parent_elements=["a"])
+assert_type(event, EventPageOpen)
+EventElementRender(class_="c", str="s", int=1)
+context: Context = Context().set_user(user_id=None)
+assert_type(ContextMessage.FromString(context.serialize_context()).user.user_id, str)
+everything = EventPayloadMessage.FromString(b"").event_100
+assert_type(everything.flag, bool)
+assert_type(everything.price, str)
+assert_type(everything.theme, int)
+assert_type(everything.count, int)
+assert_type(everything.happened_ts, int)
+assert_type(list(everything.amounts), list[str])
+assert_type(dict(everything.moment_by_name), dict[str, int])
+EventPageOpen(page_id=1)  # type: ignore[arg-type]
+""",
+        encoding="utf-8",
+    )
+    run(
+        *(sys.executable, "-m", "mypy", "--strict", "--config-file=", "--python-executable"),
+        *(sys.executable, f"--cache-dir={tmp_path}", user, package),
+        MYPYPATH=str(package.parent),
+    )
+
+
+def test_descriptors(config: Any) -> None:
+    file = descriptor_pb2.FileDescriptorProto()
+    config.config_v2_pb2.DESCRIPTOR.CopyToProto(file)
+    assert (file.name, file.package) == ("config_v2.proto", "paltabrain.event_schema.v2")
+    assert file.syntax == "proto3"
+    messages = {message.name: message for message in file.message_type}
+    fields = {field.name: field for field in messages["EventPayloadEverything"].field}
+    proto = descriptor_pb2.FieldDescriptorProto
+    expected = {
+        "flag": proto.TYPE_BOOL,
+        "price": proto.TYPE_STRING,
+        "theme": proto.TYPE_SINT64,
+        "count": proto.TYPE_SINT64,
+        "label": proto.TYPE_STRING,
+        "happened_ts": proto.TYPE_SINT64,
+    }
+    for name, kind in expected.items():
+        field = fields[name]
+        assert (field.type, field.label, field.proto3_optional) == (
+            kind,
+            field.LABEL_OPTIONAL,
+            True,
+        )
+    for name in ("flags", "amounts", "themes", "counts", "labels", "moments"):
+        assert fields[name].label == proto.LABEL_REPEATED
+        assert not fields[name].proto3_optional
+    assert fields["count_by_name"].type_name == (
+        ".paltabrain.event_schema.v2.EventPayloadEverything.CountByNameEntry"
+    )
+    groups = [(field.name, field.number) for field in messages["Context"].field]
+    assert groups == [("application", 1), ("os", 2), ("user", 3), ("identify", 4)]
+    assert {field.oneof_index for field in messages["EventPayload"].field} == {0}
+    assert ("event_100", 100) in [(f.name, f.number) for f in messages["EventPayload"].field]
+
+
+def test_two_modules_live_in_one_process(config: Any) -> None:
+    schema = Schema(events=(Group("PageOpen", 7, properties=(Property("x", 1, Kind.INTEGER),)),))
+    with generated(schema) as other:
+        first, second = config.EventPageOpen(page_id="a"), other.EventPageOpen(x=5)
+        read = config.EventPayloadMessage.FromString(first.serialize_payload())
+        assert read.event_4.page_id == "a"
+        assert other.EventPayloadMessage.FromString(second.serialize_payload()).event_7.x == 5
+
+
+def test_events_contexts_and_messages_can_be_pickled(config: Any) -> None:
+    event = config.EventPageOpen(page_id="abc").set_parent(parent_elements=["a"])
+    context = config.Context().set_os(os_name="x")
+    assert pickle.loads(pickle.dumps(event)).asdict() == event.asdict()
+    assert pickle.loads(pickle.dumps(context)).asdict() == context.asdict()
+    message = config.ContextMessage.FromString(context.serialize_context())
+    assert pickle.loads(pickle.dumps(message)) == message
+
+
+def test_the_stub_tells_what_the_messages_have(package: Path, config: Any) -> None:
+    tree = ast.parse((package / "config_v2_pb2.pyi").read_text(encoding="utf-8"))
+    stubbed = {
+        node.name: {
+            item.target.id
+            for item in node.body
+            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+        }
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
+    messages = config.config_v2_pb2.DESCRIPTOR.message_types_by_name
+    assert set(stubbed) == set(messages)
+    for name, descriptor in messages.items():
+        message_class = getattr(config.config_v2_pb2, name)
+        assert message_class.__module__ == config.config_v2_pb2.__name__
+        fields = set(descriptor.fields_by_name)
+        constants = {attribute for attribute in stubbed[name] if attribute not in fields}
+        assert len(constants) == len(fields)
+        assert all(hasattr(message_class(), attribute) for attribute in stubbed[name])
+        assert fields - stubbed[name] <= {"class", "from"}, "only keywords cannot be spelled"
+
+
+@pytest.mark.parametrize("requirement", ["protobuf==5.26.0", "protobuf==6.*", "protobuf==7.*"])
+def test_it_loads_on_every_supported_protobuf(
+    package: Path, tmp_path: Path, requirement: str
+) -> None:
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+    target = tmp_path / "site"
+    run(*pip, "install", "--quiet", "--no-deps", f"--target={target}", requirement)
+    script = """
+import sys
+from pathlib import Path
+
+import google.protobuf
+assert google.protobuf.__version__.split(".")[0] == sys.argv[1], google.protobuf.__version__
+assert google.protobuf.__file__.startswith(sys.argv[2]), google.protobuf.__file__
+
+from config import *
+from paltabrain_fast.schema.generate import render
+from paltabrain_fast.schema.load import load_schema
+
+event = EventEverything(
+    flag=True, rate=Decimal("1.5"), theme=EnumTheme.DARK, count=-(1 << 63), label="é",
+    happened_ts=datetime(2024, 1, 1), themes=[EnumTheme.DARK], amount_by_name={"a": Decimal(2)},
+).set_parent(parent_elements=["a"])
+member = EventPayloadMessage.FromString(event.serialize_payload()).event_100
+assert (member.rate, member.theme, member.count, member.label) == ("1.5", 2, -(1 << 63), "é")
+assert list(member.themes) == [2] and dict(member.amount_by_name) == {"a": "2"}
+assert not member.HasField("price")
+context = Context().set_application(app_id="a")
+assert ContextMessage.FromString(context.serialize_context()).application.app_id == "a"
+for name, text in render(load_schema(Path(sys.argv[3]))).items():
+    assert Path(sys.argv[4], name).read_text("utf-8") == text, name
+"""
+    major = requirement.partition("==")[2].partition(".")[0]
+    run(
+        *(sys.executable, "-W", "error", "-c", script, major, target, EXAMPLE, package),
+        PYTHONPATH=f"{target}{os.pathsep}{package.parent}",
+    )
