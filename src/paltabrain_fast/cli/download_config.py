@@ -1,0 +1,314 @@
+"""``paltabrain-sdk-download-config``: fetches the config module and puts it in place whole."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn
+
+import requests
+import urllib3
+
+from ..constant import CONFIG_PATH, CONTENT_TYPE, SDK_NAME
+from ..errors import PaltabrainError
+from ..options import base_url
+from ..version import __version__
+from .config_archive import REQUIRED_FILES, point_imports_at, unpack
+
+__all__ = ["main"]
+
+_PROGRAM: Final = "paltabrain-sdk-download-config"
+_HOSTNAME_ENV: Final = "PALTABRAIN_SDK_HOSTNAME"
+_API_KEY_ENV: Final = "PALTABRAIN_SDK_API_KEY"
+
+_MAX_DOWNLOAD_BYTES: Final = 8 * 1024 * 1024
+_CHUNK_BYTES: Final = 64 * 1024
+_WAIT_SECONDS: Final = 10.0  # for the connection, and for each piece of the answer
+_BODY_SECONDS: Final = 120.0  # for the whole body, however it trickles in
+
+_OPTION_NAME: Final = re.compile(r"--[\w-]+|-\w")
+
+_STATUS_HINTS: Final = {
+    401: "the API key was refused",
+    403: "the API key was refused",
+    404: "there is no config module at this hostname",
+}
+
+
+class DownloadError(PaltabrainError):
+    """The config module could not be downloaded or put in place; the text is for the user."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Download the config module into the directory that the arguments name.
+
+    Args:
+        argv: the command-line arguments, ``sys.argv[1:]`` if not given.
+
+    Returns:
+        The exit code: 0, or 1 after one line on stderr.
+
+    Raises:
+        SystemExit: with code 2 after a usage error, 0 after ``--help``.
+    """
+    parser = _parser()
+    arguments = _parse(parser, argv)
+    try:
+        url = base_url(arguments.hostname) + CONFIG_PATH
+        target = _target(arguments.module_path)
+    except ValueError as error:
+        parser.error(_one_line(error, arguments.api_key))
+    try:
+        with _termination_as_interrupt():
+            _check_target(target, arguments.overwrite)
+            _install(url, arguments.api_key, target, arguments.overwrite, arguments.keep_import)
+    except (PaltabrainError, OSError) as error:
+        problem = _one_line(error, arguments.api_key)
+    except KeyboardInterrupt:
+        problem = "interrupted"
+    else:
+        print(f"Downloaded the config module to {str(target)!r}")
+        return 0
+    print(f"{_PROGRAM}: error: {problem}", file=sys.stderr)
+    return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, where argparse would print the whole usage."""
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=_PROGRAM,
+        description="Download the Python config module of your PaltaBrain schema.",
+        epilog="The module is put in place whole, or not at all: when anything fails, "
+        "what was there before is untouched.",
+    )
+    parser.add_argument(
+        "--hostname",
+        default=os.environ.get(_HOSTNAME_ENV),
+        help=f"'host' or 'host:port' of the API (default: ${_HOSTNAME_ENV})",
+    )
+    parser.add_argument(
+        "--api-key",
+        default=os.environ.get(_API_KEY_ENV),
+        help=f"API key (default: ${_API_KEY_ENV}, which other users cannot see)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the config module that is there"
+    )
+    parser.add_argument(
+        "--keep-import",
+        action="store_true",
+        help="leave 'from paltabrain_sdk import ...' in the module as it is served, "
+        "instead of pointing it at paltabrain_fast",
+    )
+    parser.add_argument(
+        "module_path", help="directory of the module; missing parent directories are created"
+    )
+    return parser
+
+
+def _parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        # Only names of options are repeated: any other word may be a key, say after a typo.
+        names = [match[0] for match in map(_OPTION_NAME.match, unknown) if match]
+        parser.error(f"unknown option {names[0]}" if names else "more than one module_path")
+    credentials = {
+        f"--hostname (or {_HOSTNAME_ENV})": arguments.hostname,
+        f"--api-key (or {_API_KEY_ENV})": arguments.api_key,
+    }
+    missing = [name for name, value in credentials.items() if not value]
+    if missing:
+        parser.error("missing " + " and ".join(missing))
+    key = arguments.api_key
+    if not (key.isascii() and key.isprintable() and key == key.strip()):
+        parser.error("--api-key must be printable ASCII, without blanks around it")
+    return arguments
+
+
+def _target(module_path: str) -> Path:
+    """Return the absolute path of the module; only its parent directories are resolved."""
+    path = Path(module_path)
+    if path.name in ("", ".."):
+        raise ValueError(f"module_path must end in the name of the module, not {module_path!r}")
+    return Path(os.path.realpath(path.parent), path.name)
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    """Raise ``DownloadError`` unless the module may be put at ``target``."""
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise DownloadError(f"{str(target)!r} exists: give --overwrite to replace it")
+    if target.is_symlink() or not target.is_dir():
+        raise DownloadError(f"{str(target)!r} is not a directory: not overwritten")
+    if any(target.iterdir()) and not all((target / name).is_file() for name in REQUIRED_FILES):
+        raise DownloadError(f"{str(target)!r} is not a config module: not overwritten")
+
+
+def _install(url: str, api_key: str, target: Path, overwrite: bool, keep_import: bool) -> None:
+    with _staging_beside(target) as staging:
+        new = staging / "new"
+        new.mkdir()
+        unpack(_download(url, api_key), new)
+        import_done = keep_import or _point_imports_at_us(new / "__init__.py")
+        _check_target(target, overwrite)  # again: much may have happened during the download
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _swap(staging, target)
+    if not import_done:
+        note = "no 'from paltabrain_sdk import ...' in the module's __init__.py: left as served"
+        print(f"{_PROGRAM}: note: {note}", file=sys.stderr)
+
+
+def _point_imports_at_us(init: Path) -> bool:
+    """Return whether there was an import to change."""
+    source = point_imports_at("paltabrain_fast", init.read_bytes())
+    if source is not None:
+        init.write_bytes(source)
+    return source is not None
+
+
+@contextmanager
+def _staging_beside(target: Path) -> Iterator[Path]:
+    """Make a directory on the file system of ``target``, and delete it with all that is in it.
+
+    It lies in the nearest parent that exists, so that a failure leaves no parents behind.
+    """
+    parent = next(parent for parent in target.parents if os.path.lexists(parent))
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
+    try:
+        yield staging
+    finally:
+        # The old module goes last, and never while nothing stands in its place.
+        if os.path.lexists(target) or not os.path.lexists(staging / "old"):
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _swap(staging: Path, target: Path) -> None:
+    """Put ``staging/new`` at ``target``; what was there goes to ``staging/old``, or stays."""
+    new, old = staging / "new", staging / "old"
+    try:
+        if os.path.lexists(target):
+            target.rename(old)
+        new.rename(target)
+    except BaseException:
+        # Ask the disk rather than a flag: an interrupt may strike right after a rename.
+        if os.path.lexists(old) and not os.path.lexists(target):
+            try:
+                old.rename(target)
+            except OSError as error:
+                raise DownloadError(f"the old module is kept at {str(old)!r}: {error}") from error
+        raise
+
+
+def _download(url: str, api_key: str) -> bytes:
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "X-API-Key": api_key,
+        "X-SDK-Name": SDK_NAME,
+        "X-SDK-Version": __version__,
+        "Accept-Encoding": "identity",  # so that the size on the wire is the size in memory
+    }
+    with requests.Session() as session:
+        # Plain HTTP is for loopback, where a proxy of the environment must not see the key.
+        session.trust_env = url.startswith("https:")
+        try:
+            with session.get(
+                url, headers=headers, timeout=_WAIT_SECONDS, allow_redirects=False, stream=True
+            ) as response:
+                _check_status(response.status_code)
+                return _read_body(response.raw)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise DownloadError(f"download from {url} failed: {_reason(error)}") from error
+
+
+def _check_status(status: int) -> None:
+    if 300 <= status < 400:
+        raise DownloadError(f"HTTP status {status}: redirects are not followed")
+    if status != 200:
+        hint = _STATUS_HINTS.get(status, "the server did not send the config module")
+        raise DownloadError(f"HTTP status {status}: {hint}")
+
+
+def _read_body(body: urllib3.HTTPResponse) -> bytes:
+    """Read the whole body, within bounds of size and time.
+
+    Raises:
+        DownloadError: it exceeds one of them.
+        urllib3.exceptions.HTTPError: the connection failed, or the body is cut short.
+    """
+    deadline = time.monotonic() + _BODY_SECONDS
+    received = bytearray()
+    with _Progress(body.length_remaining) as progress:
+        # `read1` returns what has arrived; `read` would wait for a whole chunk.
+        while chunk := body.read1(_CHUNK_BYTES, decode_content=False):
+            received += chunk
+            progress.show(len(received))
+            if len(received) > _MAX_DOWNLOAD_BYTES:
+                raise DownloadError(f"the answer exceeds {_MAX_DOWNLOAD_BYTES} bytes")
+            if time.monotonic() > deadline:
+                raise DownloadError(f"the answer took more than {_BODY_SECONDS:.0f} seconds")
+    return bytes(received)
+
+
+class _Progress:
+    """A line on the terminal that counts bytes; nothing if stderr is not a terminal."""
+
+    def __init__(self, total: int | None) -> None:
+        self._of_total = "" if total is None else f" of {total:,}"
+        self._visible = sys.stderr.isatty()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def show(self, received: int) -> None:
+        if self._visible:
+            print(f"\r{received:,}{self._of_total} bytes", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._visible:
+            print(file=sys.stderr)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that it cleans up as well."""
+    # Only the main thread may set handlers; a handler of the embedding program is left alone.
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the text of the innermost cause; the outer ones only repeat URL and pool."""
+    text = str(error)
+    cause = error.__cause__ or error.__context__
+    return (cause and _reason(cause)) or text or type(error).__name__
+
+
+def _one_line(error: BaseException, api_key: str) -> str:
+    """Return the text of an error in one printable line, without the API key."""
+    text = " ".join(str(error).split()).replace(api_key, "***")
+    return "".join(character if character.isprintable() else "?" for character in text)

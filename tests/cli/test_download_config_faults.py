@@ -1,0 +1,284 @@
+"""Whatever fails, the old module and all that is around it stay as they are."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import trustme
+
+from paltabrain_fast.cli import download_config
+from paltabrain_fast.cli.download_config import main
+
+from .archives import GOOD, HOSTILE, MODULE, archive, tree
+from .config_server import (
+    DEADLINE,
+    Answer,
+    ConfigServer,
+    cut_after,
+    endless,
+    raw,
+    reset_after,
+    serve,
+    status,
+)
+
+KEY = "1237c694a824422a88e2a3c5a90510e3"
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """A config module of an earlier download, with neighbours."""
+    old = tmp_path / "project" / "config"
+    old.mkdir(parents=True)
+    (old / "__init__.py").write_text("from .config_v2_pb2 import *\n")
+    (old / "config_v2_pb2.py").write_text("old = True\n")
+    (old.parent / "main.py").write_text("import config\n")
+    return old
+
+
+def run(server: ConfigServer, module: Path, *options: str) -> int:
+    return main(["--hostname", server.hostname, "--api-key", KEY, *options, str(module)])
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that was printed."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("paltabrain-sdk-download-config: error: ")
+    assert err.count("\n") == 1
+    assert err.rstrip("\n").isprintable()
+    assert KEY not in err
+    return err
+
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
+LARGE = b"x" * (8 * 1024 * 1024 + 1)
+FAILURES: dict[str, tuple[Answer, str]] = {
+    **{
+        f"status {code}": (status(code, GOOD, {"Content-Type": "application/zip"}), part)
+        for code, part in {
+            201: "HTTP status 201",
+            204: "HTTP status 204",
+            400: "HTTP status 400",
+            401: "401: the API key was refused",
+            403: "403: the API key was refused",
+            404: "404: there is no config module",
+            429: "HTTP status 429",
+            500: "HTTP status 500",
+            503: "HTTP status 503",
+        }.items()
+    },
+    "reset": (reset_after(GOOD[:-10], len(GOOD)), "failed: "),
+    "cut short": (cut_after(GOOD[:-10], {"Content-Length": str(len(GOOD))}), "10 more expected"),
+    "cut short, chunked": (cut_after(b"40\r\n" + GOOD[:20], CHUNKED), "failed: "),
+    "cut between chunks": (cut_after(b"14\r\n" + GOOD[:20] + b"\r\n", CHUNKED), "failed: "),
+    "cut short, no length": (cut_after(GOOD[:-10], {}), "not a ZIP"),
+    "no HTTP": (raw(b"\x1b[2J\x07 hello\r\n"), "failed: "),
+    "no answer": (raw(b""), "failed: "),
+    "too large": (status(200, LARGE), "exceeds 8388608 bytes"),
+    "endless": (endless(b"x" * 65_536), "exceeds 8388608 bytes"),
+    "compressed": (status(200, b"\x1f\x8b", {"Content-Encoding": "gzip"}), "not a ZIP"),
+    **{name: (status(200, data), problem) for name, (data, problem) in HOSTILE.items()},
+}
+
+
+@pytest.mark.parametrize(("answer", "problem"), FAILURES.values(), ids=FAILURES)
+def test_failure_changes_nothing(
+    answer: Answer,
+    problem: str,
+    server: ConfigServer,
+    module: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.answer = answer
+    before = tree(tmp_path)
+    for target in (module, tmp_path / "not" / "yet" / "there"):
+        assert run(server, target, "--overwrite") == 1
+        assert problem in error_of(capsys)
+        assert tree(tmp_path) == before
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_redirect_is_not_followed(
+    code: int,
+    server: ConfigServer,
+    authority: trustme.CA,
+    module: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = tree(tmp_path)
+    with serve(authority) as other:
+        other.answer = status(200, GOOD)
+        location = f"https://{other.hostname}/v2/schema/sdk_python.zip"
+        server.answer = status(code, b"", {"Location": location})
+        assert run(server, module, "--overwrite") == 1
+        assert f"HTTP status {code}: redirects are not followed" in error_of(capsys)
+        assert other.requests == []
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("hostname", ["127.0.0.1:1", "name.invalid", f"{'a' * 64}.invalid"])
+def test_unreachable(
+    hostname: str, module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(tmp_path)
+    assert main(["--hostname", hostname, "--api-key", KEY, "--overwrite", str(module)]) == 1
+    assert f"download from https://{hostname}/v2/schema/sdk_python.zip failed" in error_of(capsys)
+    assert tree(tmp_path) == before
+
+
+def test_missing_ca_bundle(
+    server: ConfigServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    assert run(server, tmp_path / "config") == 1
+    assert "missing.pem" in error_of(capsys)
+
+
+def test_trickling_body_is_given_up(
+    server: ConfigServer,
+    module: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(download_config, "_BODY_SECONDS", 0.0)
+    release = threading.Event()
+
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        status(200, GOOD[:1], {"Content-Length": str(len(GOOD))})(handler)
+        release.wait(DEADLINE)
+
+    server.answer = trickle
+    before = tree(tmp_path)
+    try:
+        assert run(server, module, "--overwrite") == 1
+    finally:
+        release.set()
+    assert "took more than" in error_of(capsys)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["home", "file", "link", "dangling link"])
+def test_overwrites_nothing_but_a_config_module(
+    kind: str,
+    server: ConfigServer,
+    module: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.answer = status(200, GOOD)
+    target = tmp_path / "target"
+    if kind == "home":
+        target.mkdir()
+        (target / "thesis.tex").touch()
+    elif kind == "file":
+        target.touch()
+    else:
+        target.symlink_to(module if kind == "link" else tmp_path / "nowhere")
+    before = tree(tmp_path)
+    assert run(server, target, "--overwrite") == 1
+    assert "not overwritten" in error_of(capsys)
+    assert (tree(tmp_path), server.requests) == (before, [])
+
+
+def test_overwrites_an_empty_directory(server: ConfigServer, tmp_path: Path) -> None:
+    server.answer = status(200, GOOD)
+    target = tmp_path / "config"
+    target.mkdir()
+    assert run(server, target, "--overwrite") == 0
+    assert (target / "config_v2_pb2.py").is_file()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the rename", "after the rename"])
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "fault"), KeyboardInterrupt()], ids=repr)
+def test_fault_while_swapping(
+    fault: BaseException,
+    step: int,
+    late: bool,
+    server: ConfigServer,
+    module: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """After any fault either the old or the new module stands there, whole, and nothing else."""
+    server.answer = status(200, GOOD)
+    before = tree(tmp_path)
+    rename = Path.rename
+    calls = 0
+
+    def faulty(self: Path, target: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == step and not late:
+            raise fault
+        renamed = rename(self, target)
+        if calls == step:
+            raise fault
+        return renamed
+
+    monkeypatch.setattr(Path, "rename", faulty)
+    assert run(server, module, "--overwrite", "--keep-import") == 1
+    assert "kept at" not in error_of(capsys)
+    if step == 2 and late:
+        assert {path.name: path.read_bytes() for path in module.iterdir()} == MODULE
+        assert len(list(module.parent.iterdir())) == 2
+    else:
+        assert tree(tmp_path) == before
+
+
+def test_old_module_is_kept_when_it_cannot_be_put_back(
+    server: ConfigServer,
+    module: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.answer = status(200, GOOD)
+    before = tree(module)
+    rename = Path.rename
+
+    def once(self: Path, target: Path) -> Path:
+        if self == module:
+            return rename(self, target)
+        raise OSError(errno.EIO, "fault")
+
+    monkeypatch.setattr(Path, "rename", once)
+    assert run(server, module, "--overwrite") == 1
+    [old] = module.parent.glob(".config.*/old")
+    assert f"the old module is kept at '{old}'" in error_of(capsys)
+    assert tree(old) == before
+
+
+def test_target_that_appears_during_the_download(
+    server: ConfigServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "config"
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        target.mkdir()
+        status(200, GOOD)(handler)
+
+    server.answer = answer
+    assert run(server, target) == 1
+    assert "exists: give --overwrite" in error_of(capsys)
+    assert list(tmp_path.rglob("*")) == [target]
+
+
+def test_key_is_masked_wherever_it_turns_up(
+    server: ConfigServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answer = status(200, archive((f"{KEY}?", b"")))
+    assert run(server, tmp_path / "config") == 1
+    assert "unsafe name: '***?'" in error_of(capsys)
