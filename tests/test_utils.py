@@ -123,6 +123,8 @@ def test_zone_without_an_offset_is_utc() -> None:
         def utcoffset(self, _when: datetime | None) -> None:
             return None
 
+        dst = tzname = utcoffset
+
     assert sent(datetime(1970, 1, 1, 0, 0, 1, tzinfo=Nowhere())) == 1000
 
 

@@ -1,0 +1,37 @@
+# Every target makes what it needs. PYTHON chooses the interpreter, VENV the environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/.test  ## All tests, those in C included
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/cython-lint --max-line-length 100 src/paltabrain_fast/_native
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
+
+$(VENV)/.installed: pyproject.toml setup.py $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable '.[collector]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(BIN)/pip install --quiet --group test
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.installed
+	$(BIN)/pip install --quiet --group lint
+	touch $@
