@@ -16,7 +16,7 @@ test: $(VENV)/.test  ## All tests, those in C included
 lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/cython-lint --max-line-length 100 src/paltabrain_fast/_native
+	PATH="$(BIN):$$PATH" cython-lint --max-line-length 100 src/paltabrain_fast/_native
 	$(BIN)/mypy
 
 clean:

@@ -1,7 +1,6 @@
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
 
-from google.protobuf.descriptor import Descriptor, FileDescriptor
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.internal.containers import (
     RepeatedCompositeFieldContainer,
     RepeatedScalarFieldContainer,
@@ -11,7 +10,6 @@ from google.protobuf.message import Message
 DESCRIPTOR: FileDescriptor
 
 class EventCommon(Message):
-    DESCRIPTOR: ClassVar[Descriptor]
     event_ts: int
     session_id: int
     session_event_seq_num: int
@@ -24,7 +22,6 @@ class EventCommon(Message):
     ) -> None: ...
 
 class Event(Message):
-    DESCRIPTOR: ClassVar[Descriptor]
     header: bytes
     payload: bytes
     @property
@@ -38,7 +35,6 @@ class Event(Message):
     ) -> None: ...
 
 class BatchCommon(Message):
-    DESCRIPTOR: ClassVar[Descriptor]
     instance_id: str
     batch_id: str
     country_code: str
@@ -55,7 +51,6 @@ class BatchCommon(Message):
     ) -> None: ...
 
 class BatchTelemetry(Message):
-    DESCRIPTOR: ClassVar[Descriptor]
     events_dropped: int
     prev_connection_speed: str
     prev_request_time: int
@@ -82,7 +77,6 @@ class BatchTelemetry(Message):
     ) -> None: ...
 
 class Batch(Message):
-    DESCRIPTOR: ClassVar[Descriptor]
     context: bytes
     @property
     def common(self) -> BatchCommon: ...
