@@ -1,0 +1,75 @@
+"""The product as it is installed: sdist, the wheel that is built from it, and what is in them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An sdist, and a wheel built from that sdist in an environment of its own."""
+    directory = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--outdir", str(directory), str(ROOT)]
+    subprocess.run(command, timeout=300, check=True, capture_output=True)
+    return directory
+
+
+def test_sdist_holds_the_c_core_and_nothing_built(dist: Path) -> None:
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"csrc/pbf_uuid7.c", "csrc/pbf_uuid7.h", "LICENSE", "setup.py"} <= names
+    assert not [name for name in names if name.endswith((".so", ".pyc"))]
+
+
+def test_wheel_is_complete(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (metadata_name,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+        metadata = Parser().parsestr(archive.read(metadata_name).decode())
+        entry_points = archive.read(metadata_name.replace("METADATA", "entry_points.txt")).decode()
+    assert {
+        "paltabrain_fast/py.typed",
+        "paltabrain_fast/sdk_pb2.pyi",
+        "paltabrain_fast/_native/uuid7.pyi",
+        "paltabrain_sdk-stubs/__init__.pyi",
+        "paltabrain_sdk-stubs/sdk.pyi",
+    } <= names
+    assert [name for name in names if name.startswith("paltabrain_fast/_native/uuid7.cpython")]
+    assert not [name for name in names if name.endswith(".c") or name.startswith("tests")]
+    assert [name for name in names if name.endswith("licenses/LICENSE")]
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert "paltabrain-fast = " in entry_points
+    assert "paltabrain-sdk-download-config = " in entry_points
+
+
+def test_alias_is_typed_by_the_stub_package(tmp_path: Path) -> None:
+    script = tmp_path / "uses_alias.py"
+    script.write_text(
+        "from paltabrain_sdk import BaseEvent, PaltabrainSdk, set_proto\n"
+        "from paltabrain_sdk.utils import uuid_v7\n"
+        "reveal_type(uuid_v7())\n"
+        "reveal_type(PaltabrainSdk.flush)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(script)],
+        cwd=tmp_path,
+        env={"MYPYPATH": str(ROOT / "src"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert 'Revealed type is "str"' in done.stdout.replace("builtins.", ""), done.stdout
+    assert "error" not in done.stdout
