@@ -18,7 +18,10 @@ if os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
     LDFLAGS += ["-fsanitize=address,undefined"]
 
 # module of paltabrain_fast._native -> parts of the C core that it links
-MODULES = {"uuid7": ["uuid7"]}
+MODULES = {
+    "uuid7": ["uuid7"],
+    "engine": ["ring", "context", "wire", "record", "frame"],
+}
 
 setup(
     ext_modules=cythonize(

@@ -27,7 +27,8 @@ def test_sdist_holds_the_c_core_and_nothing_built(dist: Path) -> None:
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"csrc/pbf_uuid7.c", "csrc/pbf_uuid7.h", "LICENSE", "setup.py"} <= names
+    core = {f"csrc/{file.name}" for file in (ROOT / "csrc").iterdir()}
+    assert core | {"LICENSE", "setup.py", "src/paltabrain_fast/_native/pbf.pxd"} <= names
     assert not [name for name in names if name.endswith((".so", ".pyc"))]
 
 
@@ -41,6 +42,7 @@ def test_wheel_is_complete(dist: Path) -> None:
     assert {
         "paltabrain_fast/py.typed",
         "paltabrain_fast/sdk_pb2.pyi",
+        "paltabrain_fast/_native/engine.pyi",
         "paltabrain_fast/_native/uuid7.pyi",
         "paltabrain_sdk-stubs/__init__.pyi",
         "paltabrain_sdk-stubs/sdk.pyi",

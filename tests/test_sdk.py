@@ -789,7 +789,8 @@ def test_stats_balance_at_all_times(api: ApiServer, make_sdk: MakeSdk) -> None:
     thread.join()
     assert sdk.flush(timeout=60)
     assert_balanced(sdk)
-    assert sdk.stats().pending_events == sdk.stats().pending_bytes == 0
+    assert sdk.stats().pending_events == 0
+    assert sdk.stats().pending_bytes <= len(b"context")  # which may be kept for the next event
     answered = sum(len(r.batch.events) for i, r in enumerate(api.requests) if i % 3 == 0)
     assert sdk.stats().delivered == answered
 

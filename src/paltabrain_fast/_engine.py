@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import Final
 
+from ._protocol import Engine
 from ._reference.engine import ReferenceEngine
 from ._reference.uuid7 import uuid_v7 as _reference_uuid_v7
 
@@ -21,9 +23,13 @@ def _wanted() -> str:
     return choice
 
 
+make_engine: Callable[[int], Engine]
+"""Makes an engine from ``buffer_bytes``."""
+
 name = _wanted()
 if name == "native":
     try:
+        from ._native.engine import NativeEngine
         from ._native.uuid7 import uuid_v7
     except ImportError as error:
         warnings.warn(
@@ -34,7 +40,8 @@ if name == "native":
             stacklevel=2,
         )
         name = "python"
+    else:
+        make_engine = NativeEngine
 if name == "python":
+    make_engine = ReferenceEngine
     uuid_v7 = _reference_uuid_v7
-
-make_engine = ReferenceEngine

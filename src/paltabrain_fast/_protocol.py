@@ -15,6 +15,7 @@ class RecordStatus(IntEnum):
     ACCEPTED = 0
     BUFFER_FULL = 1
     CLOSED = 2
+    TOO_LARGE = 3
 
 
 @dataclass(frozen=True, slots=True)

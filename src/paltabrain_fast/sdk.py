@@ -24,6 +24,11 @@ ContextT = TypeVar("ContextT", bound=BaseContext)
 T = TypeVar("T")
 
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
+_REASONS: Final = {
+    RecordStatus.BUFFER_FULL: "buffer_full",
+    RecordStatus.CLOSED: "already_shutdown",
+    RecordStatus.TOO_LARGE: "too_large",
+}
 _foreign_classes_reported = False
 
 
@@ -283,7 +288,7 @@ class PaltabrainSdk(Generic[ContextT]):
         return self._engine
 
     def _refuse(self, status: RecordStatus) -> None:
-        reason = "already_shutdown" if status is RecordStatus.CLOSED else "buffer_full"
+        reason = _REASONS[status]
         self._control.ledger.refuse(reason)
         self._reporter.warn_sparingly(reason, "Events are dropped: %s", reason.replace("_", " "))
 

@@ -1,7 +1,7 @@
 """Compiles and runs the C tests, plain and under sanitizers.
 
-Each ``test_*.c`` names the sources that it is linked with in a line ``Links: ...`` of its first
-comment.
+Each ``test_*.c`` names the parts of the core that it is linked with in a line ``Links: ...`` of its
+first comment.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconvers
 BUILDS = {
     "plain": ["-O2"],
     "asan-ubsan": ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "tsan": ["-O1", "-g", "-fsanitize=thread"],
 }
 
 
@@ -29,7 +30,12 @@ def test_c(program: Path, build: str, tmp_path: Path) -> None:
     assert links is not None, f"{program} does not say what it links"
     binary = tmp_path / program.stem
     compiler = os.environ.get("CC", "cc")
-    command = [compiler, *WARNINGS, *BUILDS[build], "-I", "csrc", str(program)]
-    subprocess.run([*command, *links[1].split(), "-o", str(binary)], check=True, cwd=ROOT)
-    done = subprocess.run([binary], timeout=60, capture_output=True, text=True, check=False)
+    command = [compiler, *WARNINGS, *BUILDS[build], "-pthread", "-I", "csrc", str(program)]
+    sources = [f"csrc/{part}.c" for part in links[1].split()]
+    subprocess.run([*command, *sources, "-o", str(binary)], check=True, cwd=ROOT)
+    # without randomized addresses, which ThreadSanitizer's shadow memory cannot always cope with
+    launcher = ["setarch", "--addr-no-randomize"] if build == "tsan" else []
+    done = subprocess.run(
+        [*launcher, str(binary)], timeout=100, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")

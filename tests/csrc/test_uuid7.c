@@ -1,5 +1,5 @@
 /* pbf_uuid7: layout, order, entropy, and the bounds of what it writes.
- * Links: csrc/pbf_uuid7.c
+ * Links: pbf_uuid7
  */
 #include "pbf_uuid7.h"
 

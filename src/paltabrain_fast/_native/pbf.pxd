@@ -1,6 +1,6 @@
 """Everything that Cython sees of the C core; no other file holds a ``cdef extern`` of it."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "pbf_uuid7.h" nogil:
@@ -15,3 +15,88 @@ cdef extern from "pbf_uuid7.h" nogil:
     void pbf_uuid7_reset(pbf_uuid7 *state) noexcept
     void pbf_uuid7_refill(pbf_uuid7 *state, const uint8_t *random) noexcept
     bint pbf_uuid7_next(pbf_uuid7 *state, uint64_t now_ms, char *text) noexcept
+
+
+cdef extern from "pbf_ring.h" nogil:
+    ctypedef enum pbf_status:
+        PBF_OK
+        PBF_FULL
+        PBF_TOO_LARGE
+        PBF_STALE
+
+    ctypedef struct pbf_ring:
+        pass
+
+    ctypedef struct pbf_cursor:
+        uint64_t position
+        uint64_t records
+
+    uint64_t pbf_ring_capacity(uint64_t bytes) noexcept
+    void pbf_ring_init(pbf_ring *ring, uint64_t capacity, uint64_t position) noexcept
+    void pbf_ring_release(pbf_ring *ring, const pbf_cursor *cursor) noexcept
+    bint pbf_ring_start_lap(pbf_ring *ring, uint64_t past) noexcept
+    uint64_t pbf_ring_accepted(const pbf_ring *ring) noexcept
+    uint64_t pbf_ring_pending(const pbf_ring *ring) noexcept
+    uint64_t pbf_ring_used(const pbf_ring *ring) noexcept
+
+
+cdef extern from "pbf_context.h" nogil:
+    const size_t PBF_CONTEXT_COST
+    const uint32_t PBF_CONTEXT_MAX_SLOTS
+
+    ctypedef struct pbf_context_ref:
+        uint64_t version
+        uint32_t slot
+
+    ctypedef struct pbf_context_slot:
+        pass
+
+    ctypedef struct pbf_context_table:
+        pass
+
+    void pbf_context_init(pbf_context_table *table, pbf_context_slot *slots, uint32_t slot_count,
+                          uint32_t *buckets, uint32_t bucket_count) noexcept
+    bint pbf_context_find(pbf_context_table *table, const uint8_t *bytes, uint32_t length,
+                          pbf_context_ref *ref) noexcept
+    pbf_status pbf_context_add(pbf_context_table *table, pbf_ring *ring, const uint8_t *bytes,
+                               uint32_t length, pbf_context_ref *ref) noexcept
+    void pbf_context_end_drain(pbf_context_table *table, const pbf_ring *ring) noexcept
+    uint32_t pbf_context_reap(pbf_context_table *table, pbf_ring *ring) noexcept
+
+
+cdef extern from "pbf_record.h" nogil:
+    const size_t PBF_BATCH_MAX
+
+    ctypedef struct pbf_event:
+        int64_t event_ts
+        int64_t session_id
+        bint has_session
+        const uint8_t *header
+        size_t header_length
+        const uint8_t *payload
+        size_t payload_length
+
+    pbf_status pbf_record_append(pbf_ring *ring, const pbf_context_table *contexts,
+                                 pbf_context_ref context, const pbf_event *event) noexcept
+
+
+cdef extern from "pbf_frame.h" nogil:
+    ctypedef struct pbf_envelope:
+        const char *instance_id
+        size_t instance_id_length
+        const char *batch_id
+        size_t batch_id_length
+        size_t limit
+
+    ctypedef struct pbf_frame:
+        pbf_cursor end
+        size_t size
+        uint64_t events
+        uint64_t too_large
+        uint32_t slot
+
+    void pbf_frame_measure(const pbf_ring *ring, const pbf_context_table *contexts,
+                           const pbf_envelope *envelope, pbf_frame *frame) noexcept
+    bint pbf_frame_write(const pbf_ring *ring, pbf_context_table *contexts,
+                         const pbf_envelope *envelope, const pbf_frame *frame,
+                         uint8_t *body) noexcept

@@ -57,6 +57,8 @@ class ReferenceEngine:
     ) -> RecordStatus:
         if not (type(context) is type(header) is type(payload) is bytes):
             raise TypeError("context, header and payload must be serialized to bytes")
+        if len(context) > MAX_BATCH_BYTES or len(header) + len(payload) > MAX_BATCH_BYTES:
+            return RecordStatus.CLOSED if self._closed else RecordStatus.TOO_LARGE
         size = _RECORD_BYTES + len(header) + len(payload)
         event_ts = time.time_ns() // 1_000_000
         # without the constructor's own Python code, which would make this engine a slow baseline
@@ -82,17 +84,17 @@ class ReferenceEngine:
         context = self._records[0].context
         common = BatchCommon(instance_id=instance_id, batch_id=uuid_v7())
         batch = Batch(common=common, context=context)
-        size = batch.ByteSize()
+        size = empty_size = batch.ByteSize()
         while self._records and self._records[0].context == context:
             event = self._records[0].event(self.taken + 1)
             event_size = _framed_size(event)
-            if size + event_size <= MAX_BATCH_BYTES:
-                size += event_size
-                batch.events.append(event)
-            elif batch.events:
+            if empty_size + event_size > MAX_BATCH_BYTES:
+                too_large += 1
+            elif size + event_size > MAX_BATCH_BYTES:
                 break
             else:
-                too_large += 1
+                size += event_size
+                batch.events.append(event)
             self._release()
         body = batch.SerializeToString() if batch.events else b""
         return FramedBatch(

@@ -1,0 +1,414 @@
+/* Records and framing: golden bytes, limits to the byte, and random events against a naive framer.
+ *
+ * Links: pbf_ring pbf_context pbf_wire pbf_record pbf_frame
+ */
+#include "pbf_frame.h"
+#include "test.h"
+
+#ifndef SCALE
+#define SCALE 1
+#endif
+
+enum { SLOTS = 16, CAPACITY = 1 << 21 };
+
+typedef struct {
+    pbf_ring *ring;
+    pbf_context_slot *slots;
+    uint32_t *buckets;
+    pbf_context_table contexts;
+} fixture;
+
+static void set_up(fixture *f, uint64_t position)
+{
+    f->ring = test_memory(sizeof *f->ring + CAPACITY);
+    f->slots = test_memory(SLOTS * sizeof *f->slots);
+    f->buckets = test_memory(SLOTS * sizeof *f->buckets);
+    pbf_ring_init(f->ring, CAPACITY, position);
+    pbf_context_init(&f->contexts, f->slots, SLOTS, f->buckets, SLOTS);
+}
+
+static void tear_down(fixture *f)
+{
+    test_free(f->buckets, SLOTS * sizeof *f->buckets);
+    test_free(f->slots, SLOTS * sizeof *f->slots);
+    test_free(f->ring, sizeof *f->ring + CAPACITY);
+}
+
+static pbf_context_ref add_context(fixture *f, const void *bytes, size_t length)
+{
+    pbf_context_ref ref;
+
+    CHECK(!pbf_context_find(&f->contexts, bytes, (uint32_t)length, &ref));
+    CHECK_EQUAL(pbf_context_add(&f->contexts, f->ring, bytes, (uint32_t)length, &ref), PBF_OK);
+    return ref;
+}
+
+static pbf_envelope envelope_of(const char *instance_id, const char *batch_id, size_t limit)
+{
+    return (pbf_envelope){instance_id, strlen(instance_id), batch_id, strlen(batch_id), limit};
+}
+
+static pbf_event event_of(int64_t event_ts, const char *header, const void *payload, size_t length)
+{
+    return (pbf_event){.event_ts = event_ts,
+                       .header = (const uint8_t *)header,
+                       .header_length = strlen(header),
+                       .payload = payload,
+                       .payload_length = length};
+}
+
+static pbf_event in_session(pbf_event event, int64_t session_id)
+{
+    event.has_session = true;
+    event.session_id = session_id;
+    return event;
+}
+
+static void append(fixture *f, pbf_context_ref context, pbf_event event)
+{
+    CHECK_EQUAL(pbf_record_append(f->ring, &f->contexts, context, &event), PBF_OK);
+}
+
+/* Frames the next batch, checks it against the expected body, and releases it. */
+static void check_frame(fixture *f, pbf_envelope envelope, uint64_t events, uint64_t too_large,
+                        const void *body, size_t size)
+{
+    pbf_frame frame;
+
+    pbf_frame_measure(f->ring, &f->contexts, &envelope, &frame);
+    CHECK_EQUAL(frame.events, events);
+    CHECK_EQUAL(frame.too_large, too_large);
+    CHECK_EQUAL(frame.size, size);
+    CHECK(frame.size <= envelope.limit);
+    if (events > 0) {
+        uint8_t *written = test_memory(size);
+
+        CHECK(pbf_frame_write(f->ring, &f->contexts, &envelope, &frame, written));
+        CHECK(memcmp(written, body, size) == 0);
+        test_free(written, size);
+    }
+    pbf_ring_release(f->ring, &frame.end);
+}
+
+static void test_golden(void)
+{
+    static const char body[] =
+        "\x0a\x0d\x0a\x04inst\x12\x05" "batch" "\x12\x03" "ctx"
+        "\x1a\x21\x0a\x10\x08\x80\xa0\xab\xfe\xf9\x62\x10\x82\xa0\xab\xfe\xf9\x62\x18\x02"
+        "\x12\x04head\x1a\x07payload"
+        "\x1a\x07\x0a\x02\x08\x01\x1a\x01p"
+        "\x1a\x02\x0a\x00"
+        "\x1a\x09\x0a\x04\x10\x00\x18\x08\x12\x01h"
+        "\x1a\x9f\x01\x0a\x18\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+        "\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x18\x0a\x1a\x82\x01"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    char many_x[130];
+    fixture f;
+
+    memset(many_x, 'x', sizeof many_x);
+    set_up(&f, 0);
+    pbf_context_ref context = add_context(&f, "ctx", 3);
+
+    append(&f, context, in_session(event_of(1700000000000, "head", "payload", 7), 1700000000001));
+    append(&f, context, event_of(-1, "", "p", 1));
+    append(&f, context, event_of(0, "", NULL, 0));
+    append(&f, context, in_session(event_of(0, "h", NULL, 0), 0));
+    append(&f, context, in_session(event_of(INT64_MIN, "", many_x, sizeof many_x), INT64_MIN));
+    check_frame(&f, envelope_of("inst", "batch", PBF_BATCH_MAX), 5, 0, body, sizeof body - 1);
+    check_frame(&f, envelope_of("inst", "batch", PBF_BATCH_MAX), 0, 0, NULL, 0);
+    tear_down(&f);
+}
+
+static void test_golden_of_nothing(void)
+{
+    fixture f;
+
+    set_up(&f, 0);
+    append(&f, add_context(&f, NULL, 0), event_of(0, "", NULL, 0));
+    check_frame(&f, envelope_of("", "", PBF_BATCH_MAX), 1, 0, "\x0a\x00\x1a\x02\x0a\x00", 6);
+    tear_down(&f);
+}
+
+/* Numbers go on over batches and contexts, and count events without a session, too. */
+static void test_context_change_and_numbers(void)
+{
+    fixture f;
+    pbf_envelope envelope = envelope_of("", "", PBF_BATCH_MAX);
+
+    set_up(&f, (UINT64_C(1) << 63) - 32);
+    pbf_context_ref a = add_context(&f, "a", 1), b = add_context(&f, "b", 1);
+
+    append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
+    append(&f, b, event_of(0, "", NULL, 0));
+    append(&f, b, in_session(event_of(0, "", NULL, 0), 1));
+    append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
+    check_frame(&f, envelope, 1, 0, "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x02", 13);
+    check_frame(&f, envelope, 2, 0,
+                "\x0a\x00\x12\x01" "b\x1a\x02\x0a\x00\x1a\x06\x0a\x04\x10\x02\x18\x06", 17);
+    check_frame(&f, envelope, 1, 0, "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x08", 13);
+    tear_down(&f);
+}
+
+static void test_limit_to_the_byte(void)
+{
+    fixture f;
+    pbf_context_ref context, large;
+    static uint8_t bytes[PBF_BATCH_MAX];
+    const char *one = "\x0a\x00\x1a\x05\x0a\x00\x1a\x01p";
+
+    set_up(&f, 0);
+    context = add_context(&f, NULL, 0);
+    append(&f, context, event_of(0, "", "p", 1));
+    append(&f, context, event_of(0, "", "p", 1));
+    check_frame(&f, envelope_of("", "", 15), 1, 0, one, 9);
+    append(&f, context, event_of(0, "", "p", 1));
+    check_frame(&f, envelope_of("", "", 16), 2, 0, "\x0a\x00\x1a\x05\x0a\x00\x1a\x01p"
+                                                   "\x1a\x05\x0a\x00\x1a\x01p", 16);
+
+    /* Too large: in front, between, at the end, for its own context only; each uses its number. */
+    large = add_context(&f, "0123456789", 10);
+    append(&f, context, event_of(0, "", "large", 5));
+    append(&f, context, event_of(0, "", "p", 1));
+    append(&f, large, event_of(0, "", "p", 1));
+    append(&f, context, event_of(0, "", "large", 5));
+    append(&f, context, in_session(event_of(0, "", NULL, 0), 1));
+    append(&f, context, event_of(0, "", "large", 5));
+    check_frame(&f, envelope_of("", "", 10), 1, 3, one, 9);
+    check_frame(&f, envelope_of("", "", 10), 1, 1,
+                "\x0a\x00\x1a\x06\x0a\x04\x10\x02\x18\x10", 10);
+    append(&f, large, event_of(0, "", NULL, 0));
+    check_frame(&f, envelope_of("", "", 17), 0, 1, NULL, 0);
+    CHECK_EQUAL(pbf_ring_used(f.ring), 0);
+    CHECK_EQUAL(pbf_ring_accepted(f.ring), 10);
+
+    /* A batch of exactly PBF_BATCH_MAX. */
+    memset(bytes, 'q', sizeof bytes);
+    append(&f, context, event_of(0, "", bytes, PBF_BATCH_MAX - 2 - 4 - 2 - 4));
+    append(&f, context, event_of(0, "", bytes, PBF_BATCH_MAX - 2 - 4 - 2 - 4 + 1));
+    pbf_envelope envelope = envelope_of("", "", PBF_BATCH_MAX);
+    pbf_frame frame;
+
+    pbf_frame_measure(f.ring, &f.contexts, &envelope, &frame);
+    CHECK_EQUAL(frame.size, PBF_BATCH_MAX);
+    CHECK_EQUAL(frame.events, 1);
+    CHECK_EQUAL(frame.too_large, 1);
+    tear_down(&f);
+}
+
+static void test_append_refuses(void)
+{
+    fixture f;
+    static uint8_t bytes[PBF_BATCH_MAX + 1];
+    pbf_event event = event_of(1, "", bytes, sizeof bytes);
+
+    set_up(&f, 0);
+    pbf_context_ref context = add_context(&f, "ctx", 3), stale = {context.version + 1, context.slot};
+
+    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_TOO_LARGE);
+    event.payload_length = PBF_BATCH_MAX; /* alone it would do, with a header it does not */
+    event.header = bytes;
+    event.header_length = 1;
+    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_TOO_LARGE);
+    event.payload_length = 0;
+    event.header = bytes;
+    event.header_length = SIZE_MAX;
+    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_TOO_LARGE);
+    event.header_length = 3;
+    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, stale, &event), PBF_STALE);
+    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, (pbf_context_ref){0}, &event), PBF_STALE);
+    CHECK_EQUAL(pbf_ring_accepted(f.ring), 0);
+    CHECK(pbf_ring_reserve(f.ring, CAPACITY - pbf_ring_used(f.ring) - 3 - PBF_CONTEXT_COST));
+    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_FULL);
+
+    /* What was discarded is released with the next batch, which has nothing in it. */
+    check_frame(&f, envelope_of("", "", PBF_BATCH_MAX), 0, 0, NULL, 0);
+    CHECK_EQUAL(pbf_ring_used(f.ring), 0);
+    tear_down(&f);
+}
+
+/* A record that appears between the passes, behind padding at the end of the batch, stays out. */
+static void test_late_record(void)
+{
+    fixture f;
+    pbf_envelope envelope = envelope_of("", "", PBF_BATCH_MAX);
+    pbf_frame frame;
+    uint8_t body[6];
+    pbf_claim claim;
+
+    set_up(&f, 0);
+    pbf_context_ref context = add_context(&f, NULL, 0);
+
+    append(&f, context, event_of(0, "", NULL, 0));
+    CHECK_EQUAL(pbf_ring_claim(f.ring, 10, &claim), PBF_OK);
+    pbf_ring_discard(f.ring, &claim);
+    pbf_frame_measure(f.ring, &f.contexts, &envelope, &frame);
+    append(&f, context, event_of(0, "", NULL, 0));
+    CHECK(pbf_frame_write(f.ring, &f.contexts, &envelope, &frame, body));
+    CHECK(memcmp(body, "\x0a\x00\x1a\x02\x0a\x00", 6) == 0);
+    pbf_ring_release(f.ring, &frame.end);
+    check_frame(&f, envelope, 1, 0, "\x0a\x00\x1a\x02\x0a\x00", 6);
+    tear_down(&f);
+}
+
+/* Another envelope than was measured is noticed, and overruns nothing. */
+static void test_other_envelope(void)
+{
+    fixture f;
+    pbf_envelope envelope = envelope_of("inst", "batch", PBF_BATCH_MAX);
+    static const char *const instance_ids[] = {"inst-2", "ins"};
+    pbf_frame frame;
+
+    set_up(&f, 0);
+    append(&f, add_context(&f, "ctx", 3), event_of(5, "", "p", 1));
+    pbf_frame_measure(f.ring, &f.contexts, &envelope, &frame);
+    for (int i = 0; i < 2; i++) {
+        pbf_envelope other = envelope_of(instance_ids[i], "batch", PBF_BATCH_MAX);
+        uint8_t *body = test_memory(frame.size);
+
+        CHECK(!pbf_frame_write(f.ring, &f.contexts, &other, &frame, body));
+        test_free(body, frame.size);
+    }
+    tear_down(&f);
+}
+
+/* -- A naive framer, which measures a batch by writing it ------------------------------------- */
+
+static size_t naive_varint(uint8_t *out, uint64_t value)
+{
+    size_t length = 0;
+
+    for (; value >= 128; value /= 128)
+        out[length++] = (uint8_t)(value % 128 + 128);
+    out[length++] = (uint8_t)value;
+    return length;
+}
+
+static size_t naive_sint(uint8_t *out, uint8_t tag, int64_t value)
+{
+    out[0] = tag;
+    return 1 + naive_varint(out + 1, value < 0 ? ~(uint64_t)value * 2 + 1 : (uint64_t)value * 2);
+}
+
+static size_t naive_bytes(uint8_t *out, uint8_t tag, const void *bytes, size_t length)
+{
+    size_t at = 0;
+
+    out[at++] = tag;
+    at += naive_varint(out + at, length);
+    if (length > 0)
+        memcpy(out + at, bytes, length);
+    return at + length;
+}
+
+static size_t naive_event(uint8_t *out, const pbf_event *event, uint64_t number)
+{
+    static uint8_t message[8192];
+    uint8_t common[64];
+    size_t at = 0, length = 0;
+
+    if (event->event_ts != 0)
+        at += naive_sint(common + at, 0x08, event->event_ts);
+    if (event->has_session) {
+        at += naive_sint(common + at, 0x10, event->session_id);
+        at += naive_sint(common + at, 0x18, (int64_t)number);
+    }
+    length += naive_bytes(message, 0x0a, common, at);
+    if (event->header_length > 0)
+        length += naive_bytes(message + length, 0x12, event->header, event->header_length);
+    if (event->payload_length > 0)
+        length += naive_bytes(message + length, 0x1a, event->payload, event->payload_length);
+    return naive_bytes(out, 0x1a, message, length);
+}
+
+enum { RANDOM_EVENTS = 600, RANDOM_CONTEXTS = 4, LIMIT = 6000 };
+
+/* Events of all shapes; batches are cut where the naive framer cuts them, with the same bytes. */
+static void test_against_naive_framer(uint64_t seed)
+{
+    static uint8_t noise[5000], body[2 * LIMIT + 8192], contexts[RANDOM_CONTEXTS][300];
+    static pbf_event events[RANDOM_EVENTS];
+    static uint32_t context_of[RANDOM_EVENTS];
+    pbf_context_ref refs[RANDOM_CONTEXTS];
+    uint64_t state = seed;
+    pbf_envelope envelope = envelope_of("0190f8a4-0000-7000-8000-000000000000", "batch", LIMIT);
+    fixture f;
+
+    set_up(&f, (UINT64_C(1) << 63) - CAPACITY / 8);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)test_random(&state);
+    for (uint32_t i = 0; i < RANDOM_CONTEXTS; i++) {
+        memset(contexts[i], (int)i, sizeof contexts[i]);
+        refs[i] = add_context(&f, contexts[i], i * 100);
+    }
+    for (int i = 0; i < RANDOM_EVENTS; i++) {
+        uint64_t dice = test_random(&state);
+        size_t most = dice % 32 == 0 ? sizeof noise : dice % 4 == 0 ? 300 : 20;
+
+        events[i] = (pbf_event){
+            .event_ts = (int64_t)(test_random(&state) >> dice % 64),
+            .has_session = dice >> 20 & 1,
+            .session_id = (int64_t)test_random(&state) >> (dice >> 8) % 64,
+            .header = noise,
+            .header_length = (dice >> 24) % 3 == 0 ? 0 : (dice >> 32) % 40,
+            .payload = noise,
+            .payload_length = test_random(&state) % most,
+        };
+        if (i > 0 && dice >> 58 != 0)
+            context_of[i] = context_of[i - 1];
+        else
+            context_of[i] = (uint32_t)(dice >> 40) % RANDOM_CONTEXTS;
+        append(&f, refs[context_of[i]], events[i]);
+    }
+
+    for (int next = 0; next < RANDOM_EVENTS;) {
+        size_t empty, size = 0;
+        uint64_t count = 0, too_large = 0;
+        uint32_t context = 0;
+        uint8_t common[64];
+
+        for (; next < RANDOM_EVENTS; next++) {
+            static uint8_t event[8192];
+            size_t length = naive_event(event, &events[next], (uint64_t)next + 1);
+            uint8_t head[512];
+
+            empty = naive_bytes(common, 0x0a, envelope.instance_id, envelope.instance_id_length);
+            empty += naive_bytes(common + empty, 0x12, envelope.batch_id, envelope.batch_id_length);
+            empty = naive_bytes(head, 0x0a, common, empty);
+            if (context_of[next] > 0)
+                empty += naive_bytes(head + empty, 0x12, contexts[context_of[next]],
+                                     context_of[next] * 100);
+            if (empty + length > LIMIT) {
+                too_large++;
+                continue;
+            }
+            if (count == 0) {
+                memcpy(body, head, empty);
+                size = empty;
+                context = context_of[next];
+            }
+            if (context_of[next] != context || size + length > LIMIT)
+                break;
+            memcpy(body + size, event, length);
+            size += length;
+            count++;
+        }
+        check_frame(&f, envelope, count, too_large, body, size);
+    }
+    check_frame(&f, envelope, 0, 0, NULL, 0);
+    tear_down(&f);
+}
+
+int main(void)
+{
+    test_golden();
+    test_golden_of_nothing();
+    test_context_change_and_numbers();
+    test_limit_to_the_byte();
+    test_append_refuses();
+    test_late_record();
+    test_other_envelope();
+    for (uint64_t seed = 1; seed <= 100 / SCALE; seed++)
+        test_against_naive_framer(seed * 0x9e3779b97f4a7c15);
+    return 0;
+}
