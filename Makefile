@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.test  ## All tests, those in C included
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.test  ## Speed: native beside reference and other packages
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \
+		--benchmark-sort=name --benchmark-columns=min,median,iqr,rounds
 
 lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/ruff check

@@ -43,18 +43,36 @@ static uint64_t take_entropy(pbf_uuid7 *state, size_t len)
     return value;
 }
 
+/* The eight hexadecimal digits of a word, without a branch: its nibbles are spread over the bytes of
+ * a 64-bit word, most significant first in memory, and turned into characters all at once. */
+static void write_hex(char *text, uint32_t word)
+{
+    uint64_t nibbles = word;
+    uint64_t letters;
+
+    nibbles = (nibbles | nibbles << 16) & UINT64_C(0x0000ffff0000ffff);
+    nibbles = (nibbles | nibbles << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    nibbles = (nibbles | nibbles << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    letters = ((nibbles + UINT64_C(0x0606060606060606)) >> 4) & UINT64_C(0x0101010101010101);
+    nibbles += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+    for (int i = 0; i < 8; i++)
+        text[i] = (char)(nibbles >> (56 - 8 * i));
+}
+
 static void write_text(char *text, uint64_t high, uint64_t low)
 {
-    static const char hex[16] = "0123456789abcdef";
-    char *out = text;
+    char hex[32];
 
-    for (int nibble = 0; nibble < 32; nibble++) {
-        uint64_t half = nibble < 16 ? high : low;
-
-        if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20)
-            *out++ = '-';
-        *out++ = hex[half >> (60 - 4 * (nibble & 15)) & 15];
-    }
+    write_hex(hex, (uint32_t)(high >> 32));
+    write_hex(hex + 8, (uint32_t)high);
+    write_hex(hex + 16, (uint32_t)(low >> 32));
+    write_hex(hex + 24, (uint32_t)low);
+    memcpy(text, hex, 8);
+    memcpy(text + 9, hex + 8, 4);
+    memcpy(text + 14, hex + 12, 4);
+    memcpy(text + 19, hex + 16, 4);
+    memcpy(text + 24, hex + 20, 12);
+    text[8] = text[13] = text[18] = text[23] = '-';
 }
 
 bool pbf_uuid7_next(pbf_uuid7 *state, uint64_t now_ms, char *text)

@@ -29,6 +29,7 @@ def test_sdist_holds_the_c_core_and_nothing_built(dist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     core = {f"csrc/{file.name}" for file in (ROOT / "csrc").iterdir()}
     assert core | {"LICENSE", "setup.py", "src/paltabrain_fast/_native/pbf.pxd"} <= names
+    assert {"Makefile", "tests/conftest.py", "tests/csrc/test_ring.c", "examples/demo.py"} <= names
     assert not [name for name in names if name.endswith((".so", ".pyc"))]
 
 

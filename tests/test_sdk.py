@@ -6,6 +6,7 @@ import copy
 import inspect
 import logging
 import pickle
+import queue
 import subprocess
 import sys
 import threading
@@ -145,6 +146,8 @@ def test_disabled_starts_nothing_and_drops_silently(
         assert sdk.flush(timeout=10)
         assert sdk.stats().accepted == 0
     assert threading.active_count() == threads
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
+    make_sdk(disabled=True)
     assert transport.requests == []
 
 
@@ -478,15 +481,15 @@ def test_exhausted_retries_are_an_exception(
     retries: int,
     attempts: int,
 ) -> None:
-    errors: list[Exception] = []
+    errors: queue.SimpleQueue[Exception] = queue.SimpleQueue()
     api.answer = lambda _count, _request: Answer(503)
-    sdk = make_sdk(api.hostname, flush_max_retries=retries, on_error=errors.append)
+    sdk = make_sdk(api.hostname, flush_max_retries=retries, on_error=errors.put)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert len(api.requests) == attempts
     assert sdk.batch_counters == {"SUCCESS": 0, "REJECT": 0, "EXCEPTION": 1}
     assert isinstance(sdk.last_request_error, RetriesExhaustedError)
-    assert errors == [sdk.last_request_error]
+    assert errors.get(timeout=30) is sdk.last_request_error
     assert sdk.stats().dropped == {"exception": 1}
     batch_id = api.batches[0].common.batch_id
     assert (
@@ -588,18 +591,24 @@ def test_flush_does_not_wait_and_flush_with_timeout_does(api: ApiServer, make_sd
 
 
 def test_flush_waits_only_for_what_was_tracked_before(api: ApiServer, make_sdk: MakeSdk) -> None:
-    release = threading.Event()
-    api.answer = lambda count, _request: Answer(release=release if count else None)
+    first, second = threading.Event(), threading.Event()
+    api.answer = lambda count, _request: Answer(release=second if count else first)
     sdk = make_sdk(api.hostname, flush_buffer_size=1)
+    flushed: queue.SimpleQueue[bool] = queue.SimpleQueue()
     sdk.track(TextEvent("before"))
-    assert sdk.flush(timeout=30)
+    api.wait_for(1)
+    waiter = threading.Thread(target=lambda: flushed.put(sdk.flush(timeout=30)))
+    waiter.start()
     try:
         sdk.track(TextEvent("after"))
         api.wait_for(2)
-        assert sdk._control.ledger.is_settled(1)
-        assert not sdk._control.ledger.is_settled(2)
+        first.set()
+        assert flushed.get(timeout=30) is True
+        assert sdk.stats().batches_in_flight == 1
     finally:
-        release.set()
+        first.set()
+        second.set()
+        waiter.join()
 
 
 def test_shutdown_delivers_all_and_ends_the_threads(api: ApiServer, make_sdk: MakeSdk) -> None:
@@ -726,6 +735,127 @@ def test_exit_is_bounded_when_nobody_answers(api: ApiServer) -> None:
     assert "Traceback" not in done.stderr
 
 
+RE_ENTRANT = """
+import os, signal, sys, threading
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
+from tests.support.events import TextContext, TextEvent
+
+class Interrupting(InMemoryTransport):
+    def send(self, request):
+        if not self.requests:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().send(request)
+
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=Interrupting())
+nested = []
+
+def handler(_signal, _frame):
+    sdk.track(TextEvent())
+    nested.append(sdk.shutdown())
+
+signal.signal(signal.SIGTERM, handler)
+sdk.track(TextEvent())
+"""
+
+INSIDE_SHUTDOWN = """
+assert sdk.shutdown() is True
+assert nested == [False] and sdk.shutdown() is True, nested
+"""
+
+INSIDE_FLUSH = """
+take = sdk._engine.take
+class Engine:
+    def __getattr__(self, name):
+        return getattr(sdk._engine, name)
+    def __len__(self):
+        return len(sdk._engine)
+    def take(self, instance_id):
+        if not nested:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return take(instance_id)
+sdk._control._engine = Engine()
+sdk.flush()
+assert set(nested) == {False}, nested
+assert sdk.shutdown() is True
+assert sdk.stats().delivered == sdk.stats().accepted >= 1
+"""
+
+
+@pytest.mark.parametrize("inside", [INSIDE_SHUTDOWN, INSIDE_FLUSH], ids=["shutdown", "flush"])
+def test_shutdown_in_a_signal_handler_does_not_hang(inside: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RE_ENTRANT + inside],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parent.parent,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("timeout", [-5, 0, 1e10, float("inf")])
+def test_any_number_is_a_timeout(make_sdk: MakeSdk, timeout: float) -> None:
+    sdk = make_sdk(transport=InMemoryTransport())
+    assert sdk.flush(timeout=timeout)
+    assert sdk.shutdown(timeout=timeout)
+
+
+def test_on_error_may_shut_down(make_sdk: MakeSdk) -> None:
+    done: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    sdk: Sdk = make_sdk(
+        transport=InMemoryTransport(lambda _request: SendResult(status=400)),
+        on_error=lambda _error: done.put(sdk.shutdown(timeout=30)),
+    )
+    sdk.track(TextEvent())
+    sdk.flush()
+    assert done.get(timeout=30) is True
+
+
+@pytest.mark.parametrize("where", ["transport", "on_error"])
+def test_exit_in_a_sender_thread_costs_one_batch_at_most(make_sdk: MakeSdk, where: str) -> None:
+    answers = iter([400])
+
+    def leave(_argument: object) -> SendResult:
+        if next(answers, None):
+            raise SystemExit(1)
+        return SendResult(status=200)
+
+    if where == "transport":
+        sdk = make_sdk(transport=InMemoryTransport(leave), max_in_flight=1)
+    else:
+        statuses = iter([400])
+        refuse_once = InMemoryTransport(lambda _request: SendResult(next(statuses, 200)))
+        sdk = make_sdk(transport=refuse_once, max_in_flight=1, on_error=leave)
+    for text in "first", "second":
+        sdk.track(TextEvent(text))
+        assert sdk.flush(timeout=30)
+    assert sdk.stats().delivered == 1
+    assert sdk.stats().dropped_after_acceptance == 1
+    assert sdk.shutdown(timeout=30)
+
+
+def test_track_does_not_raise_at_the_limit_of_recursion(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(transport=InMemoryTransport())
+    event = TextEvent()
+    escaped = []
+
+    def probe() -> None:
+        """There is room for one more call."""
+
+    def deeper() -> None:
+        probe()
+        try:
+            sdk.track(event)
+        except RecursionError as error:
+            escaped.append(error)
+        deeper()
+
+    with pytest.raises(RecursionError):
+        deeper()
+    assert not escaped
+
+
 # Properties
 
 
@@ -747,6 +877,15 @@ def test_assigned_options_hold_for_later_batches(api: ApiServer, make_sdk: MakeS
     assert request.batch.context == b"other context"
     assert (sdk.hostname, sdk.api_key, sdk.session_id) == (api.hostname, "other key", 9)
     assert (sdk.flush_interval_ms, sdk.flush_max_retries, sdk.flush_buffer_size) == (1000, 3, 1)
+
+
+def test_assigned_interval_holds_at_once(api: ApiServer, make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(api.hostname)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    sdk.flush_interval_ms = 1
+    sdk.track(TextEvent())
+    api.wait_for(2)
 
 
 def test_assigned_options_are_checked(make_sdk: MakeSdk) -> None:

@@ -38,12 +38,14 @@ class Control:
         self._idle = threading.Lock()
         self._idle.acquire()
         self._framing = threading.RLock()  # its holder is the buffer's one consumer
-        self._is_framing = False
+        self._framer: int | None = None  # the thread that is framing now
+        self._handed = 0  # events taken from the buffer and entered in the ledger
         self._backlog = False
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._stopping = False
-        self._closing = threading.Lock()
+        self._closing = threading.RLock()
+        self._is_closing = False
         self._outcome: bool | None = None
         atexit.register(self._exit)
 
@@ -69,22 +71,30 @@ class Control:
 
         Returns whether it was; without a timeout, whether it already is.
         """
-        return self._settle(self._engine.accepted, time.monotonic() + (timeout or 0.0))
+        return self._settle(self._engine.accepted, _deadline(timeout or 0.0))
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, wait until all is settled or the timeout is over, end the threads; idempotent.
 
-        Returns whether every event was settled by an answer, none given up at the deadline.
+        Returns whether every event was settled by an answer, none given up at the deadline. A
+        signal handler that interrupts our own flush or shutdown gets ``False`` at once, as nothing
+        can go on before it returns; the rest is done then, or at exit.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else _deadline(timeout)
         self._engine.close()
         self._stopping = True
-        if not self._closing.acquire(timeout=-1 if timeout is None else timeout):
+        if self._framer == threading.get_ident():
+            return False
+        if not self._closing.acquire(timeout=-1 if deadline is None else _left(deadline)):
             return False
         try:
-            if self._outcome is None:
-                self._outcome = self._finish(deadline)
-            return self._outcome
+            if self._outcome is None and not self._is_closing:
+                self._is_closing = True
+                try:
+                    self._outcome = self._finish(deadline)
+                finally:
+                    self._is_closing = False
+            return bool(self._outcome)
         finally:
             self._closing.release()
 
@@ -97,14 +107,15 @@ class Control:
         self.wake()
         settled = self._settle(self._engine.accepted, deadline)
         if not settled:
-            lost = self._sender.abandon() + self._discard()
+            with self._framing:  # no batch is cut between the two
+                lost = self._discard() + self._sender.abandon()
             self._reporter.log(
                 logging.WARNING, "%d events were not delivered before the shutdown timeout", lost
             )
         self._sender.stop(deadline)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            thread.join(None if deadline is None else _left(deadline))
         atexit.unregister(self._exit)
         return settled
 
@@ -116,20 +127,17 @@ class Control:
         settled = False
         while not settled:
             framed = self._drain()
-            if deadline is not None and time.monotonic() >= deadline:
+            if not framed or (deadline is not None and time.monotonic() >= deadline):
                 return self._is_settled(mark)
-            self.ledger.wait(
-                lambda: self._is_settled(mark) or (framed and self._can_frame(mark)),  # noqa: B023
-                deadline,
-            )
+            self.ledger.wait(lambda: self._is_settled(mark) or self._can_frame(mark), deadline)
             settled = self._is_settled(mark)
         return True
 
     def _can_frame(self, mark: int) -> bool:
-        return self._engine.taken < mark and self._sender.has_room()
+        return self._handed < mark and self._sender.has_room()
 
     def _is_settled(self, mark: int) -> bool:
-        return self._engine.taken >= mark and self.ledger.is_settled(mark)
+        return self._handed >= mark and self.ledger.is_settled(mark)
 
     def _drain(self) -> bool:
         """Frame until the buffer is empty or enough batches are in flight.
@@ -138,10 +146,10 @@ class Control:
         handler or a finalizer that calls us.
         """
         with self._framing:
-            if self._is_framing:
+            if self._framer is not None:
                 self.wake()
                 return False
-            self._is_framing = True
+            self._framer = threading.get_ident()
             try:
                 # set before room is asked for, so that a batch that is settled meanwhile wakes us
                 self._backlog = True
@@ -149,7 +157,7 @@ class Control:
                     pass
                 self._backlog = len(self._engine) > 0
             finally:
-                self._is_framing = False
+                self._framer = None
         return True
 
     def _frame(self) -> bool:
@@ -164,15 +172,16 @@ class Control:
             )
         if batch.events:
             self._sender.submit(batch)
+        self._handed = batch.end
         return True
 
     def _discard(self) -> int:
         """Drop what is still buffered, as the shutdown timeout is over."""
         lost = 0
-        with self._framing:
-            while (batch := self._engine.take(self._options.instance_id)) is not None:
-                lost += batch.end - batch.start
-            self.ledger.drop("shutdown_timeout", lost)
+        while (batch := self._engine.take(self._options.instance_id)) is not None:
+            lost += batch.end - batch.start
+            self._handed = batch.end
+        self.ledger.drop("shutdown_timeout", lost)
         return lost
 
     def _on_settled(self) -> None:
@@ -205,3 +214,14 @@ class Control:
 
     def _exit(self) -> None:
         self.shutdown(self._options.exit_timeout)
+
+
+def _deadline(timeout: float) -> float:
+    """The reading of ``time.monotonic()`` when a timeout is over; any number is as good as its
+    nearest one that can be waited for.
+    """
+    return time.monotonic() + min(max(timeout, 0.0), threading.TIMEOUT_MAX / 2)
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())

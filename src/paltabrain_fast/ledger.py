@@ -101,9 +101,14 @@ class Ledger:
             return self._unclaimed.pop(batch.batch_id, None) is not None
 
     def settle(self, batch: FramedBatch, status: str, reason: str | None = None) -> None:
-        """Enter the outcome of a batch that was claimed, a ``reason`` if its events are lost."""
+        """Enter the outcome of a batch that was claimed, a ``reason`` if its events are lost.
+
+        Only the first outcome counts.
+        """
         with self._changed:
-            del self._in_flight[batch.batch_id]
+            self._unclaimed.pop(batch.batch_id, None)
+            if self._in_flight.pop(batch.batch_id, None) is None:
+                return
             self.batch_counters[status] += 1
             if reason is None:
                 self._delivered += batch.events

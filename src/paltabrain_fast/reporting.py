@@ -15,8 +15,6 @@ __all__ = ["Reporter", "logger"]
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
 
-_QUIET_SECONDS: Final = 20.0
-
 
 class Reporter:
     """Keeps the last errors and tells the user of them. Nothing here raises an ``Exception``."""
@@ -36,29 +34,29 @@ class Reporter:
             type(event).__name__,
             error=error,
         )
-        self._tell(error)
+        self.tell(error)
 
     def batch_failed(self, batch_id: str, error: Exception) -> None:
         """A batch was given up after an exception, or after its last attempt."""
         self.last_request_error = error
         self.log(logging.WARNING, "Batch: %s, Status: EXCEPTION, Reason: %s", batch_id, error)
-        self._tell(error)
 
     def batch_rejected(self, batch_id: str, status: int, error: Exception) -> None:
         """A batch was refused by its status."""
         self.last_request_error = error
         self.log(logging.INFO, "Batch %s, Status: REJECT, Code: %d", batch_id, status)
-        self._tell(error)
 
     def batch_succeeded(self, batch_id: str, seconds: float) -> None:
         """A batch was accepted."""
         self.log(logging.INFO, "Batch %s, Status: SUCCESS, Time: %.3f", batch_id, seconds)
 
-    def warn_sparingly(self, topic: str, message: str, *arguments: object) -> None:
-        """Log a warning, unless one of the same topic was logged within the last 20 seconds."""
+    def warn_sparingly(
+        self, topic: str, message: str, *arguments: object, quiet_seconds: float = 20.0
+    ) -> None:
+        """Log a warning, unless one of the same topic was logged within the last seconds."""
         now = time.monotonic()
         if now >= self._quiet_until.get(topic, 0.0):
-            self._quiet_until[topic] = now + _QUIET_SECONDS
+            self._quiet_until[topic] = now + quiet_seconds
             self.log(logging.WARNING, message, *arguments)
 
     def log(
@@ -71,7 +69,8 @@ class Reporter:
         with contextlib.suppress(Exception):
             logger.log(level, message, *arguments, exc_info=error)
 
-    def _tell(self, error: Exception) -> None:
+    def tell(self, error: Exception) -> None:
+        """Call ``on_error``. Nobody waits for it: it may flush or shut down the SDK."""
         if self._on_error is None:
             return
         try:

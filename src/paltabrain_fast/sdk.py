@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Sized
 from types import TracebackType
@@ -16,7 +17,7 @@ from .control import Control
 from .ledger import Stats
 from .options import Options, session_wire_id
 from .reporting import Reporter, logger
-from .transport import HttpsTransport, Transport
+from .transport import HttpsTransport, InMemoryTransport, Transport
 
 __all__ = ["PaltabrainSdk"]
 
@@ -53,6 +54,7 @@ class _Option(Generic[T]):
 
     def __set__(self, sdk: PaltabrainSdk[Any], value: T) -> None:
         setattr(sdk._options, self._name, value)
+        sdk._control.wake()  # so that a new interval does not wait for the end of the old one
 
 
 class PaltabrainSdk(Generic[ContextT]):
@@ -152,7 +154,9 @@ class PaltabrainSdk(Generic[ContextT]):
         self._reporter = Reporter(on_error)
         self._disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
         self._own_transport = transport is None
-        self._transport = HttpsTransport() if transport is None else transport
+        if transport is None:
+            transport = InMemoryTransport() if self._disabled else HttpsTransport()
+        self._transport = transport
         self._engine = make_engine(self._options.buffer_bytes)
         self._control = Control(self._engine, self._options, self._transport, self._reporter)
         self._known_classes: set[type] = set()
@@ -182,21 +186,28 @@ class PaltabrainSdk(Generic[ContextT]):
         if self._disabled:
             return
         try:
-            if type(event) not in self._known_classes:
-                self._meet(type(event))
             status = self._engine.record(
                 (self._context if context is None else context).serialize_context(),
                 event.serialize_header(),
                 event.serialize_payload(),
                 self._session_wire_id,
             )
+        except Exception as error:
+            try:
+                self._control.ledger.refuse("serialization_error")
+                self._reporter.serialization_failed(event, error)
+            except Exception:  # such as a RecursionError, where no call succeeds
+                return
+            return
+        try:
             if status is RecordStatus.ACCEPTED:
+                if type(event) not in self._known_classes:
+                    self._meet(type(event))
                 self._control.event_recorded()
             else:
                 self._refuse(status)
-        except Exception as error:
-            self._control.ledger.refuse("serialization_error")
-            self._reporter.serialization_failed(event, error)
+        except Exception:  # the event is safe, or counted; there is nobody to tell
+            return
 
     def flush(self, timeout: float | None = None) -> bool:
         """Frame what is buffered into batches and hand them to the senders.
@@ -290,7 +301,12 @@ class PaltabrainSdk(Generic[ContextT]):
     def _refuse(self, status: RecordStatus) -> None:
         reason = _REASONS[status]
         self._control.ledger.refuse(reason)
-        self._reporter.warn_sparingly(reason, "Events are dropped: %s", reason.replace("_", " "))
+        self._reporter.warn_sparingly(
+            reason,
+            "Events are dropped: %s",
+            reason.replace("_", " "),
+            quiet_seconds=math.inf if status is RecordStatus.CLOSED else 20.0,
+        )
 
     def _meet(self, event_class: type) -> None:
         """Say once what a config module on other base classes costs."""

@@ -122,8 +122,11 @@ class Sender:
         while (batch := self._queue.get()) is not None:
             try:
                 self._deliver(batch)
-            except Exception as error:  # a fault of ours must not cost the thread or the ledger
-                self._fail(batch, error)
+            # whatever a transport or a callback raises must cost neither the thread nor the ledger
+            except BaseException as error:
+                fault = error if isinstance(error, Exception) else RuntimeError(repr(error))
+                self._reporter.batch_failed(batch.batch_id, fault)
+                self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "exception")
             self._settled()
 
     def _deliver(self, batch: FramedBatch) -> None:
@@ -147,6 +150,8 @@ class Sender:
                     batch, result.error or RetriesExhaustedError(result.status or 0, attempts)
                 )
                 return
+        if self._ledger.claim(batch):
+            self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "shutdown_timeout")
 
     def _attempt(self, batch: FramedBatch, *, retry: bool) -> SendResult:
         options = self._options
@@ -170,13 +175,16 @@ class Sender:
 
     def _reject(self, batch: FramedBatch, status: int) -> None:
         if self._ledger.claim(batch):
-            self._reporter.batch_rejected(batch.batch_id, status, BatchRejectedError(status))
+            error = BatchRejectedError(status)
+            self._reporter.batch_rejected(batch.batch_id, status, error)
             self._ledger.settle(batch, BATCH_STATUS_REJECT, "rejected")
+            self._reporter.tell(error)
 
     def _fail(self, batch: FramedBatch, error: Exception) -> None:
         if self._ledger.claim(batch):
             self._reporter.batch_failed(batch.batch_id, error)
             self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "exception")
+            self._reporter.tell(error)
 
 
 def _asks_for_retry(status: int) -> bool:

@@ -152,7 +152,8 @@ class HttpsTransport:
 
     def _new_pool(self, origin: str) -> urllib3.PoolManager:
         proxy = select_proxy(origin, get_environ_proxies(origin))
-        if not proxy:
+        # plain HTTP is for loopback only: through a proxy the API key would leave the machine
+        if not proxy or origin.startswith("http:"):
             return urllib3.PoolManager(**self._options)
         if "://" not in proxy:
             proxy = f"http://{proxy}"
@@ -164,8 +165,12 @@ class HttpsTransport:
 
 def _finish(response: urllib3.BaseHTTPResponse) -> None:
     """Read what is left of an answer, so that its connection can be used again; not without end."""
-    response.read(_MAX_ANSWER_BYTES)
-    if response.read(1):
+    try:
+        response.read(_MAX_ANSWER_BYTES)
+        whole = not response.read(1)
+    except Exception:  # the status has come, which is all that counts
+        whole = False
+    if not whole:
         response.close()
 
 
@@ -178,11 +183,11 @@ def _retry_after(value: str | None) -> float | None:
         return float(text[:10])
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        return max(0.0, when.timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, when.timestamp() - time.time())
 
 
 class InMemoryTransport:

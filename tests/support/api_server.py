@@ -135,11 +135,11 @@ def _reset(connection: socket.socket) -> None:
     connection.close()
 
 
-def make_certificates(directory: Path) -> tuple[Path, ssl.SSLContext]:
-    """Return a CA file to trust, and the context of a server for ``localhost``."""
+def make_certificates(directory: Path, *names: str) -> tuple[Path, ssl.SSLContext]:
+    """Return a CA file to trust, and the context of a server for ``localhost``, or other names."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    authority.issue_cert(*(names or ("localhost", "127.0.0.1"))).configure_cert(context)
     ca_file = directory / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     return ca_file, context

@@ -63,12 +63,14 @@ class ReferenceEngine:
         event_ts = time.time_ns() // 1_000_000
         # without the constructor's own Python code, which would make this engine a slow baseline
         record = tuple.__new__(_Record, (context, event_ts, session_id, header, payload, size))
+        context_size = len(context)
+        # No call stands between a read and its write: there a signal handler could track an event.
         with self._lock:
             if self._closed:
                 return RecordStatus.CLOSED
-            uses = self._contexts.get(context, 0)
+            uses = self._contexts[context] if context in self._contexts else 0  # noqa: SIM401
             if not uses:
-                size += len(context)
+                size += context_size
             if self._bytes + size > self._capacity:
                 return RecordStatus.BUFFER_FULL
             self._contexts[context] = uses + 1
@@ -108,12 +110,13 @@ class ReferenceEngine:
     def _release(self) -> None:
         with self._lock:
             record = self._records.popleft()
+            context_size = len(record.context)
             self.taken += 1
             self._bytes -= record.size
             self._contexts[record.context] -= 1
             if not self._contexts[record.context]:
                 del self._contexts[record.context]
-                self._bytes -= len(record.context)
+                self._bytes -= context_size
 
 
 def _framed_size(event: Event) -> int:
