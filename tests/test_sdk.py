@@ -26,6 +26,7 @@ from paltabrain_fast import (
     RetriesExhaustedError,
     SendResult,
 )
+from paltabrain_fast._protocol import FramedBatch
 from paltabrain_fast.transport import Request
 
 from .support.api_server import Answer, ApiServer
@@ -609,6 +610,23 @@ def test_flush_waits_only_for_what_was_tracked_before(api: ApiServer, make_sdk: 
         first.set()
         second.set()
         waiter.join()
+
+
+def test_event_is_not_settled_between_buffer_and_ledger(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sdk = make_sdk(transport=InMemoryTransport())
+    sender = sdk._control._sender
+    submit, seen = sender.submit, []
+
+    def look_then_submit(batch: FramedBatch) -> None:
+        seen.append(sdk._control._is_settled(1))
+        submit(batch)
+
+    monkeypatch.setattr(sender, "submit", look_then_submit)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert seen == [False]
 
 
 def test_shutdown_delivers_all_and_ends_the_threads(api: ApiServer, make_sdk: MakeSdk) -> None:
