@@ -1,6 +1,8 @@
 /* Framing of records into a batch; see pbf_frame.h for the contract. */
 #include "pbf_frame.h"
 
+#include <string.h>
+
 #include "pbf_wire.h"
 
 /* Field numbers of the wire contract. */
@@ -62,33 +64,114 @@ static event_sizes sizes_of(const pbf_record *record, uint64_t number)
     return sizes;
 }
 
-static bool write_event(pbf_writer *writer, const pbf_record *record, uint64_t number,
-                        const event_sizes *sizes)
+/* Copies without a call: most events are short, and none is longer than its batch. */
+static uint8_t *copy(uint8_t *to, const uint8_t *from, size_t length)
+{
+    enum { CHUNK = 16, LONG = 512 };
+
+    if (length >= LONG) {
+        memcpy(to, from, length);
+    } else if (length >= CHUNK) {
+        for (size_t at = 0; at + CHUNK < length; at += CHUNK)
+            memcpy(to + at, from + at, CHUNK);
+        memcpy(to + length - CHUNK, from + length - CHUNK, CHUNK); /* overlaps the one before */
+    } else if (length >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + length - 8, from + length - 8, 8);
+    } else {
+        for (size_t at = 0; at < length; at++)
+            to[at] = from[at];
+    }
+    return to + length;
+}
+
+static uint8_t *put_varint(uint8_t *at, uint64_t value)
+{
+    if (value >= 0x80 && value < 0x4000) { /* most lengths and numbers */
+        at[0] = (uint8_t)(value | 0x80);
+        at[1] = (uint8_t)(value >> 7);
+        return at + 2;
+    }
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (uint8_t)(value | 0x80);
+    *at++ = (uint8_t)value;
+    return at;
+}
+
+/* Writes an event where there is room for all of it: see the comparison in pbf_frame_take. */
+static uint8_t *put_event(uint8_t *at, const pbf_record *record, uint64_t number,
+                          const event_sizes *sizes)
 {
     uint32_t stored = pbf_record_common_length(record->tag);
 
-    return pbf_write_varint(writer, pbf_tag(BATCH_EVENTS, PBF_WIRE_BYTES)) &&
-           pbf_write_varint(writer, sizes->event) &&
-           pbf_write_varint(writer, pbf_tag(EVENT_COMMON, PBF_WIRE_BYTES)) &&
-           pbf_write_varint(writer, sizes->common) &&
-           pbf_write_raw(writer, record->payload, stored) &&
-           (sizes->sequence == 0 ||
-            pbf_write_varint_field(writer, EVENT_COMMON_SEQ_NUM, pbf_zigzag((int64_t)number))) &&
-           pbf_write_raw(writer, record->payload + stored, record->length - stored);
+    *at++ = (uint8_t)pbf_tag(BATCH_EVENTS, PBF_WIRE_BYTES);
+    at = put_varint(at, sizes->event);
+    *at++ = (uint8_t)pbf_tag(EVENT_COMMON, PBF_WIRE_BYTES);
+    at = put_varint(at, sizes->common);
+    at = copy(at, record->payload, stored);
+    if (sizes->sequence > 0) {
+        *at++ = (uint8_t)pbf_tag(EVENT_COMMON_SEQ_NUM, PBF_WIRE_VARINT);
+        at = put_varint(at, pbf_zigzag((int64_t)number));
+    }
+    return copy(at, record->payload + stored, record->length - stored);
 }
 
-void pbf_frame_measure(const pbf_ring *ring, const pbf_context_table *contexts,
-                       const pbf_envelope *envelope, pbf_frame *frame)
+/* Writes what stands before the events; false if there is no room for it. */
+static bool write_head(pbf_writer *writer, const pbf_context_table *contexts,
+                       const pbf_envelope *envelope, uint32_t slot)
 {
+    uint32_t context_length;
+    const uint8_t *context = pbf_context_slot_bytes(contexts, slot, &context_length);
+
+    return pbf_write_varint(writer, pbf_tag(BATCH_COMMON, PBF_WIRE_BYTES)) &&
+           pbf_write_varint(writer, batch_common_size(envelope)) &&
+           write_optional_bytes(writer, BATCH_COMMON_INSTANCE_ID, envelope->instance_id,
+                                envelope->instance_id_length) &&
+           write_optional_bytes(writer, BATCH_COMMON_BATCH_ID, envelope->batch_id,
+                                envelope->batch_id_length) &&
+           write_optional_bytes(writer, BATCH_CONTEXT, context, context_length);
+}
+
+size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
+                       const pbf_envelope *envelope)
+{
+    /* What an event has in a body and not in the ring, at the most: two tags, two lengths, its
+     * number. */
+    enum { FRAMING = 1 + 3 + 1 + 1 + 11 };
     pbf_cursor cursor = pbf_ring_begin(ring);
-    uint32_t slot = 0; /* whose `empty` is known */
+    pbf_record record;
+
+    if (!pbf_ring_next(ring, &cursor, &record))
+        return 0;
+
+    uint64_t bound = pbf_ring_used(ring) + pbf_ring_pending(ring) * FRAMING +
+                     empty_body_size(contexts, envelope, pbf_record_slot(record.tag));
+
+    return bound < envelope->limit ? (size_t)bound : envelope->limit;
+}
+
+void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envelope *envelope,
+                    uint8_t *body, size_t capacity, pbf_frame *frame)
+{
+    /* Space is given back in portions that stay in the first cache. */
+    enum { PORTION = 8192 };
+    pbf_cursor cursor = pbf_ring_begin(ring), end = cursor;
+    uint64_t released = cursor.position;
+    pbf_writer writer = pbf_writer_on(body, capacity);
+    uint32_t slot = 0, batch_slot = 0; /* slot: whose `empty` is known */
     size_t empty = 0;
     pbf_record record;
 
-    *frame = (pbf_frame){.end = cursor};
-    while (pbf_ring_next(ring, &cursor, &record)) {
+    *frame = (pbf_frame){0};
+    for (;;) {
+        if (!pbf_ring_next(ring, &cursor, &record)) {
+            end = cursor; /* past padding, if there is some */
+            break;
+        }
+
         event_sizes sizes = sizes_of(&record, cursor.records);
         size_t size = pbf_bytes_field_size(BATCH_EVENTS, sizes.event);
+        size_t room = (size_t)(writer.end - writer.at);
 
         if (slot != pbf_record_slot(record.tag)) {
             slot = pbf_record_slot(record.tag);
@@ -96,52 +179,28 @@ void pbf_frame_measure(const pbf_ring *ring, const pbf_context_table *contexts,
         }
         if (empty + size > envelope->limit) {
             frame->too_large++;
-        } else if (frame->events == 0) {
-            frame->slot = slot;
-            frame->size = empty + size;
-            frame->events = 1;
-        } else if (slot == frame->slot && frame->size + size <= envelope->limit) {
-            frame->size += size;
-            frame->events++;
         } else {
-            return; /* the record begins the next batch */
+            /* Otherwise the record begins the next batch. */
+            if (frame->events == 0) {
+                if (empty + size > room || !write_head(&writer, contexts, envelope, slot))
+                    break;
+                batch_slot = slot;
+            } else if (slot != batch_slot || size > room) {
+                break;
+            }
+            writer.at = put_event(writer.at, &record, cursor.records, &sizes);
+            frame->events++;
         }
-        frame->end = cursor;
+        end = cursor;
+        if (end.position - released >= PORTION) {
+            pbf_ring_release(ring, &end);
+            released = end.position;
+        }
     }
-    frame->end = cursor; /* past padding, if there is some */
-}
-
-bool pbf_frame_write(const pbf_ring *ring, pbf_context_table *contexts,
-                     const pbf_envelope *envelope, const pbf_frame *frame, uint8_t *body)
-{
-    pbf_writer writer = pbf_writer_on(body, frame->size);
-    size_t empty = empty_body_size(contexts, envelope, frame->slot);
-    uint32_t context_length;
-    const uint8_t *context = pbf_context_slot_bytes(contexts, frame->slot, &context_length);
-    pbf_cursor cursor = pbf_ring_begin(ring);
-    pbf_record record;
-
-    if (!pbf_write_varint(&writer, pbf_tag(BATCH_COMMON, PBF_WIRE_BYTES)) ||
-        !pbf_write_varint(&writer, batch_common_size(envelope)) ||
-        !write_optional_bytes(&writer, BATCH_COMMON_INSTANCE_ID, envelope->instance_id,
-                              envelope->instance_id_length) ||
-        !write_optional_bytes(&writer, BATCH_COMMON_BATCH_ID, envelope->batch_id,
-                              envelope->batch_id_length) ||
-        !write_optional_bytes(&writer, BATCH_CONTEXT, context, context_length))
-        return false;
-
-    /* By count: behind padding at the end of the batch, a record may have appeared since. */
-    while (cursor.records != frame->end.records && pbf_ring_next(ring, &cursor, &record)) {
-        event_sizes sizes = sizes_of(&record, cursor.records);
-
-        /* What measure left out. A record with another context, within the batch, is too large
-         * for its own: else the batch would have ended there. */
-        if (pbf_record_slot(record.tag) != frame->slot ||
-            empty + pbf_bytes_field_size(BATCH_EVENTS, sizes.event) > envelope->limit)
-            continue;
-        if (!write_event(&writer, &record, cursor.records, &sizes))
-            return false;
+    pbf_ring_release(ring, &end);
+    frame->end = end;
+    if (frame->events > 0) {
+        frame->size = (size_t)(writer.at - body);
+        pbf_context_seen(contexts, ring, batch_slot);
     }
-    pbf_context_seen(contexts, ring, frame->slot);
-    return writer.at == writer.end;
 }

@@ -1,18 +1,16 @@
 /* Framing: committed records in, the body of one `Batch` out, byte for byte as protobuf makes it.
  *
- * Two passes over the ring, so that the body has its exact size from the start and every event is
- * copied once: measure, then write into a buffer of frame.size bytes, then release to frame.end.
+ * One pass over the ring, one copy: each event goes straight to its place in the body, and its
+ * space is given back while it is still in the processor's caches.
  *
- *     pbf_frame_measure(ring, contexts, &envelope, &frame);
- *     if (frame.events > 0) … pbf_frame_write(ring, contexts, &envelope, &frame, body) …
- *     pbf_ring_release(ring, &frame.end);
+ *     size_t room = pbf_frame_bound(ring, contexts, &envelope);
+ *     if (room > 0) … pbf_frame_take(ring, contexts, &envelope, body, room, &frame) …
  *
  * A batch ends at the first record with another context, at the limit, or where nothing more is
  * committed. Events are numbered in ring order from 1 on, over all batches, evicted and dropped
  * events included; the number is sent with events that have a session.
  *
- * Both passes belong to the consumer of the ring. They take no lock, and nothing changes between
- * them: what is committed stays until it is released.
+ * Both functions belong to the consumer of the ring, and take no lock.
  */
 #ifndef PBF_FRAME_H
 #define PBF_FRAME_H
@@ -21,7 +19,7 @@
 #include "pbf_record.h"
 #include "pbf_ring.h"
 
-/* What a batch has beside context and events. The same in both passes. */
+/* What a batch has beside context and events. */
 typedef struct {
     const char *instance_id; /* UTF-8, left out if empty */
     size_t instance_id_length;
@@ -30,23 +28,23 @@ typedef struct {
     size_t limit; /* of the body, in bytes: PBF_BATCH_MAX or less */
 } pbf_envelope;
 
-/* A batch, measured. */
+/* A batch that was taken. */
 typedef struct {
-    pbf_cursor end;     /* release to here */
+    pbf_cursor end;     /* all before is released */
     size_t size;        /* of the body; 0 if there is no event for it */
     uint64_t events;    /* in the body */
     uint64_t too_large; /* left out, since with its context no batch of this limit can hold it */
-    uint32_t slot;      /* of the context */
 } pbf_frame;
 
-/* Measures the next batch. */
-void pbf_frame_measure(const pbf_ring *ring, const pbf_context_table *contexts,
-                       const pbf_envelope *envelope, pbf_frame *frame);
+/* Returns how many bytes the next body takes at the most, never more than the limit; 0 if nothing
+ * is committed. */
+size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
+                       const pbf_envelope *envelope) PBF_MUST_CHECK;
 
-/* Writes the measured body to frame.size bytes, and notes that its context was seen. False if it
- * does not come out at that size, which only another envelope can cause. */
-bool pbf_frame_write(const pbf_ring *ring, pbf_context_table *contexts,
-                     const pbf_envelope *envelope, const pbf_frame *frame,
-                     uint8_t *body) PBF_MUST_CHECK;
+/* Takes the next batch out of the ring, and notes that its context was seen. `body` has room for
+ * `capacity` bytes, at most envelope->limit. The batch ends early where the room does; with less
+ * than the bound, it may be empty. */
+void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envelope *envelope,
+                    uint8_t *body, size_t capacity, pbf_frame *frame);
 
 #endif

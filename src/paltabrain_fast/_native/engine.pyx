@@ -1,7 +1,9 @@
 """The native engine: the C ring, its contexts and framing behind the ``Engine`` protocol."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, _PyBytes_Resize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from posix.mman cimport (
@@ -19,6 +21,10 @@ from . cimport pbf
 
 from .._protocol import Counts, FramedBatch, RecordStatus
 from .uuid7 import uuid_v7
+
+cdef extern from "Python.h":
+    # as a bare pointer, which is what _PyBytes_Resize wants
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
 
 # An empty ring that stands beyond this index goes on from the start, so that a large ring that
 # never holds much stays small in resident memory.
@@ -147,32 +153,28 @@ cdef class NativeEngine:
         cdef bytes instance = instance_id.encode()
         cdef str batch_id = uuid_v7()
         cdef bytes batch = batch_id.encode()
-        cdef bytes body = b""
         cdef pbf.pbf_envelope envelope
         cdef pbf.pbf_frame frame
         cdef uint64_t start = self.taken_count
+        cdef size_t room
+        cdef PyObject *resized
+        cdef bytes body
         cdef uint8_t *out
-        cdef bint written = True
 
         envelope.instance_id = PyBytes_AS_STRING(instance)
         envelope.instance_id_length = PyBytes_GET_SIZE(instance)
         envelope.batch_id = PyBytes_AS_STRING(batch)
         envelope.batch_id_length = PyBytes_GET_SIZE(batch)
         envelope.limit = pbf.PBF_BATCH_MAX
+        room = pbf.pbf_frame_bound(self.ring, &self.contexts, &envelope)
+        resized = new_bytes(NULL, room)
+        out = <uint8_t *>PyBytes_AS_STRING(<bytes>resized)
         with nogil:
-            pbf.pbf_frame_measure(self.ring, &self.contexts, &envelope, &frame)
-        if frame.events:
-            body = PyBytes_FromStringAndSize(NULL, frame.size)
-            out = <uint8_t *>PyBytes_AS_STRING(body)
-            with nogil:
-                written = pbf.pbf_frame_write(
-                    self.ring, &self.contexts, &envelope, &frame, out
-                )
-            if not written:
-                raise SystemError("a batch was not framed as it was measured")
-        with nogil:
-            pbf.pbf_ring_release(self.ring, &frame.end)
+            pbf.pbf_frame_take(self.ring, &self.contexts, &envelope, out, room, &frame)
         self.taken_count = frame.end.records
+        _PyBytes_Resize(&resized, frame.size)  # the bound was somewhat too high
+        body = <bytes>resized
+        Py_DECREF(body)
         if not frame.events and not frame.too_large:
             self.end_drain()
             return None

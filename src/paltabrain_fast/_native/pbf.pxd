@@ -33,7 +33,6 @@ cdef extern from "pbf_ring.h" nogil:
 
     uint64_t pbf_ring_capacity(uint64_t bytes) noexcept
     void pbf_ring_init(pbf_ring *ring, uint64_t capacity, uint64_t position) noexcept
-    void pbf_ring_release(pbf_ring *ring, const pbf_cursor *cursor) noexcept
     bint pbf_ring_start_lap(pbf_ring *ring, uint64_t past) noexcept
     uint64_t pbf_ring_accepted(const pbf_ring *ring) noexcept
     uint64_t pbf_ring_pending(const pbf_ring *ring) noexcept
@@ -93,10 +92,9 @@ cdef extern from "pbf_frame.h" nogil:
         size_t size
         uint64_t events
         uint64_t too_large
-        uint32_t slot
 
-    void pbf_frame_measure(const pbf_ring *ring, const pbf_context_table *contexts,
-                           const pbf_envelope *envelope, pbf_frame *frame) noexcept
-    bint pbf_frame_write(const pbf_ring *ring, pbf_context_table *contexts,
-                         const pbf_envelope *envelope, const pbf_frame *frame,
-                         uint8_t *body) noexcept
+    size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
+                           const pbf_envelope *envelope) noexcept
+    void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts,
+                        const pbf_envelope *envelope, uint8_t *body, size_t capacity,
+                        pbf_frame *frame) noexcept
