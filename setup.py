@@ -20,7 +20,7 @@ if os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
 # module of paltabrain_fast._native -> parts of the C core that it links
 MODULES = {
     "uuid7": ["uuid7"],
-    "engine": ["ring", "context", "wire", "record", "frame"],
+    "engine": ["ring", "context", "wire", "encode", "record", "frame"],
 }
 
 setup(

@@ -9,6 +9,7 @@
 #define PBF_RECORD_H
 
 #include "pbf_context.h"
+#include "pbf_encode.h"
 #include "pbf_ring.h"
 
 /* The most that a body may have, and so an event. */
@@ -31,6 +32,25 @@ typedef struct {
  * PBF_STALE: the context was retired; intern it again and repeat. None of them leaves a record. */
 pbf_status pbf_record_append(pbf_ring *ring, const pbf_context_table *contexts,
                              pbf_context_ref context, const pbf_event *event) PBF_MUST_CHECK;
+
+/* The same, of an event that is already a payload as this page has it (encoded, say, backwards). */
+typedef struct {
+    const uint8_t *bytes;
+    size_t length;
+    uint32_t common_length;
+    bool has_session;
+} pbf_encoded_event;
+
+pbf_status pbf_record_append_encoded(pbf_ring *ring, const pbf_context_table *contexts,
+                                     pbf_context_ref context, const pbf_encoded_event *event)
+    PBF_MUST_CHECK;
+
+/* Writes the fields of EventCommon in front of what is encoded, and tells their length. */
+pbf_status pbf_encode_common(pbf_encoder *encoder, int64_t event_ts, bool has_session,
+                             int64_t session_id, uint32_t *common_length) PBF_MUST_CHECK;
+
+/* Field numbers of the wire contract. */
+enum { PBF_EVENT_HEADER = 2, PBF_EVENT_PAYLOAD = 3 };
 
 /* The parts of a tag. */
 

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "pbf_atomic.h"
+#include "pbf_status.h"
 
 #define PBF_RING_ALIGN UINT64_C(16)
 #define PBF_RING_MIN_CAPACITY UINT64_C(64)
@@ -29,15 +30,6 @@
 
 /* Two lines of most processors, since they are prefetched in pairs; one of some. */
 #define PBF_CACHE_LINE 128
-
-#define PBF_MUST_CHECK __attribute__((warn_unused_result))
-
-typedef enum {
-    PBF_OK,
-    PBF_FULL,      /* no room now */
-    PBF_TOO_LARGE, /* no room ever */
-    PBF_STALE,     /* the context was retired: intern it again, then repeat (see pbf_context.h) */
-} pbf_status;
 
 typedef struct {
     /* Written by producers. They pass `claim` between them anyway, and `accepted` rides along. */

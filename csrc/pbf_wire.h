@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PBF_WIRE_MUST_CHECK __attribute__((warn_unused_result))
+#include "pbf_status.h"
 
 enum { PBF_WIRE_VARINT = 0, PBF_WIRE_BYTES = 2 };
 
@@ -51,9 +51,9 @@ static inline size_t pbf_bytes_field_size(uint32_t field, size_t length)
 }
 
 /* Writes a varint of any length. */
-bool pbf_write_long_varint(pbf_writer *writer, uint64_t value) PBF_WIRE_MUST_CHECK;
+bool pbf_write_long_varint(pbf_writer *writer, uint64_t value) PBF_MUST_CHECK;
 
-PBF_WIRE_MUST_CHECK
+PBF_MUST_CHECK
 static inline bool pbf_write_varint(pbf_writer *writer, uint64_t value)
 {
     if (value >= 0x80 || writer->at == writer->end)
@@ -63,7 +63,7 @@ static inline bool pbf_write_varint(pbf_writer *writer, uint64_t value)
 }
 
 /* Writes bytes as they are. `bytes` may be NULL if there are none. */
-PBF_WIRE_MUST_CHECK
+PBF_MUST_CHECK
 static inline bool pbf_write_raw(pbf_writer *writer, const void *bytes, size_t length)
 {
     if (length > (size_t)(writer->end - writer->at))
@@ -77,10 +77,10 @@ static inline bool pbf_write_raw(pbf_writer *writer, const void *bytes, size_t l
 /* Writes a varint field: bool, enum, int32, int64, uint32, uint64 (signed ones as two's
  * complement of 64 bits), and sint64 through pbf_zigzag. */
 bool pbf_write_varint_field(pbf_writer *writer, uint32_t field, uint64_t value)
-    PBF_WIRE_MUST_CHECK;
+    PBF_MUST_CHECK;
 
 /* Writes a length-delimited field: bytes, string, or a finished message. */
 bool pbf_write_bytes_field(pbf_writer *writer, uint32_t field, const void *bytes, size_t length)
-    PBF_WIRE_MUST_CHECK;
+    PBF_MUST_CHECK;
 
 #endif

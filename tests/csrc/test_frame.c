@@ -1,6 +1,6 @@
 /* Records and framing: golden bytes, limits to the byte, and random events against a naive framer.
  *
- * Links: pbf_ring pbf_context pbf_wire pbf_record pbf_frame
+ * Links: pbf_ring pbf_context pbf_wire pbf_encode pbf_record pbf_frame
  */
 #include "pbf_frame.h"
 #include "test.h"
@@ -67,6 +67,34 @@ static pbf_event in_session(pbf_event event, int64_t session_id)
 static void append(fixture *f, pbf_context_ref context, pbf_event event)
 {
     CHECK_EQUAL(pbf_record_append(f->ring, &f->contexts, context, &event), PBF_OK);
+}
+
+/* Appends the same event by way of the encoder, as a record's finished payload. */
+static void append_encoded(fixture *f, pbf_context_ref context, const pbf_event *event)
+{
+    static uint8_t scratch[8192];
+    pbf_encoder encoder = pbf_encoder_on(scratch, sizeof scratch);
+    uint32_t common_length;
+
+    if (event->payload_length > 0) {
+        CHECK_EQUAL(pbf_encode_raw(&encoder, event->payload, event->payload_length), PBF_OK);
+        CHECK_EQUAL(pbf_encode_prefix(&encoder, pbf_tag(PBF_EVENT_PAYLOAD, PBF_WIRE_BYTES), 0),
+                    PBF_OK);
+    }
+    if (event->header_length > 0) {
+        size_t before = pbf_encoded_length(&encoder);
+
+        CHECK_EQUAL(pbf_encode_raw(&encoder, event->header, event->header_length), PBF_OK);
+        CHECK_EQUAL(pbf_encode_prefix(&encoder, pbf_tag(PBF_EVENT_HEADER, PBF_WIRE_BYTES), before),
+                    PBF_OK);
+    }
+    CHECK_EQUAL(pbf_encode_common(&encoder, event->event_ts, event->has_session, event->session_id,
+                                  &common_length), PBF_OK);
+
+    pbf_encoded_event encoded = {encoder.at, pbf_encoded_length(&encoder), common_length,
+                                 event->has_session};
+
+    CHECK_EQUAL(pbf_record_append_encoded(f->ring, &f->contexts, context, &encoded), PBF_OK);
 }
 
 /* Takes the next batch and checks it against the expected body: with the room that the bound asks
@@ -218,6 +246,12 @@ static void test_append_refuses(void)
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_TOO_LARGE);
     event.header_length = 3;
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, stale, &event), PBF_STALE);
+
+    pbf_encoded_event encoded = {bytes, PBF_BATCH_MAX + 1, 0, false};
+
+    CHECK_EQUAL(pbf_record_append_encoded(f.ring, &f.contexts, context, &encoded), PBF_TOO_LARGE);
+    encoded.length = 3;
+    CHECK_EQUAL(pbf_record_append_encoded(f.ring, &f.contexts, stale, &encoded), PBF_STALE);
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, (pbf_context_ref){0}, &event), PBF_STALE);
     CHECK_EQUAL(pbf_ring_accepted(f.ring), 0);
     CHECK(pbf_ring_reserve(f.ring, CAPACITY - pbf_ring_used(f.ring) - 3 - PBF_CONTEXT_COST));
@@ -379,7 +413,10 @@ static void test_against_naive_framer(uint64_t seed)
             context_of[i] = context_of[i - 1];
         else
             context_of[i] = (uint32_t)(dice >> 40) % RANDOM_CONTEXTS;
-        append(&f, refs[context_of[i]], events[i]);
+        if (dice >> 16 & 1)
+            append(&f, refs[context_of[i]], events[i]);
+        else
+            append_encoded(&f, refs[context_of[i]], &events[i]);
     }
 
     for (int next = 0; next < RANDOM_EVENTS;) {

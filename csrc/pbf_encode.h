@@ -1,0 +1,95 @@
+/* Encoding: a message is written from its last byte to its first.
+ *
+ * Backwards, the length of a part is known by the time it is to be written in front of it, so that
+ * nested messages need neither a measuring pass nor a second copy. Fields are given in descending
+ * order of their numbers, the elements of a repeated one from the last to the first.
+ *
+ * Every function either has room and writes, or writes nothing and says PBF_FULL: begin again with
+ * a larger buffer. The bytes are those that protobuf itself makes.
+ */
+#ifndef PBF_ENCODE_H
+#define PBF_ENCODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "pbf_status.h"
+#include "pbf_wire.h"
+
+/* What is written so far is at[0] to end[-1]; the buffer belongs to the caller. */
+typedef struct {
+    uint8_t *start;
+    uint8_t *at;
+    uint8_t *end;
+} pbf_encoder;
+
+static inline pbf_encoder pbf_encoder_on(uint8_t *buffer, size_t length)
+{
+    return (pbf_encoder){buffer, buffer + length, buffer + length};
+}
+
+/* Returns how many bytes are written so far. */
+static inline size_t pbf_encoded_length(const pbf_encoder *encoder)
+{
+    return (size_t)(encoder->end - encoder->at);
+}
+
+PBF_MUST_CHECK
+static inline pbf_status pbf_encode_varint(pbf_encoder *encoder, uint64_t value)
+{
+    size_t size = pbf_varint_size(value);
+
+    if ((size_t)(encoder->at - encoder->start) < size)
+        return PBF_FULL;
+    encoder->at -= size;
+
+    uint8_t *at = encoder->at;
+
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (uint8_t)(value | 0x80);
+    *at = (uint8_t)value;
+    return PBF_OK;
+}
+
+/* Writes bytes as they are. `bytes` may be NULL if there are none. */
+PBF_MUST_CHECK
+static inline pbf_status pbf_encode_raw(pbf_encoder *encoder, const void *bytes, size_t length)
+{
+    if ((size_t)(encoder->at - encoder->start) < length)
+        return PBF_FULL;
+    encoder->at -= length;
+    if (length > 0)
+        memcpy(encoder->at, bytes, length);
+    return PBF_OK;
+}
+
+/* Writes `length` characters as UTF-8, whose storage has 1, 2 or 4 bytes for each: code points to
+ * U+00FF, to U+FFFF, or all. PBF_INVALID: a surrogate or no code point is among them. */
+pbf_status pbf_encode_latin1(pbf_encoder *encoder, const uint8_t *text, size_t length)
+    PBF_MUST_CHECK;
+pbf_status pbf_encode_ucs2(pbf_encoder *encoder, const uint16_t *text, size_t length)
+    PBF_MUST_CHECK;
+pbf_status pbf_encode_ucs4(pbf_encoder *encoder, const uint32_t *text, size_t length)
+    PBF_MUST_CHECK;
+
+/* Writes what stands in front of a length-delimited field that ended when pbf_encoded_length was
+ * `before`: its length and its tag. */
+PBF_MUST_CHECK
+static inline pbf_status pbf_encode_prefix(pbf_encoder *encoder, uint64_t tag, size_t before)
+{
+    pbf_status status = pbf_encode_varint(encoder, pbf_encoded_length(encoder) - before);
+
+    return status == PBF_OK ? pbf_encode_varint(encoder, tag) : status;
+}
+
+/* A date of the proleptic Gregorian calendar and a time, as read off a clock. */
+typedef struct {
+    int year, month, day, hour, minute, second, microsecond;
+} pbf_wall_clock;
+
+/* Returns Unix milliseconds, truncated toward zero, of a clock that is `offset_us` ahead of UTC. */
+int64_t pbf_unix_ms(const pbf_wall_clock *clock, int64_t offset_us) PBF_MUST_CHECK;
+
+#endif
