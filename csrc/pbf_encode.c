@@ -72,7 +72,7 @@ static int64_t days_of(int year, int month, int day)
     return y * 365 + leap_days + (153 * months + 2) / 5 + day - 1 - 719468;
 }
 
-int64_t pbf_unix_ms(const pbf_wall_clock *clock, int64_t offset_us)
+int64_t pbf_wall_clock_ms(const pbf_wall_clock *clock, int64_t offset_us)
 {
     int64_t minutes = (days_of(clock->year, clock->month, clock->day) * 24 + clock->hour) * 60 +
                       clock->minute;

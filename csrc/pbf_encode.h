@@ -90,6 +90,6 @@ typedef struct {
 } pbf_wall_clock;
 
 /* Returns Unix milliseconds, truncated toward zero, of a clock that is `offset_us` ahead of UTC. */
-int64_t pbf_unix_ms(const pbf_wall_clock *clock, int64_t offset_us) PBF_MUST_CHECK;
+int64_t pbf_wall_clock_ms(const pbf_wall_clock *clock, int64_t offset_us) PBF_MUST_CHECK;
 
 #endif

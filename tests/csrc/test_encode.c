@@ -136,7 +136,7 @@ static void test_every_day(void)
             for (int date = 1; date <= days_in(year, month); date++, day++) {
                 pbf_wall_clock clock = {year, month, date, 0, 0, 0, 0};
 
-                CHECK_EQUAL(pbf_unix_ms(&clock, 0), day * 86400000);
+                CHECK_EQUAL(pbf_wall_clock_ms(&clock, 0), day * 86400000);
             }
         }
     }
@@ -147,12 +147,12 @@ static void test_time(void)
 {
     pbf_wall_clock before = {1969, 12, 31, 23, 59, 59, 998001}, after = {1970, 1, 1, 1, 1, 1, 1999};
 
-    CHECK_EQUAL(pbf_unix_ms(&before, 0), -1); /* -1.999 ms: toward zero */
-    CHECK_EQUAL(pbf_unix_ms(&after, 0), 3661001);
-    CHECK_EQUAL(pbf_unix_ms(&after, INT64_C(3661) * 1000000), 1);
-    CHECK_EQUAL(pbf_unix_ms(&after, INT64_C(3661) * 1000000 + 2000), 0);
-    CHECK_EQUAL(pbf_unix_ms(&after, INT64_C(3661) * 1000000 + 2999), -1);
-    CHECK_EQUAL(pbf_unix_ms(&after, INT64_C(-86400) * 1000000), 3661001 + 86400000);
+    CHECK_EQUAL(pbf_wall_clock_ms(&before, 0), -1); /* -1.999 ms: toward zero */
+    CHECK_EQUAL(pbf_wall_clock_ms(&after, 0), 3661001);
+    CHECK_EQUAL(pbf_wall_clock_ms(&after, INT64_C(3661) * 1000000), 1);
+    CHECK_EQUAL(pbf_wall_clock_ms(&after, INT64_C(3661) * 1000000 + 2000), 0);
+    CHECK_EQUAL(pbf_wall_clock_ms(&after, INT64_C(3661) * 1000000 + 2999), -1);
+    CHECK_EQUAL(pbf_wall_clock_ms(&after, INT64_C(-86400) * 1000000), 3661001 + 86400000);
 }
 
 int main(void)
