@@ -20,6 +20,11 @@ if os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
 # module of paltabrain_fast._native -> parts of the C core that it links
 MODULES = {
     "uuid7": ["uuid7"],
+    "base": [],
+    "plan": [],
+    "encode": ["encode"],
+    "classes": ["encode"],
+    "track": ["ring", "context", "wire", "encode", "record", "frame"],
     "engine": ["ring", "context", "wire", "encode", "record", "frame"],
 }
 

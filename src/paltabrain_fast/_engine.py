@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Final
 
 from ._protocol import Engine
+from ._reference import base as _reference_base
 from ._reference.engine import ReferenceEngine
+from ._reference.track import Tracker as _ReferenceTracker
 from ._reference.uuid7 import uuid_v7 as _reference_uuid_v7
 
-__all__ = ["make_engine", "name", "uuid_v7"]
+__all__ = ["ContextBase", "EventBase", "Sentinel", "Tracker", "adopt", "make_engine", "name", "uuid_v7"]
 
 _VARIABLE: Final = "PALTABRAIN_SDK_ENGINE"
 
@@ -29,7 +31,9 @@ make_engine: Callable[[int], Engine]
 name = _wanted()
 if name == "native":
     try:
+        from ._native.base import ContextBase, EventBase, Sentinel, adopt
         from ._native.engine import NativeEngine
+        from ._native.track import Tracker
         from ._native.uuid7 import uuid_v7
     except ImportError as error:
         warnings.warn(
@@ -43,5 +47,8 @@ if name == "native":
     else:
         make_engine = NativeEngine
 if name == "python":
+    ContextBase, EventBase = _reference_base.ContextBase, _reference_base.EventBase
+    Sentinel, Tracker = _reference_base.Sentinel, _ReferenceTracker
+    adopt = _reference_base.adopt
     make_engine = ReferenceEngine
     uuid_v7 = _reference_uuid_v7

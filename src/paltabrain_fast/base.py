@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from enum import IntEnum
 from typing import Any, ClassVar
+
+from ._engine import ContextBase, EventBase, Sentinel, adopt
 
 __all__ = ["BaseContext", "BaseEnum", "BaseEvent", "BaseSentinel"]
 
@@ -14,22 +15,16 @@ class BaseEnum(IntEnum):
     """Base of the generated enums. On the wire a member is its integer value."""
 
 
-class BaseSentinel:
+class BaseSentinel(Sentinel):
     """Default of a setter's parameter: "not given", as opposed to an explicit ``None``."""
 
-    @staticmethod
-    def filter(properties: dict[str, Any]) -> dict[str, Any]:
-        """Return the properties that were given, ``None`` included."""
-        return {
-            name: value for name, value in properties.items() if not isinstance(value, BaseSentinel)
-        }
 
-
-class BaseContext(ABC):
+class BaseContext(ContextBase, ABC):
     """Base of the generated ``Context``: properties by group, shared by all events of a batch."""
 
-    def __init__(self) -> None:
-        self._context: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adopt(cls)
 
     @abstractmethod
     def serialize_context(self) -> bytes:
@@ -40,14 +35,14 @@ class BaseContext(ABC):
         return {group: dict(properties) for group, properties in self._context.items()}
 
 
-class BaseEvent(ABC):
+class BaseEvent(EventBase, ABC):
     """Base of the generated events: header properties by group, and the event's own payload."""
 
     event_type_id: ClassVar[int]
 
-    def __init__(self) -> None:
-        self._header: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        self._payload: dict[str, Any] = {}
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adopt(cls)
 
     @abstractmethod
     def serialize_header(self) -> bytes:

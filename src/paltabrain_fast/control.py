@@ -54,6 +54,11 @@ class Control:
         """Whether ``shutdown`` was called."""
         return self._stopping
 
+    @property
+    def is_started(self) -> bool:
+        """Whether the control thread runs."""
+        return self._thread is not None
+
     def wake(self) -> None:
         """Have the control thread frame what is buffered; re-entrant, never blocks."""
         with contextlib.suppress(RuntimeError):  # awake already

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sized
 from types import TracebackType
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
 
-from ._engine import make_engine, uuid_v7
+from ._engine import Tracker, make_engine, uuid_v7
 from ._protocol import RecordStatus
 from .base import BaseContext, BaseEvent
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
@@ -57,7 +57,7 @@ class _Option(Generic[T]):
         sdk._control.wake()  # so that a new interval does not wait for the end of the old one
 
 
-class PaltabrainSdk(Generic[ContextT]):
+class PaltabrainSdk(Tracker, Generic[ContextT]):
     """Tracks typed events and delivers them to PaltaBrain in batches, in the background.
 
     Use it as a context manager, or call ``shutdown()`` in the end. Every method may be called from
@@ -152,12 +152,12 @@ class PaltabrainSdk(Generic[ContextT]):
         self.context = context
         self._session_wire_id = session_wire_id(session_id)
         self._reporter = Reporter(on_error)
-        self._disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
+        disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
         self._own_transport = transport is None
         if transport is None:
-            transport = InMemoryTransport() if self._disabled else HttpsTransport()
+            transport = InMemoryTransport() if disabled else HttpsTransport()
         self._transport = transport
-        self._engine = make_engine(self._options.buffer_bytes)
+        self._set_up(make_engine(self._options.buffer_bytes), disabled)
         self._control = Control(self._engine, self._options, self._transport, self._reporter)
         self._known_classes: set[type] = set()
 
@@ -171,43 +171,6 @@ class PaltabrainSdk(Generic[ContextT]):
         traceback: TracebackType | None,
     ) -> None:
         self.shutdown()
-
-    def track(self, event: BaseEvent, context: ContextT | None = None) -> None:
-        """Buffer an event, as it is now, to be delivered in the background.
-
-        Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
-        serialized is logged and skipped; one that does not fit into the buffer is dropped and
-        counted in ``stats()``.
-
-        Args:
-            event: an event of the config module.
-            context: context to send with this event in place of ``sdk.context``.
-        """
-        if self._disabled:
-            return
-        try:
-            status = self._engine.record(
-                (self._context if context is None else context).serialize_context(),
-                event.serialize_header(),
-                event.serialize_payload(),
-                self._session_wire_id,
-            )
-        except Exception as error:
-            try:
-                self._control.ledger.refuse("serialization_error")
-                self._reporter.serialization_failed(event, error)
-            except Exception:  # such as a RecursionError, where no call succeeds
-                return
-            return
-        try:
-            if status is RecordStatus.ACCEPTED:
-                if type(event) not in self._known_classes:
-                    self._meet(type(event))
-                self._control.event_recorded()
-            else:
-                self._refuse(status)
-        except Exception:  # the event is safe, or counted; there is nobody to tell
-            return
 
     def flush(self, timeout: float | None = None) -> bool:
         """Frame what is buffered into batches and hand them to the senders.
@@ -298,7 +261,20 @@ class PaltabrainSdk(Generic[ContextT]):
         """What is buffered; ``len()`` of it is the number of events."""
         return self._engine
 
-    def _refuse(self, status: RecordStatus) -> None:
+    def _recorded(self) -> None:
+        """There are enough events buffered to tell the control thread."""
+        self._control.event_recorded()
+        if self._control.is_started:
+            self._notify_at = self._options.flush_buffer_size
+
+    def _recorded_slowly(self, event: Any) -> None:
+        """An event was buffered that had to serialize itself."""
+        if type(event) not in self._known_classes:
+            self._meet(type(event))
+        if len(self._engine) >= self._notify_at:
+            self._recorded()
+
+    def _refused(self, event: Any, context: Any, status: RecordStatus) -> None:
         reason = _REASONS[status]
         self._control.ledger.refuse(reason)
         self._reporter.warn_sparingly(
@@ -307,6 +283,10 @@ class PaltabrainSdk(Generic[ContextT]):
             reason.replace("_", " "),
             quiet_seconds=math.inf if status is RecordStatus.CLOSED else 20.0,
         )
+
+    def _failed(self, event: Any, error: Exception) -> None:
+        self._control.ledger.refuse("serialization_error")
+        self._reporter.serialization_failed(event, error)
 
     def _meet(self, event_class: type) -> None:
         """Say once what a config module on other base classes costs."""

@@ -1,5 +1,7 @@
 """The native engine: the C ring, its contexts and framing behind the ``Engine`` protocol."""
 
+from itertools import count
+
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, _PyBytes_Resize
 from cpython.object cimport PyObject
@@ -15,11 +17,11 @@ from posix.mman cimport (
     mmap,
     munmap,
 )
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from . cimport pbf
 
 from .._protocol import Counts, FramedBatch, RecordStatus
+from .python cimport pbf_unix_ms
 from .uuid7 import uuid_v7
 
 cdef extern from "Python.h":
@@ -31,6 +33,7 @@ cdef extern from "Python.h":
 cdef enum:
     EARLY_LAP_BYTES = 65536
 
+cdef object identities = count(1)
 cdef object ACCEPTED = RecordStatus.ACCEPTED
 cdef object BUFFER_FULL = RecordStatus.BUFFER_FULL
 cdef object TOO_LARGE = RecordStatus.TOO_LARGE
@@ -39,22 +42,12 @@ cdef object CLOSED = RecordStatus.CLOSED
 
 @cython.final
 cdef class NativeEngine:
-    cdef pbf.pbf_ring *ring
-    cdef size_t mapped
-    cdef uint64_t capacity
-    cdef pbf.pbf_context_table contexts
-    cdef pbf.pbf_context_slot *slots
-    cdef uint32_t *buckets
-    cdef dict owned  # slot -> the bytes object that the table points into
-    cdef uint64_t owned_bytes
-    cdef uint64_t taken_count
-    cdef bint closed
-
     def __cinit__(self, uint64_t buffer_bytes):
         cdef uint32_t slot_count, bucket_count = 1
         cdef void *memory
 
         self.owned = {}
+        self.identity = next(identities)
         self.capacity = pbf.pbf_ring_capacity(buffer_bytes)
         if self.capacity == 0:
             raise ValueError(f"buffer_bytes is too large: {buffer_bytes}")
@@ -111,7 +104,7 @@ cdef class NativeEngine:
 
         if type(context) is not bytes or type(header) is not bytes or type(payload) is not bytes:
             raise TypeError("context, header and payload must be serialized to bytes")
-        event.event_ts = unix_ms()
+        event.event_ts = pbf_unix_ms()
         event.has_session = session_id is not None
         event.session_id = 0 if session_id is None else session_id
         event.header = <const uint8_t *>PyBytes_AS_STRING(header)
@@ -196,10 +189,3 @@ cdef class NativeEngine:
                 if slot == 0:
                     break
                 self.owned_bytes -= PyBytes_GET_SIZE(self.owned.pop(slot))
-
-
-cdef int64_t unix_ms() noexcept nogil:
-    cdef timespec now
-
-    clock_gettime(CLOCK_REALTIME, &now)
-    return <int64_t>now.tv_sec * 1000 + now.tv_nsec // 1000000

@@ -1,6 +1,6 @@
 """Everything that Cython sees of the C core; no other file holds a ``cdef extern`` of it."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef extern from "pbf_uuid7.h" nogil:
@@ -17,13 +17,50 @@ cdef extern from "pbf_uuid7.h" nogil:
     bint pbf_uuid7_next(pbf_uuid7 *state, uint64_t now_ms, char *text) noexcept
 
 
-cdef extern from "pbf_ring.h" nogil:
+cdef extern from "pbf_status.h" nogil:
     ctypedef enum pbf_status:
         PBF_OK
         PBF_FULL
         PBF_TOO_LARGE
         PBF_STALE
+        PBF_INVALID
 
+
+cdef extern from "pbf_wire.h" nogil:
+    enum:
+        PBF_WIRE_VARINT
+        PBF_WIRE_BYTES
+
+    uint64_t pbf_tag(uint32_t field, uint32_t wire_type) noexcept
+    uint64_t pbf_zigzag(int64_t value) noexcept
+
+
+cdef extern from "pbf_encode.h" nogil:
+    ctypedef struct pbf_encoder:
+        uint8_t *at
+
+    ctypedef struct pbf_wall_clock:
+        int year
+        int month
+        int day
+        int hour
+        int minute
+        int second
+        int microsecond
+
+    pbf_encoder pbf_encoder_on(uint8_t *buffer, size_t length) noexcept
+    size_t pbf_encoded_length(const pbf_encoder *encoder) noexcept
+    pbf_status pbf_encode_varint(pbf_encoder *encoder, uint64_t value) noexcept
+    pbf_status pbf_encode_raw(pbf_encoder *encoder, const void *data, size_t length) noexcept
+    pbf_status pbf_encode_latin1(pbf_encoder *encoder, const uint8_t *text,
+                                 size_t length) noexcept
+    pbf_status pbf_encode_ucs2(pbf_encoder *encoder, const uint16_t *text, size_t length) noexcept
+    pbf_status pbf_encode_ucs4(pbf_encoder *encoder, const uint32_t *text, size_t length) noexcept
+    pbf_status pbf_encode_prefix(pbf_encoder *encoder, uint64_t tag, size_t before) noexcept
+    int64_t pbf_wall_clock_ms(const pbf_wall_clock *clock, int64_t offset_us) noexcept
+
+
+cdef extern from "pbf_ring.h" nogil:
     ctypedef struct pbf_ring:
         pass
 
@@ -59,6 +96,7 @@ cdef extern from "pbf_context.h" nogil:
                           pbf_context_ref *ref) noexcept
     pbf_status pbf_context_add(pbf_context_table *table, pbf_ring *ring, const uint8_t *bytes,
                                uint32_t length, pbf_context_ref *ref) noexcept
+    bint pbf_context_is_live(const pbf_context_table *table, pbf_context_ref ref) noexcept
     void pbf_context_end_drain(pbf_context_table *table, const pbf_ring *ring) noexcept
     uint32_t pbf_context_reap(pbf_context_table *table, pbf_ring *ring) noexcept
 
@@ -75,6 +113,21 @@ cdef extern from "pbf_record.h" nogil:
         const uint8_t *payload
         size_t payload_length
 
+    ctypedef struct pbf_encoded_event:
+        const uint8_t *bytes
+        size_t length
+        uint32_t common_length
+        bint has_session
+
+    enum:
+        PBF_EVENT_HEADER
+        PBF_EVENT_PAYLOAD
+
+    pbf_status pbf_record_append_encoded(pbf_ring *ring, const pbf_context_table *contexts,
+                                         pbf_context_ref context,
+                                         const pbf_encoded_event *event) noexcept
+    pbf_status pbf_encode_common(pbf_encoder *encoder, int64_t event_ts, bint has_session,
+                                 int64_t session_id, uint32_t *common_length) noexcept
     pbf_status pbf_record_append(pbf_ring *ring, const pbf_context_table *contexts,
                                  pbf_context_ref context, const pbf_event *event) noexcept
 

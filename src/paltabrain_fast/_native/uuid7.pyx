@@ -7,13 +7,13 @@ from cpython.unicode cimport PyUnicode_DATA, PyUnicode_New
 from libc.stdint cimport uint64_t
 
 from . cimport pbf
+from .python cimport pbf_unix_ms
 
 cdef extern from *:
     """
     #include <pthread.h>
     #include <stdatomic.h>
     #include <stdint.h>
-    #include <time.h>
 
     /* Counts the forks that lie between this process and the one that loaded the module. The
      * handler also runs for forks that bypass Python's hooks. */
@@ -34,18 +34,9 @@ cdef extern from *:
     {
         return atomic_load_explicit(&pbf_forks, memory_order_relaxed);
     }
-
-    static uint64_t pbf_unix_ms(void)
-    {
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    }
     """
     int pbf_watch_forks() noexcept nogil
     uint64_t pbf_fork_count() noexcept nogil
-    uint64_t pbf_unix_ms() noexcept nogil
 
 
 @cython.final

@@ -1,0 +1,29 @@
+"""The native bases of events and contexts: what is read of them without Python's attribute access."""
+
+from libc.stdint cimport uint64_t
+
+from . cimport pbf
+
+cdef enum:
+    MAX_TRACKED = 16
+
+
+cdef class EventBase:
+    cdef object extras  # the instance's __dict__; NULL until there is one
+    cdef object header  # None until it is used, as is the payload
+    cdef object payload
+
+
+cdef class ContextBase:
+    cdef object extras
+    cdef object groups  # None until it is used
+
+    # What encode.pyx keeps: the bytes, and the versions of the dicts that they were made from.
+    cdef bytes serialized
+    cdef object plan
+    cdef unsigned int class_version
+    cdef int tracked_count  # 0: nothing is kept
+    cdef void *tracked[MAX_TRACKED]
+    cdef uint64_t versions[MAX_TRACKED]
+    cdef uint64_t engine  # whose reference this is
+    cdef pbf.pbf_context_ref ref

@@ -1,0 +1,405 @@
+"""The native bases of events and contexts, and what a generated module's setters come down to."""
+
+from collections import defaultdict
+
+cimport cython
+from libc.stdint cimport uint32_t
+from cpython.dict cimport PyDict_Copy, PyDict_Next, PyDict_SetItem
+from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
+
+from .python cimport (
+    PyMethod_New,
+    PyObject_Call,
+    PyObject_Vectorcall,
+    PyVectorcall_NARGS,
+    pbf_dict_get,
+    pbf_hint,
+    pbf_set_hint,
+    pbf_type_version,
+)
+
+cdef extern from *:
+    """
+    /* Cython unpacks arguments into a tuple and a dict of its own; these types take them as the
+     * interpreter hands them over. */
+    static void pbf_set_call(PyTypeObject *type, ternaryfunc call)
+    {
+        type->tp_call = call;
+        type->tp_flags |= Py_TPFLAGS_METHOD_DESCRIPTOR;
+        PyType_Modified(type);
+    }
+
+    /* Gives instances a __dict__ that is made when it is needed; Cython's own is always there. It
+     * is the first member, `extras`, which Cython fills with None before __cinit__ runs. */
+    enum { PBF_EXTRAS_OFFSET = sizeof(PyObject) };
+
+    static void pbf_forget_extras(PyObject *instance)
+    {
+        PyObject **extras = (PyObject **)((char *)instance + PBF_EXTRAS_OFFSET);
+
+        Py_CLEAR(*extras);
+    }
+
+    static int pbf_set_lazy_dict(PyTypeObject *type)
+    {
+        static PyGetSetDef definition = {
+            "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL,
+        };
+        PyObject *descriptor = PyDescr_NewGetSet(type, &definition);
+        int result = -1;
+
+        if (descriptor != NULL) {
+            result = PyDict_SetItemString(type->tp_dict, "__dict__", descriptor);
+            Py_DECREF(descriptor);
+        }
+        type->tp_dictoffset = PBF_EXTRAS_OFFSET;
+        PyType_Modified(type);
+        return result;
+    }
+
+    static void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset)
+    {
+        type->tp_vectorcall_offset = offset;
+        type->tp_call = PyVectorcall_Call;
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+        PyType_Modified(type);
+    }
+    """
+    ctypedef object (*ternaryfunc)(object, PyObject *, PyObject *)
+    ctypedef object (*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
+    void pbf_forget_extras(object instance) noexcept
+    int pbf_set_lazy_dict(PyTypeObject *type) except -1
+    void pbf_set_call(PyTypeObject *type, ternaryfunc call) noexcept
+    void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
+
+from ..recognition import keyword_init, keyword_setter
+
+cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
+
+
+cdef class EventBase:
+    """Holds an event's header and payload; ``BaseEvent`` has the rest."""
+
+    def __cinit__(self):
+        pbf_forget_extras(self)
+
+    def __init__(self):
+        with cython.critical_section(self):
+            self.header = None
+            self.payload = None
+
+    @property
+    def _header(self):
+        """Header properties by group."""
+        with cython.critical_section(self):
+            if self.header is None:
+                self.header = defaultdict(dict)
+            return self.header
+
+    @_header.setter
+    def _header(self, value):
+        with cython.critical_section(self):
+            self.header = value
+
+    @property
+    def _payload(self):
+        """Properties of the event itself."""
+        with cython.critical_section(self):
+            if self.payload is None:
+                self.payload = {}
+            return self.payload
+
+    @_payload.setter
+    def _payload(self, value):
+        with cython.critical_section(self):
+            self.payload = value
+
+    def __reduce_ex__(self, protocol):
+        return object.__reduce_ex__(self, max(protocol, 2))
+
+    def __getstate__(self):
+        return {**vars(self), "_header": self._header, "_payload": self._payload}
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+cdef class ContextBase:
+    """Holds a context's groups; ``BaseContext`` has the rest."""
+
+    def __cinit__(self):
+        pbf_forget_extras(self)
+
+    def __init__(self):
+        with cython.critical_section(self):
+            self.groups = None
+            self.tracked_count = 0
+
+    @property
+    def _context(self):
+        """Context properties by group."""
+        with cython.critical_section(self):
+            if self.groups is None:
+                self.groups = defaultdict(dict)
+            return self.groups
+
+    @_context.setter
+    def _context(self, value):
+        with cython.critical_section(self):
+            self.groups = value
+            self.tracked_count = 0
+
+    def __reduce_ex__(self, protocol):
+        return object.__reduce_ex__(self, max(protocol, 2))
+
+    def __getstate__(self):
+        return {**vars(self), "_context": self._context}
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+cdef class Sentinel:
+    """Native base of ``BaseSentinel``."""
+
+    @staticmethod
+    def filter(properties):
+        """Return the properties that were given, ``None`` included."""
+        return {
+            name: value for name, value in properties.items() if not isinstance(value, Sentinel)
+        }
+
+
+def adopt(cls):
+    """Put native equivalents in place of a new class's generated ``__init__`` and setters."""
+    in_context = issubclass(cls, ContextBase)
+    for name, function in list(vars(cls).items()):
+        found = keyword_setter("_context" if in_context else "_header", function, Sentinel)
+        if found is not None:
+            group, keys = found
+            setattr(cls, name, GeneratedSetter(function, keys, group, in_context))
+    init = vars(cls).get("__init__")
+    keys = None if in_context else keyword_init(cls, init)
+    if keys is not None:
+        cls.__init__ = GeneratedInit(init, keys, cls)
+
+
+cdef class Generated:
+    """Stands in for a function that was recognised as generated, and does the same.
+
+    What it is called with that is out of the ordinary goes to the function itself, so that its
+    answers and errors are the function's.
+    """
+
+    cdef object function
+    cdef tuple parameters
+    cdef tuple keys
+    cdef uint32_t fit  # version of the last class that was found to inherit nothing in the way
+
+    def __cinit__(self, function, dict keys, *_):
+        self.function = function
+        self.parameters = tuple(keys)
+        self.keys = tuple(keys.values())
+
+    def __get__(self, instance, owner):
+        return self if instance is None else PyMethod_New(self, instance)
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self.function, name)
+
+    def __reduce__(self):
+        return self.function.__qualname__
+
+    def __repr__(self):
+        return repr(self.function)
+
+    @property
+    def __wrapped__(self):
+        return self.function
+
+    @property
+    def __module__(self):
+        return self.function.__module__
+
+    cdef bint fits(self, object instance) except -1:
+        """Whether nothing that the class of the instance has comes in between."""
+        cdef PyTypeObject *cls = Py_TYPE(instance)
+        cdef unsigned int version = pbf_type_version(cls)
+
+        if version != 0 and version == pbf_hint(self.fit):
+            return True
+        if not self.is_undisturbed(<object>cls):
+            return False
+        pbf_set_hint(self.fit, version)
+        return True
+
+    cdef bint is_undisturbed(self, object cls) except -1:
+        raise NotImplementedError
+
+    cdef Py_ssize_t index_of(self, PyObject *name, Py_ssize_t guess) except -2:
+        """Position of a parameter, -1 if there is none."""
+        cdef Py_ssize_t count = PyTuple_GET_SIZE(self.parameters)
+
+        if guess < count and PyTuple_GET_ITEM(self.parameters, guess) == name:
+            return guess
+        for position in range(count):
+            if <object>PyTuple_GET_ITEM(self.parameters, position) == <object>name:
+                return position
+        return -1
+
+
+cdef object inherited(object cls, str name, object after=None):
+    """What an instance of ``cls`` finds of this name, in the classes behind ``after``."""
+    cdef bint found = after is None
+
+    for base in cls.__mro__:
+        if found and name in base.__dict__:
+            return base.__dict__[name]
+        found = found or base is after
+    return None
+
+
+@cython.final
+cdef class GeneratedInit(Generated):
+    # super().__init__() and the keywords, None for each that is missing, as payload
+
+    cdef object owner
+    cdef dict template
+
+    @property
+    def __doc__(self):
+        return self.function.__doc__
+
+    def __cinit__(self, function, keys, owner):
+        self.owner = owner
+        self.template = dict.fromkeys(keys.values())
+
+    cdef bint is_undisturbed(self, object cls) except -1:
+        return (
+            issubclass(cls, EventBase)
+            and self.owner in cls.__mro__
+            and inherited(cls, "__init__", self.owner) is EventBase.__dict__["__init__"]
+            and inherited(cls, "_payload") is EventBase.__dict__["_payload"]
+            and inherited(cls, "__setattr__") is object.__dict__["__setattr__"]
+        )
+
+
+cdef object call_init(object callable, PyObject *args, PyObject *kwargs):
+    cdef GeneratedInit self = <GeneratedInit>callable
+    cdef EventBase event
+    cdef dict payload = None
+    cdef PyObject *name
+    cdef PyObject *value
+    cdef Py_ssize_t position = 0, guess = 0, index
+
+    if PyTuple_GET_SIZE(<object>args) != 1 or not self.fits(<object>PyTuple_GET_ITEM(<object>args, 0)):
+        return PyObject_Call(self.function, args, kwargs)
+    if PyTuple_GET_SIZE(self.keys):
+        payload = PyDict_Copy(self.template)
+    if kwargs != NULL:
+        while PyDict_Next(<object>kwargs, &position, &name, &value):
+            index = self.index_of(name, guess)
+            if index < 0:
+                return PyObject_Call(self.function, args, kwargs)
+            guess = index + 1
+            PyDict_SetItem(
+                payload, <object>PyTuple_GET_ITEM(self.keys, index), <object>value
+            )
+    event = <EventBase>PyTuple_GET_ITEM(<object>args, 0)
+    with cython.critical_section(event):
+        event.header = None
+        event.payload = payload
+    return None
+
+
+@cython.final
+cdef class GeneratedSetter(Generated):
+    # updates a group of the header or the context with the keywords that were given
+
+    cdef vectorcallfunc vectorcall
+    cdef str group
+    cdef bint in_context
+
+    @property
+    def __doc__(self):
+        return self.function.__doc__
+
+    def __cinit__(self, function, keys, str group, bint in_context):
+        self.vectorcall = call_setter
+        self.group = group
+        self.in_context = in_context
+
+    cdef bint is_undisturbed(self, object cls) except -1:
+        base, name = (ContextBase, "_context") if self.in_context else (EventBase, "_header")
+        return (
+            issubclass(cls, base)
+            and inherited(cls, name) is base.__dict__[name]
+            and inherited(cls, "__getattribute__") is UNCHANGED_GETATTRIBUTE
+        )
+
+    cdef object groups_of(self, object instance):
+        """The groups of an event or a context, made if they are not there yet."""
+        cdef EventBase event
+        cdef ContextBase context
+
+        if self.in_context:
+            context = <ContextBase>instance
+            return context.groups if context.groups is not None else context._context
+        event = <EventBase>instance
+        return event.header if event.header is not None else event._header
+
+
+cdef enum:
+    MAX_PARAMETERS = 64
+
+
+cdef object call_setter(
+    PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
+):
+    cdef GeneratedSetter self = <GeneratedSetter>callable
+    cdef PyObject *given[MAX_PARAMETERS]
+    cdef Py_ssize_t count = PyTuple_GET_SIZE(self.parameters)
+    cdef Py_ssize_t given_count = 0 if kwnames == NULL else PyTuple_GET_SIZE(<object>kwnames)
+    cdef Py_ssize_t number, index, guess = 0
+    cdef object groups, group, value
+
+    if PyVectorcall_NARGS(nargsf) != 1 or count > MAX_PARAMETERS or not self.fits(<object>args[0]):
+        return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
+    for number in range(count):
+        given[number] = NULL
+    for number in range(given_count):
+        index = self.index_of(PyTuple_GET_ITEM(<object>kwnames, number), guess)
+        if index < 0:
+            return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
+        guess = index + 1
+        given[index] = args[1 + number]
+
+    groups = self.groups_of(<object>args[0])
+    if type(groups) is not defaultdict:
+        return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
+    group = pbf_dict_get(groups, self.group)
+    if group is None:
+        group = groups[self.group]
+    if type(group) is not dict:
+        return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
+    for number in range(count):  # in the order of the signature, as the function does
+        if given[number] != NULL:
+            value = <object>given[number]
+            if not isinstance(value, Sentinel):
+                PyDict_SetItem(group, <object>PyTuple_GET_ITEM(self.keys, number), value)
+    return <object>args[0]
+
+
+cdef GeneratedSetter a_setter = GeneratedSetter(None, {}, "", False)
+pbf_set_lazy_dict(<PyTypeObject *>EventBase)
+pbf_set_lazy_dict(<PyTypeObject *>ContextBase)
+pbf_set_call(<PyTypeObject *>GeneratedInit, call_init)
+pbf_set_vectorcall(
+    <PyTypeObject *>GeneratedSetter, <char *>&a_setter.vectorcall - <char *><void *>a_setter
+)

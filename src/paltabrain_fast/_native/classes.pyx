@@ -1,0 +1,546 @@
+"""Which of the user's classes are proved to be generated, and how their instances are encoded."""
+
+import logging
+from collections import defaultdict
+from weakref import WeakKeyDictionary, WeakSet
+
+from google.protobuf import message_factory
+
+cimport cython
+from cpython.dict cimport PyDict_CheckExact, PyDict_Contains, PyDict_Next, PyDict_Size
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_TYPE
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+from . cimport pbf
+from .base cimport MAX_TRACKED
+from .encode cimport ENCODED, INTERRUPTED, MAX_LESSONS, NO_ROOM, SLOW, Lesson, encode_message
+from .python cimport pbf_add_hint, pbf_extras, pbf_raise_set, pbf_share, pbf_type_version
+
+from ..recognition import NotGeneratedError, recognise_context, recognise_event, still_bound
+from ..reporting import logger
+from ..sdk_pb2 import Event
+from .base import ContextBase as ContextBaseClass
+from .base import EventBase as EventBaseClass
+from .plan import plan_of
+
+cdef extern from *:
+    """
+    /* A word that changes whenever the dict does. CPython 3.11 keeps one in each dict; from 3.12 on
+     * it tells a watcher before each change, which counts it under the dict's address. Two dicts
+     * may share a counter: a change of one then passes for a change of both. */
+    #if PY_VERSION_HEX < 0x030C0000
+
+    static int pbf_watch_dicts(void)
+    {
+        return 0;
+    }
+
+    static int pbf_watch_dict(PyObject *dict)
+    {
+        return 0;
+    }
+
+    static inline uint64_t pbf_dict_version(PyObject *dict)
+    {
+        return ((PyDictObject *)dict)->ma_version_tag;
+    }
+
+    #else
+
+    enum { PBF_DICT_COUNTERS = 1024 };
+
+    static uint64_t pbf_dict_counters[PBF_DICT_COUNTERS];
+    static int pbf_dict_watcher = -1;
+
+    static inline uint64_t *pbf_dict_counter(PyObject *dict)
+    {
+        uintptr_t address = (uintptr_t)dict >> 4;
+
+        return &pbf_dict_counters[(address ^ address >> 10) % PBF_DICT_COUNTERS];
+    }
+
+    static int pbf_on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+    {
+        /* Release, pairs with the acquire load in pbf_dict_version. The dict is locked, so that who
+         * reads it later than that load sees the change as well. */
+        __atomic_fetch_add(pbf_dict_counter(dict), 1, __ATOMIC_RELEASE);
+        return 0;
+    }
+
+    static int pbf_watch_dicts(void)
+    {
+        pbf_dict_watcher = PyDict_AddWatcher(pbf_on_dict);
+        return pbf_dict_watcher < 0 ? -1 : 0;
+    }
+
+    static int pbf_watch_dict(PyObject *dict)
+    {
+        return pbf_dict_watcher < 0 ? -1 : PyDict_Watch(pbf_dict_watcher, dict);
+    }
+
+    static inline uint64_t pbf_dict_version(PyObject *dict)
+    {
+        return __atomic_load_n(pbf_dict_counter(dict), __ATOMIC_ACQUIRE);
+    }
+
+    #endif
+
+    static inline PyObject *pbf_code(PyObject *function)
+    {
+        return ((PyFunctionObject *)function)->func_code;
+    }
+    """
+    int pbf_watch_dicts() except -1
+    int pbf_watch_dict(object dict) except -1
+    uint64_t pbf_dict_version(PyObject *dict) noexcept
+    PyObject *pbf_code(PyObject *function) noexcept
+
+cdef extern from "Python.h":
+    PyObject *PyFunction_GET_GLOBALS(PyObject *) noexcept
+
+cdef enum:
+    PLANS = 256
+    CONTEXT_SCRATCH = 16384
+
+# Fields of Event, as tags.
+cdef enum:
+    HEADER_TAG = 0x12
+    PAYLOAD_TAG = 0x1A
+
+cdef PyTypeObject *DEFAULT_DICT = <PyTypeObject *>defaultdict
+cdef object known_plans = WeakKeyDictionary()  # by class
+cdef object disproved = WeakSet()  # classes whose encoding differed from their own
+cdef object reported = WeakSet()
+cdef PyObject *plans[PLANS]  # by version; borrowed
+
+cdef tuple EVENT_NAMES = ("serialize_header", "serialize_payload", "event_type_id")
+cdef tuple CONTEXT_NAMES = ("serialize_context",)
+
+try:
+    pbf_watch_dicts()
+except RuntimeError as error:
+    raise ImportError(f"changes of dicts cannot be watched: {error}") from error
+
+
+cdef class ClassPlan:
+    def __dealloc__(self):
+        cdef PyObject **slot = &plans[self.version % PLANS]
+
+        if slot[0] == <PyObject *>self:
+            slot[0] = NULL
+
+    cdef int bind(self, found) except -1:
+        """Note what the recognised functions rest on."""
+        self.messages = found.messages
+        for function in found.serializers:
+            namespace = PyFunction_GET_GLOBALS(<PyObject *>function)
+            pbf_watch_dict(<object>namespace)
+            self.serializers[self.serializer_count] = <PyObject *>function
+            self.codes[self.serializer_count] = pbf_code(<PyObject *>function)
+            self.namespaces[self.serializer_count] = namespace
+            self.namespace_versions[self.serializer_count] = pbf_dict_version(namespace)
+            self.serializer_count += 1
+        return 0
+
+    cdef bint is_current(self) noexcept:
+        """Whether the class, of this version, still does what it did when it was recognised."""
+        cdef int number
+
+        for number in range(self.serializer_count):
+            if pbf_code(self.serializers[number]) != self.codes[number]:
+                return False
+            if (
+                pbf_dict_version(self.namespaces[number]) != self.namespace_versions[number]
+                and not self.is_still_bound(number)
+            ):
+                return False
+        return True
+
+    cdef bint is_still_bound(self, int number) noexcept:
+        """Something was assigned in the module; if it was nothing that counts, go on."""
+        cdef uint64_t version = pbf_dict_version(self.namespaces[number])
+
+        try:
+            if not still_bound(<object>self.serializers[number], self.messages[number]):
+                return False
+        except Exception:
+            return False
+        self.namespace_versions[number] = version
+        return True
+
+
+cdef class EventPlan(ClassPlan):
+    cdef int describe(self, cls) except -1:
+        found = recognise_event(cls, EventBaseClass)
+        self.header = plan_of(found.messages[0], True)
+        member = found.messages[1].DESCRIPTOR.fields_by_name[found.member]
+        self.payload = plan_of(message_factory.GetMessageClass(member.message_type), False)
+        self.member_tag = pbf.pbf_tag(member.number, pbf.PBF_WIRE_BYTES)
+        self.bind(found)
+        return 0
+
+
+cdef class ContextPlan(ClassPlan):
+    cdef int describe(self, cls) except -1:
+        found = recognise_context(cls, ContextBaseClass)
+        self.groups = plan_of(found.messages[0], True)
+        self.bind(found)
+        return 0
+
+
+cdef ClassPlan find_plan(object instance):
+    """The plan of an instance's class, as the class is now; None if there can be none."""
+    cdef PyTypeObject *cls = Py_TYPE(instance)
+    cdef uint32_t version = pbf_type_version(cls)
+    cdef PyObject *found = plans[version % PLANS]
+
+    if (
+        found != NULL
+        and version != 0
+        and (<ClassPlan>found).version == version
+        and (<ClassPlan>found).is_current()
+    ):
+        return <ClassPlan>found
+    try:
+        return make_plan(<object>cls)
+    except Exception:
+        return None
+
+
+cdef ClassPlan make_plan(object cls):
+    cdef ClassPlan plan
+    cdef bint is_event = issubclass(cls, EventBaseClass)
+    cdef uint32_t version
+
+    if not is_event and not issubclass(cls, ContextBaseClass):
+        return None
+    plan = EventPlan() if is_event else ContextPlan()
+    getattr(cls, "asdict", None)  # looking something up gives the class a version
+    version = pbf_type_version(<PyTypeObject *>cls)
+    try:
+        if version == 0:
+            raise NotGeneratedError("it was changed too often")
+        if cls in disproved:
+            raise NotGeneratedError("its encoding once differed from that of its own methods")
+        if is_event:
+            (<EventPlan>plan).describe(cls)
+        else:
+            (<ContextPlan>plan).describe(cls)
+    except Exception as error:
+        plan.slow_reason = str(error)
+        report(cls, plan.slow_reason)
+    plan.previous = known_plans.get(cls)
+    plan.version = version
+    known_plans[cls] = plan
+    pbf_share(plan)
+    if version != 0:
+        plans[version % PLANS] = <PyObject *>plan
+    return plan
+
+
+cdef int report(object cls, reason) except -1:
+    if cls not in reported:
+        reported.add(cls)
+        logger.log(
+            logging.WARNING if cls in disproved else logging.INFO,
+            "%s.%s is serialized by its own methods, which is slower: %s",
+            cls.__module__,
+            cls.__qualname__,
+            reason,
+        )
+    return 0
+
+
+cdef int disprove(object cls) except -1:
+    disproved.add(cls)
+    reported.discard(cls)
+    plan = <ClassPlan>known_plans.get(cls)
+    if plan is not None:
+        plan.version = 0  # the next instance gets a plan that says so
+    return 0
+
+
+cdef bint is_patched(object instance, tuple names) noexcept:
+    """Whether the instance itself has one of these attributes."""
+    cdef PyObject *extras = pbf_extras(instance)
+
+    if extras == NULL:
+        return False
+    try:
+        for name in names:
+            if PyDict_Contains(<object>extras, name):
+                return True
+    except Exception:
+        return True
+    return False
+
+
+cdef EventPlan event_plan(object event):
+    """The plan of an event that is to be encoded here, None if its own methods are to do it."""
+    cdef ClassPlan plan = find_plan(event)
+
+    if plan is None or plan.slow_reason is not None or type(plan) is not EventPlan:
+        return None
+    return None if is_patched(event, EVENT_NAMES) else <EventPlan>plan
+
+
+cdef Outcome encode_event(EventPlan plan, EventBase event, Encoding *encoding) noexcept:
+    """Write header and payload as the fields of ``Event`` that they are."""
+    cdef object header, payload
+    cdef size_t before
+    cdef Outcome outcome = ENCODED
+
+    with cython.critical_section(event):
+        header = event.header
+        payload = event.payload
+    if payload is not None:
+        if not PyDict_CheckExact(payload):
+            return SLOW
+        outcome = encode_message(plan.payload, payload, encoding)
+        if outcome != ENCODED:
+            return outcome
+    if (
+        pbf.pbf_encode_prefix(&encoding.out, plan.member_tag, 0) != pbf.PBF_OK
+        or pbf.pbf_encode_prefix(&encoding.out, PAYLOAD_TAG, 0) != pbf.PBF_OK
+    ):
+        return NO_ROOM
+    if header is None:
+        return ENCODED
+    if not is_groups(header):
+        return SLOW
+    before = pbf.pbf_encoded_length(&encoding.out)
+    outcome = encode_message(plan.header, header, encoding)
+    if outcome != ENCODED or pbf.pbf_encoded_length(&encoding.out) == before:
+        return outcome
+    if pbf.pbf_encode_prefix(&encoding.out, HEADER_TAG, before) != pbf.PBF_OK:
+        return NO_ROOM
+    return ENCODED
+
+
+cdef inline bint is_groups(object groups) noexcept:
+    return Py_TYPE(groups) == DEFAULT_DICT or PyDict_CheckExact(groups)
+
+
+cdef int learn_event(EventPlan plan, EventBase event, bytes header, bytes payload) except -1:
+    """Compare with what the event's own methods made of it: trust it from now on, or never."""
+    cdef Lesson lessons[MAX_LESSONS]
+    cdef int count = 0
+
+    encoded = event_bytes(plan, event, lessons, &count)
+    if encoded is None:
+        return 0
+    if all(map(is_same, plan.messages, encoded, (header, payload))):
+        learn(lessons, count)
+    elif event_bytes(plan, event, NULL, NULL) == encoded:  # nobody changed it meanwhile
+        disprove(type(event))
+    return 0
+
+
+cdef bint is_same(message, bytes mine, bytes theirs) except -1:
+    return mine == theirs or message.FromString(mine) == message.FromString(theirs)
+
+
+cdef int learn(Lesson *lessons, int count) except -1:
+    cdef int number
+
+    for number in range(count):
+        pbf_add_hint(lessons[number].trusted[0], lessons[number].types)
+    return 0
+
+
+cdef object event_bytes(EventPlan plan, EventBase event, Lesson *lessons, int *count):
+    """Header and payload as encoded here, None if they are not."""
+    cdef Encoding encoding
+    cdef uint8_t *scratch = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
+    cdef Outcome outcome
+
+    if scratch == NULL:
+        raise MemoryError
+    try:
+        begin(&encoding, scratch, pbf.PBF_BATCH_MAX)
+        encoding.lessons = lessons
+        outcome = encode_event(plan, event, &encoding)
+        if outcome == INTERRUPTED:
+            pbf_raise_set()
+        if outcome != ENCODED:
+            return None
+        if count != NULL:
+            count[0] = encoding.lesson_count
+        message = Event.FromString(
+            encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
+        )
+        return message.header, message.payload
+    finally:
+        free(scratch)
+
+
+cdef void begin(Encoding *encoding, uint8_t *scratch, size_t length) noexcept:
+    encoding.out = pbf.pbf_encoder_on(scratch, length)
+    encoding.deterministic = False
+    encoding.cacheable = True
+    encoding.present = False
+    encoding.unproved = False
+    encoding.lessons = NULL
+    encoding.lesson_count = 0
+
+
+cdef bint is_unchanged(ContextBase context) noexcept:
+    """Whether ``context.serialized`` is what the context would serialize to. It must be locked."""
+    cdef int number
+
+    if (
+        context.tracked_count == 0
+        or context.class_version != pbf_type_version(Py_TYPE(context))
+        or <void *>context.groups != context.tracked[0]
+        or pbf_extras(context) != NULL
+    ):
+        return False
+    # in this order: while the first is unchanged, the others are alive
+    for number in range(context.tracked_count):
+        if pbf_dict_version(<PyObject *>context.tracked[number]) != context.versions[number]:
+            return False
+    return (<ContextPlan>context.plan).is_current()
+
+
+cdef bytes context_bytes(object context):
+    """What the context serializes to now; raises what its own method raises."""
+    cdef ContextPlan plan
+    cdef ClassPlan found = find_plan(context)
+
+    if found is not None and found.slow_reason is None and type(found) is ContextPlan:
+        plan = <ContextPlan>found
+        if not is_patched(context, CONTEXT_NAMES):
+            return encoded_context(plan, <ContextBase>context)
+    return own_bytes(context)
+
+
+cdef bytes own_bytes(object context):
+    serialized = context.serialize_context()
+    if type(serialized) is not bytes:
+        raise TypeError(f"serialize_context() must return bytes, not {type(serialized).__name__}")
+    return serialized
+
+
+cdef bytes encoded_context(ContextPlan plan, ContextBase context):
+    cdef void *tracked[MAX_TRACKED]
+    cdef uint64_t versions[MAX_TRACKED]
+    cdef Lesson lessons[MAX_LESSONS]
+    cdef Encoding encoding
+    cdef bytes serialized
+    cdef int count, number
+    groups = context._context
+
+    count = track_dicts(groups, tracked, versions)
+    serialized = encode_groups(plan, groups, &encoding, lessons)
+    if serialized is None:
+        return own_bytes(context)
+    if encoding.unproved:
+        number = encoding.lesson_count
+        own = own_bytes(context)
+        if is_same(plan.messages[0], serialized, own):
+            learn(lessons, number)
+        elif encode_groups(plan, groups, &encoding, NULL) == serialized:
+            disprove(type(context))
+        return own
+    with cython.critical_section(context):
+        context.serialized = serialized
+        context.tracked_count = 0
+        if encoding.cacheable and groups is context.groups:
+            context.plan = plan
+            context.class_version = plan.version
+            for number in range(count):
+                context.tracked[number] = tracked[number]
+                context.versions[number] = versions[number]
+            context.tracked_count = count
+            context.engine = 0
+    return serialized
+
+
+cdef bytes encode_groups(
+    ContextPlan plan, object groups, Encoding *encoding, Lesson *lessons
+):
+    """The context as encoded here, None if it is not."""
+    cdef size_t room = CONTEXT_SCRATCH
+    cdef uint8_t *scratch
+    cdef Outcome outcome
+
+    if not is_groups(groups):
+        return None
+    while True:
+        scratch = <uint8_t *>malloc(room)
+        if scratch == NULL:
+            raise MemoryError
+        try:
+            begin(encoding, scratch, room)
+            encoding.deterministic = True
+            encoding.lessons = lessons
+            outcome = encode_message(plan.groups, groups, encoding)
+            if outcome == INTERRUPTED:
+                pbf_raise_set()
+            if outcome == ENCODED:
+                return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
+        finally:
+            free(scratch)
+        if outcome != NO_ROOM or room > pbf.PBF_BATCH_MAX:
+            return None
+        room *= 8
+
+
+cdef int track_dicts(object groups, void **tracked, uint64_t *versions) except -1:
+    """List the dicts that a context consists of, and their versions; 0 if that cannot be done."""
+    cdef int count = 1
+
+    if not is_groups(groups) or PyDict_Size(groups) >= MAX_TRACKED:
+        return 0
+    tracked[0] = <void *>groups
+    watch(groups, versions)
+    for group in list(groups.values()):
+        if count == MAX_TRACKED or not PyDict_CheckExact(group):
+            return 0
+        tracked[count] = <void *>group
+        watch(group, &versions[count])
+        count += 1
+    return count
+
+
+cdef int watch(object properties, uint64_t *version) except -1:
+    with cython.critical_section(properties):
+        pbf_watch_dict(properties)
+        version[0] = pbf_dict_version(<PyObject *>properties)
+    return 0
+
+
+def slow_reason(cls):
+    """Tell why instances of a class are left to their own methods, None if they are not.
+
+    Raises:
+        TypeError: it is no class of events or contexts.
+    """
+    if not isinstance(cls, type):
+        raise TypeError(f"an event or context class is wanted, not {cls!r}")
+    plan = make_plan(cls)
+    if plan is None:
+        return "it is not built on paltabrain_fast's base classes"
+    return plan.slow_reason
+
+
+def encoded(instance):
+    """Encode an event or a context here, proved or not.
+
+    Returns:
+        Header and payload of an event, or a context; ``None`` if it is left to its own methods.
+    """
+    cdef ClassPlan plan = find_plan(instance)
+    cdef Encoding encoding
+
+    if plan is None or plan.slow_reason is not None:
+        return None
+    if type(plan) is EventPlan:
+        if is_patched(instance, EVENT_NAMES):
+            return None
+        return event_bytes(<EventPlan>plan, instance, NULL, NULL)
+    if is_patched(instance, CONTEXT_NAMES):
+        return None
+    return encode_groups(<ContextPlan>plan, instance._context, &encoding, NULL)

@@ -1,0 +1,46 @@
+"""Encoding of events and contexts from their dicts."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from . cimport pbf
+from .base cimport ContextBase, EventBase
+from .plan cimport MessagePlan
+
+# What came of it.
+cdef enum Outcome:
+    ENCODED
+    NO_ROOM
+    SLOW  # to be left to the class's own serialize_*()
+    INTERRUPTED  # by what is no Exception, and is set
+
+# Types of values; a property's encoding of each is trusted once it was proved.
+cdef enum:
+    A_BOOL = 1
+    AN_INT = 2
+    A_STR = 4
+    A_DECIMAL = 8
+    A_NAIVE_TIME = 16
+    AN_AWARE_TIME = 32
+    AN_ENUM = 64
+    NOTHING = 128  # an empty list or dict
+
+cdef enum:
+    MAX_LESSONS = 256
+
+
+cdef struct Lesson:
+    uint32_t *trusted
+    uint32_t types
+
+
+cdef struct Encoding:
+    pbf.pbf_encoder out
+    bint deterministic
+    bint cacheable  # only immutable values so far
+    bint present  # the group is, even if nothing is written
+    bint unproved  # a value was of a type that its property does not trust yet
+    Lesson *lessons  # NULL, or room for MAX_LESSONS
+    int lesson_count
+
+
+cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept

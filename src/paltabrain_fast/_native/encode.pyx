@@ -1,0 +1,424 @@
+"""Encodes dicts of properties, along plans, into the bytes that protobuf would make of them."""
+
+from datetime import timezone
+from decimal import Decimal
+
+cimport cython
+from cpython.datetime cimport (
+    PyDateTime_CheckExact,
+    PyDateTime_DATE_GET_HOUR,
+    PyDateTime_DATE_GET_MICROSECOND,
+    PyDateTime_DATE_GET_MINUTE,
+    PyDateTime_DATE_GET_SECOND,
+    PyDateTime_DELTA_GET_DAYS,
+    PyDateTime_DELTA_GET_MICROSECONDS,
+    PyDateTime_DELTA_GET_SECONDS,
+    PyDateTime_GET_DAY,
+    PyDateTime_GET_MONTH,
+    PyDateTime_GET_YEAR,
+    PyDelta_CheckExact,
+    import_datetime,
+)
+from cpython.dict cimport PyDict_CheckExact, PyDict_Items, PyDict_Next
+from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
+from cpython.list cimport PyList_CheckExact, PyList_GET_SIZE, PyList_Sort
+from cpython.long cimport PyLong_CheckExact
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE, Py_XDECREF
+from cpython.unicode cimport PyUnicode_CheckExact
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from .plan cimport BOOL, GROUP, MAP, MAX_FIELDS, PACKED, SCALAR, SINT64, STRING, Field
+from .python cimport (
+    PBF_FREE_THREADED,
+    PyBool_Type,
+    PyLong_AsLongLongAndOverflow,
+    PyLong_Check,
+    PyObject_CallMethodNoArgs,
+    PyObject_Str,
+    PyUnicode_DATA,
+    PyUnicode_GET_LENGTH,
+    PyUnicode_IS_COMPACT_ASCII,
+    PyUnicode_IS_READY,
+    PyUnicode_KIND,
+    pbf_add_hint,
+    pbf_hint,
+    pbf_hint16,
+    pbf_list_get,
+    pbf_set_hint,
+    pbf_set_hint16,
+    pbf_type_version,
+)
+
+from ..recognition import is_plain_enum
+
+import_datetime()
+
+cdef PyTypeObject *DECIMAL = <PyTypeObject *>Decimal
+cdef object UTC = timezone.utc
+cdef object TIMEZONE = timezone
+cdef str UTCOFFSET = "utcoffset"
+
+# Tags of a map's entry: key and value, the latter as bytes or varint.
+cdef enum:
+    ENTRY_KEY = 0x0A
+    ENTRY_VALUE_BYTES = 0x12
+    ENTRY_VALUE_VARINT = 0x10
+
+
+cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
+    if status == pbf.PBF_OK:
+        return ENCODED
+    return NO_ROOM if status == pbf.PBF_FULL else SLOW
+
+
+cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept:
+    """Write the fields of a message, without tag and length of its own.
+
+    Two steps: gather the values by field, then write them, the highest number first. Between the
+    two nothing of the dict is needed any more, so that what happens to it meanwhile does no harm.
+    """
+    cdef PyObject *values[MAX_FIELDS]
+    cdef bint owned = False
+    cdef Outcome outcome
+    cdef int number
+
+    memset(values, 0, plan.count * sizeof(PyObject *))
+    with cython.critical_section(properties):
+        outcome = gather(plan, properties, values, &owned)
+    if outcome == ENCODED:
+        outcome = write(plan, values, encoding)
+    if owned:
+        for number in range(plan.count):
+            Py_XDECREF(values[number])
+    return outcome
+
+
+cdef Outcome gather(
+    MessagePlan plan, object properties, PyObject **values, bint *owned
+) noexcept:
+    """Find the values by field. They are borrowed as long as writing them runs no foreign code."""
+    cdef PyObject *key
+    cdef PyObject *value
+    cdef Py_ssize_t position = 0
+    cdef int place = 0, number
+    cdef bint plain = not PBF_FREE_THREADED
+
+    while PyDict_Next(properties, &position, &key, &value):
+        number = pbf_hint16(plan.guesses[place]) if place < plan.count else 0
+        if number >= plan.count or plan.fields[number].key != key:
+            number = find(plan, key)
+            if number < 0:
+                return SLOW
+            if place < plan.count:
+                pbf_set_hint16(plan.guesses[place], <uint16_t>number)
+        if value != <PyObject *>None:
+            values[number] = value
+            plain = plain and (
+                PyUnicode_CheckExact(<object>value)
+                or PyLong_CheckExact(<object>value)
+                or Py_TYPE(<object>value) == &PyBool_Type
+            )
+        place += 1
+    if not plain:
+        owned[0] = True
+        for number in range(plan.count):
+            if values[number] != NULL:
+                Py_INCREF(<object>values[number])
+    return ENCODED
+
+
+cdef int find(MessagePlan plan, PyObject *key) noexcept:
+    if not PyUnicode_CheckExact(<object>key):
+        return -1
+    try:
+        found = plan.index.get(<object>key)
+        return -1 if found is None else found
+    except Exception:
+        return -1
+
+
+cdef Outcome write(MessagePlan plan, PyObject **values, Encoding *encoding) noexcept:
+    cdef Outcome outcome
+    cdef Field *field
+    cdef int place, number
+    cdef uint32_t types
+
+    for place in range(plan.count):
+        number = plan.descending[place]
+        if values[number] == NULL:
+            continue
+        field = &plan.fields[number]
+        types = 0
+        if field.shape == SCALAR:
+            if field.kind == GROUP:
+                outcome = write_group(field, <object>values[number], encoding)
+            else:
+                outcome = write_scalar(field, values[number], encoding, &types)
+        elif field.shape == MAP:
+            outcome = write_map(field, <object>values[number], encoding, &types)
+        else:
+            outcome = write_list(field, <object>values[number], encoding, &types)
+        if outcome != ENCODED:
+            return outcome
+        if types & ~pbf_hint(field.trusted):
+            encoding.unproved = True
+            if encoding.lessons != NULL and encoding.lesson_count < MAX_LESSONS:
+                encoding.lessons[encoding.lesson_count] = Lesson(&field.trusted, types)
+                encoding.lesson_count += 1
+    return ENCODED
+
+
+cdef Outcome write_group(Field *field, object properties, Encoding *encoding) noexcept:
+    cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
+    cdef MessagePlan plan = <MessagePlan>field.group
+    cdef Outcome outcome
+
+    if not PyDict_CheckExact(properties):
+        return SLOW
+    encoding.present = False
+    outcome = encode_message(plan, properties, encoding)
+    if outcome != ENCODED:
+        return outcome
+    if pbf.pbf_encoded_length(&encoding.out) == before and not encoding.present:
+        return ENCODED
+    return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
+
+
+cdef Outcome write_scalar(
+    Field *field, PyObject *value, Encoding *encoding, uint32_t *types
+) noexcept:
+    cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
+    cdef size_t written
+    cdef Outcome outcome = write_value(field, value, encoding, types)
+
+    if outcome != ENCODED:
+        return outcome
+    if not field.has_presence:
+        # a default is as good as nothing; it is a zero byte, or no byte of text
+        written = pbf.pbf_encoded_length(&encoding.out) - before
+        if written == 0 or (field.kind != STRING and encoding.out.at[0] == 0):
+            encoding.out.at += written
+            return ENCODED
+    if field.kind == STRING:
+        return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
+    return outcome_of(pbf.pbf_encode_varint(&encoding.out, field.tag))
+
+
+cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:
+    cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
+    cdef size_t start = before
+    cdef Py_ssize_t index
+    cdef PyObject *item
+    cdef Outcome outcome
+
+    if not PyList_CheckExact(values):
+        return SLOW
+    encoding.cacheable = False
+    index = PyList_GET_SIZE(values)
+    if index == 0:
+        types[0] = NOTHING
+        encoding.present = True
+        return ENCODED
+    while index > 0:
+        index -= 1
+        item = pbf_list_get(<PyObject *>values, index)
+        if item == NULL:
+            return SLOW  # it has become shorter
+        start = pbf.pbf_encoded_length(&encoding.out)
+        outcome = write_value(field, item, encoding, types)
+        Py_DECREF(<object>item)
+        if outcome != ENCODED:
+            return outcome
+        if field.shape != PACKED:
+            if field.kind == STRING:
+                outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, start))
+            else:
+                outcome = outcome_of(pbf.pbf_encode_varint(&encoding.out, field.tag))
+            if outcome != ENCODED:
+                return outcome
+    if field.shape == PACKED:
+        return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
+    return ENCODED
+
+
+cdef Outcome write_map(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:
+    cdef Outcome outcome
+    cdef Py_ssize_t index
+    cdef list items
+
+    if not PyDict_CheckExact(values):
+        return SLOW
+    encoding.cacheable = False
+    try:
+        items = PyDict_Items(values)
+        if encoding.deterministic and len(items) > 1:
+            for key, _ in items:
+                if not PyUnicode_CheckExact(key):
+                    return SLOW
+            PyList_Sort(items)  # by code points, which is the order of their UTF-8
+    except Exception:
+        return SLOW
+    index = PyList_GET_SIZE(items)
+    if index == 0:
+        types[0] = NOTHING
+    while index > 0:
+        index -= 1
+        outcome = write_entry(field, <tuple>items[index], encoding, types)
+        if outcome != ENCODED:
+            return outcome
+    return ENCODED
+
+
+cdef Outcome write_entry(Field *field, tuple item, Encoding *encoding, uint32_t *types) noexcept:
+    cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
+    cdef size_t key_start
+    cdef Outcome outcome = write_value(field, <PyObject *>item[1], encoding, types)
+
+    if outcome == ENCODED:
+        if field.kind == STRING:
+            outcome = outcome_of(
+                pbf.pbf_encode_prefix(&encoding.out, ENTRY_VALUE_BYTES, before)
+            )
+        else:
+            outcome = outcome_of(pbf.pbf_encode_varint(&encoding.out, ENTRY_VALUE_VARINT))
+    if outcome == ENCODED:
+        if not PyUnicode_CheckExact(item[0]):
+            return SLOW
+        key_start = pbf.pbf_encoded_length(&encoding.out)
+        outcome = write_text(<PyObject *>item[0], encoding)
+        if outcome == ENCODED:
+            outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, ENTRY_KEY, key_start))
+    if outcome == ENCODED:
+        outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
+    return outcome
+
+
+cdef Outcome write_value(
+    Field *field, PyObject *value, Encoding *encoding, uint32_t *types
+) noexcept:
+    """Write one value, without its tag and length, if its type is one that the field expects."""
+    cdef PyTypeObject *cls = Py_TYPE(<object>value)
+
+    if field.kind == STRING:
+        if PyUnicode_CheckExact(<object>value):
+            types[0] |= A_STR
+            return write_text(value, encoding)
+        if cls == DECIMAL:
+            types[0] |= A_DECIMAL
+            return write_decimal(value, encoding)
+    elif field.kind == SINT64:
+        if PyLong_CheckExact(<object>value):
+            types[0] |= AN_INT
+            return write_int(value, encoding)
+        if PyDateTime_CheckExact(<object>value):
+            return write_time(<object>value, encoding, types)
+        if is_enum(field, value):
+            types[0] |= AN_ENUM
+            return write_int(value, encoding)
+    elif field.kind == BOOL and cls == &PyBool_Type:
+        types[0] |= A_BOOL
+        return outcome_of(
+            pbf.pbf_encode_varint(&encoding.out, 1 if <object>value is True else 0)
+        )
+    return SLOW
+
+
+cdef Outcome write_text(PyObject *text, Encoding *encoding) noexcept:
+    """Write exact text as UTF-8. Nothing is cached on the string, as its own encoding would be."""
+    cdef size_t length
+    cdef void *data
+    cdef int kind
+
+    if not PyUnicode_IS_READY(text):
+        return SLOW
+    length = PyUnicode_GET_LENGTH(text)
+    data = PyUnicode_DATA(text)
+    if PyUnicode_IS_COMPACT_ASCII(text):
+        return outcome_of(pbf.pbf_encode_raw(&encoding.out, data, length))
+    kind = PyUnicode_KIND(text)
+    if kind == 1:
+        return outcome_of(pbf.pbf_encode_latin1(&encoding.out, <uint8_t *>data, length))
+    if kind == 2:
+        return outcome_of(pbf.pbf_encode_ucs2(&encoding.out, <uint16_t *>data, length))
+    return outcome_of(pbf.pbf_encode_ucs4(&encoding.out, <uint32_t *>data, length))
+
+
+cdef Outcome write_decimal(PyObject *value, Encoding *encoding) noexcept:
+    cdef PyObject *text = PyObject_Str(value)
+    cdef Outcome outcome
+
+    if text == NULL:
+        PyErr_Clear()
+        return SLOW
+    outcome = write_text(text, encoding)
+    Py_DECREF(<object>text)
+    return outcome
+
+
+cdef Outcome write_int(PyObject *value, Encoding *encoding) noexcept:
+    cdef int overflow
+    cdef int64_t number = PyLong_AsLongLongAndOverflow(value, &overflow)
+
+    if overflow:
+        return SLOW
+    return outcome_of(pbf.pbf_encode_varint(&encoding.out, pbf.pbf_zigzag(number)))
+
+
+cdef Outcome write_time(object value, Encoding *encoding, uint32_t *types) noexcept:
+    cdef pbf.pbf_wall_clock clock
+    cdef int64_t offset_us = 0
+    cdef object zone = value.tzinfo
+    cdef PyObject *offset
+
+    if zone is None:
+        types[0] |= A_NAIVE_TIME
+    else:
+        types[0] |= AN_AWARE_TIME
+        if zone is not UTC:
+            encoding.cacheable = encoding.cacheable and type(zone) is TIMEZONE
+            offset = PyObject_CallMethodNoArgs(<PyObject *>value, <PyObject *>UTCOFFSET)
+            if offset == NULL:
+                if not PyErr_ExceptionMatches(Exception):
+                    return INTERRUPTED
+                PyErr_Clear()
+                return SLOW
+            if not PyDelta_CheckExact(<object>offset):
+                Py_DECREF(<object>offset)
+                return SLOW
+            offset_us = (
+                PyDateTime_DELTA_GET_DAYS(<object>offset) * <int64_t>86_400
+                + PyDateTime_DELTA_GET_SECONDS(<object>offset)
+            ) * 1_000_000 + PyDateTime_DELTA_GET_MICROSECONDS(<object>offset)
+            Py_DECREF(<object>offset)
+    clock.year = PyDateTime_GET_YEAR(value)
+    clock.month = PyDateTime_GET_MONTH(value)
+    clock.day = PyDateTime_GET_DAY(value)
+    clock.hour = PyDateTime_DATE_GET_HOUR(value)
+    clock.minute = PyDateTime_DATE_GET_MINUTE(value)
+    clock.second = PyDateTime_DATE_GET_SECOND(value)
+    clock.microsecond = PyDateTime_DATE_GET_MICROSECOND(value)
+    return outcome_of(
+        pbf.pbf_encode_varint(
+            &encoding.out, pbf.pbf_zigzag(pbf.pbf_wall_clock_ms(&clock, offset_us))
+        )
+    )
+
+
+cdef bint is_enum(Field *field, PyObject *value) noexcept:
+    """Whether this is a member of an ``IntEnum`` whose members are their values."""
+    cdef PyTypeObject *cls = Py_TYPE(<object>value)
+    cdef uint32_t version = pbf_type_version(cls)
+
+    if version != 0 and version == pbf_hint(field.enum_version):
+        return True
+    if not PyLong_Check(value):
+        return False
+    try:
+        if not is_plain_enum(<object>cls):
+            return False
+    except Exception:
+        return False
+    pbf_set_hint(field.enum_version, version)
+    return True

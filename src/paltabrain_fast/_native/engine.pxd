@@ -1,0 +1,22 @@
+"""The native engine, as the tracker reaches it."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from . cimport pbf
+
+
+cdef class NativeEngine:
+    cdef pbf.pbf_ring *ring
+    cdef size_t mapped
+    cdef uint64_t capacity
+    cdef readonly uint64_t identity  # never given twice
+    cdef pbf.pbf_context_table contexts
+    cdef pbf.pbf_context_slot *slots
+    cdef uint32_t *buckets
+    cdef dict owned  # slot -> the bytes object that the table points into
+    cdef uint64_t owned_bytes
+    cdef uint64_t taken_count
+    cdef bint closed
+
+    cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *
+    cdef void end_drain(self) except *

@@ -1,0 +1,43 @@
+"""Encoding plans: what a message's descriptor says, ready to be walked along."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from cpython.object cimport PyObject
+
+cdef enum Kind:
+    UNSUPPORTED  # only None is encoded here
+    BOOL
+    SINT64
+    STRING
+    GROUP  # a message of its own, from a dict of properties
+
+cdef enum Shape:
+    SCALAR
+    REPEATED
+    PACKED
+    MAP
+
+cdef enum:
+    MAX_FIELDS = 128
+
+
+cdef struct Field:
+    PyObject *key  # the plan keeps it, as it keeps the group's plan
+    PyObject *group
+    uint64_t tag
+    uint32_t trusted  # types of values that were proved; see encode.pxd
+    uint32_t enum_version  # of the enum class that was found plain
+    uint8_t kind
+    uint8_t shape
+    bint has_presence
+
+
+cdef class MessagePlan:
+    cdef Field *fields
+    cdef int count
+    cdef uint16_t *descending  # fields by number, the highest first
+    cdef uint16_t *guesses  # field that stood at this place of the dict before
+    cdef dict index  # field by key
+    cdef list kept
+    cdef readonly bint empty_list_marks  # an empty list makes the message present
+    cdef object __weakref__

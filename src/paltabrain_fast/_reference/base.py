@@ -1,0 +1,36 @@
+"""The bases of events and contexts in pure Python."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+
+class EventBase:
+    """Holds an event's header and payload; ``BaseEvent`` has the rest."""
+
+    def __init__(self) -> None:
+        self._header: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self._payload: dict[str, Any] = {}
+
+
+class ContextBase:
+    """Holds a context's groups; ``BaseContext`` has the rest."""
+
+    def __init__(self) -> None:
+        self._context: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+
+
+class Sentinel:
+    """Base of ``BaseSentinel``."""
+
+    @staticmethod
+    def filter(properties: dict[str, Any]) -> dict[str, Any]:
+        """Return the properties that were given, ``None`` included."""
+        return {
+            name: value for name, value in properties.items() if not isinstance(value, Sentinel)
+        }
+
+
+def adopt(cls: type) -> None:
+    """Leave a new class as it is."""
