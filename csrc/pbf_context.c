@@ -22,8 +22,7 @@ static uint32_t take_first(const pbf_context_table *table, pbf_context_list *lis
 {
     uint32_t slot = list->first;
 
-    if (slot != 0)
-        list->first = table->slots[slot].next_in_list;
+    list->first = table->slots[slot].next_in_list; /* slot 0, of an empty list, leads to itself */
     return slot;
 }
 
@@ -187,11 +186,7 @@ uint32_t pbf_context_reap(pbf_context_table *table, pbf_ring *ring)
 
 void pbf_context_seen(pbf_context_table *table, const pbf_ring *ring, uint32_t slot)
 {
-    pbf_context_slot *seen = &table->slots[slot];
-
-    /* Relaxed: only the consumer retires. A retired slot keeps its position. */
-    if (pbf_load(&seen->version, relaxed) == 0)
-        return;
-    seen->seen_drain = table->drain;
-    seen->position = pbf_ring_claimed(ring);
+    /* If it is retired by now, it is freed a little later for this, which does no harm. */
+    table->slots[slot].seen_drain = table->drain;
+    table->slots[slot].position = pbf_ring_claimed(ring);
 }

@@ -12,7 +12,7 @@
 #include "explore_shim.h"
 
 enum { T = EXPLORE_THREADS, WORDS = EXPLORE_MEMORY / 8, STORES_MAX = 16, STACK = 8192 };
-enum { DEPTH_MAX = 400, STATES_MAX = 1 << 25 };
+enum { DEPTH_MAX = 400, STATES_MAX = 1 << 21 };
 
 typedef struct {
     uint8_t of[T]; /* an epoch of each thread */

@@ -109,6 +109,38 @@ static void test_equal_bytes_are_one_version(void)
     tear_down(&f);
 }
 
+static uint64_t mixed(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+static pbf_context_ref must_add(fixture *f, const uint64_t *words, uint32_t length)
+{
+    const uint8_t *bytes = (const uint8_t *)words;
+    pbf_context_ref ref;
+
+    CHECK(!pbf_context_find(&f->table, bytes, length, &ref));
+    CHECK_EQUAL(pbf_context_add(&f->table, f->ring, bytes, length, &ref), PBF_OK);
+    return ref;
+}
+
+/* Whoever chooses the bytes can choose the hash: it must not decide alone. */
+static void test_equal_hashes_are_two_versions(void)
+{
+    fixture f;
+    uint64_t longer[2] = {5, mixed(16, 5) ^ 8 ^ 5}; /* begins with the other, and has its hash */
+    uint64_t even[2] = {1, 2}, odd[2] = {3, 2 ^ mixed(16, 1) ^ mixed(16, 3)};
+
+    set_up(&f, 4096, 8, 0);
+    uint32_t slots[] = {must_add(&f, longer, 16).slot, must_add(&f, longer, 8).slot,
+                        must_add(&f, even, 16).slot, must_add(&f, odd, 16).slot};
+
+    CHECK_EQUAL(f.slots[slots[0]].hash, f.slots[slots[1]].hash);
+    CHECK_EQUAL(f.slots[slots[2]].hash, f.slots[slots[3]].hash);
+    tear_down(&f);
+}
+
 /* The newest stays for ever; another two drains after it was seen, then its slot is another's. */
 static void test_retired_when_unused(void)
 {
@@ -171,6 +203,52 @@ static void test_pending_records_keep_a_slot(void)
     CHECK_EQUAL(pbf_context_reap(&f.table, f.ring), 0);
     drain(&f, 1);
     CHECK_EQUAL(pbf_context_reap(&f.table, f.ring), old.slot);
+    tear_down(&f);
+}
+
+/* Versions share buckets: one leaves, the others are still found. */
+static void test_retiring_leaves_the_others(void)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    enum { COUNT = sizeof names / sizeof *names };
+
+    for (int gone = 0; gone < COUNT - 1; gone++) { /* the last is the newest, and stays */
+        fixture f;
+        pbf_context_ref refs[COUNT];
+
+        set_up(&f, 4096, COUNT + 1, 0);
+        for (int i = 0; i < COUNT; i++)
+            refs[i] = must_intern(&f, names[i]);
+        for (int n = 0; n < 3; n++) {
+            for (int i = 0; i < COUNT; i++) {
+                if (i != gone)
+                    pbf_context_seen(&f.table, f.ring, refs[i].slot);
+            }
+            drain(&f, 0);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            CHECK_EQUAL(pbf_context_is_live(&f.table, refs[i]), i != gone);
+            if (i != gone)
+                CHECK_EQUAL(must_intern(&f, names[i]).version, refs[i].version);
+        }
+        tear_down(&f);
+    }
+}
+
+/* What is older than a version, and still to be read, keeps it too. */
+static void test_new_version_is_not_retired_at_once(void)
+{
+    fixture f;
+
+    set_up(&f, 4096, 4, 0);
+    put(&f, must_intern(&f, "first"));
+    pbf_context_ref second = must_intern(&f, "second");
+
+    f.table.squeezed = true;
+    drain(&f, 0);
+    CHECK(pbf_context_is_live(&f.table, second));
+    drain(&f, 1);
+    CHECK(!pbf_context_is_live(&f.table, second));
     tear_down(&f);
 }
 
@@ -357,15 +435,19 @@ static void test_race(void)
     while ((slot = pbf_context_reap(&f.table, f.ring)) != 0)
         free((void *)(uintptr_t)pbf_context_slot_bytes(&f.table, slot, &length));
     CHECK_EQUAL(f.table.live_count, 0);
-    CHECK(pbf_ring_reserve(f.ring, 1024)); /* the whole budget is back */
+    CHECK(pbf_ring_reserve(f.ring, 1024)); /* the whole budget is back, */
+    CHECK(!pbf_ring_reserve(f.ring, 1));   /* and no more */
     tear_down(&f);
 }
 
 int main(void)
 {
     test_equal_bytes_are_one_version();
+    test_equal_hashes_are_two_versions();
     test_retired_when_unused();
     test_pending_records_keep_a_slot();
+    test_retiring_leaves_the_others();
+    test_new_version_is_not_retired_at_once();
     test_two_in_turn_do_not_thrash();
     test_budget();
     test_out_of_slots();

@@ -1,55 +1,265 @@
 """Every interleaving of small configurations, on the shipped source of ring and contexts.
 
 The explorer puts its own atomics in place of C's and tracks what each order makes visible, so that
-an order that is too weak shows as a data race. To prove that, each one is weakened in turn.
+an order that is too weak shows as a data race. To prove that nothing in the source is there in
+vain, each decision, each step and each order is broken in turn: the explorer must notice, or, if
+no interleaving is in question, the C test of the file.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import subprocess
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from .mutants import Mutant, mutants, rewritten
+
 ROOT = Path(__file__).parent.parent.parent
-STRONG = re.compile(r"\b(acquire|release|acq_rel|seq_cst)\)")
+MUTATED = ("pbf_ring.c", "pbf_context.c", "pbf_context.h", "pbf_record.c")
+EXPLORED = ("pbf_ring.c", "pbf_context.c", "pbf_record.c", "pbf_wire.c")
+SHIM = '-DPBF_ATOMIC_SHIM="explore_shim.h"'
+
+# Functions in which nothing is broken, and why.
+EXEMPT = {
+    "prefetch_ahead": "speed only",
+    "pbf_ring_used": "a figure for people",
+    "pbf_ring_capacity": "arithmetic, see test_ring.c",
+    "pbf_ring_init": "nobody else has the ring yet",
+    "hash_of": "arithmetic; any hash will do",
+    "pbf_context_init": "nobody else has the table yet",
+    "write_event": "framing, see test_frame.c",
+    "write_optional_bytes": "framing, see test_frame.c",
+    "optional_bytes_size": "framing, see test_frame.c",
+}
+
+# Functions that run under a lock, so that no interleaving is in question: for the C tests.
+LOCKED = {"append", "pbf_context_find", "pbf_context_add"}
+
+# Faults of the ring that no interleaving is needed for, nor shows: for the C tests, too. Those of
+# the contexts are not told apart: when to retire is mostly a matter of taste.
+SEQUENTIAL = {
+    ("pbf_ring_largest", "half > LENGTH_MASK is false"),
+    ("pbf_ring_reserve", "used > limit is false"),
+    # It then never starts one.
+    ("pbf_ring_start_lap", "(word & ~EARLY_LAP) != position is true"),
+    ("pbf_ring_start_lap", "(position & mask) == 0 is true"),
+    ("pbf_ring_start_lap", "(position & mask) < past is true"),
+}
+
+# Faults that are not tried, and why.
+UNTRIED = {
+    ("pbf_context_find", "found->hash == hash is true"): "spares comparing bytes",
+    ("pbf_context_find", "slot != 0 is true"): "never ends",
+    ("pbf_context_end_drain", "in_vain < LOOKS_IN_VAIN is true"): "bounds the time of a drain",
+    ("pbf_record_append", "!write_event(&writer, event) is false"): "length is its measure",
+    ("retire", "*link != index is true"): "never ends",
+    ("pbf_context_find", "length == 0 is false"): "memcmp may not have NULL, C says",
+}
+
+# Steps in another order.
+REORDERED = [
+    (
+        "pbf_ring.c",
+        "pbf_ring_claim",
+        "uint64_t released = pbf_load(&ring->released, acquire);"
+        " uint64_t word = pbf_load(&ring->claim, relaxed);",
+        "uint64_t word = pbf_load(&ring->claim, relaxed);"
+        " uint64_t released = pbf_load(&ring->released, acquire);",
+    ),
+    (
+        "pbf_ring.c",
+        "pbf_ring_commit",
+        "pbf_fetch_add(&ring->accepted, 1, relaxed);"
+        " pbf_store(header_at(ring, claim->position),"
+        " header_word(KIND_RECORD, claim->length, tag), release);",
+        "pbf_store(header_at(ring, claim->position),"
+        " header_word(KIND_RECORD, claim->length, tag), release);"
+        " pbf_fetch_add(&ring->accepted, 1, relaxed);",
+    ),
+    (
+        "pbf_ring.c",
+        "pbf_ring_release",
+        "for (; position != cursor->position; position += PBF_RING_ALIGN) {"
+        " pbf_store(header_at(ring, position), 0, relaxed); }"
+        " pbf_store(&ring->released, position, release);",
+        "pbf_store(&ring->released, cursor->position, release);"
+        " for (; position != cursor->position; position += PBF_RING_ALIGN) {"
+        " pbf_store(header_at(ring, position), 0, relaxed); }",
+    ),
+    (
+        "pbf_ring.c",
+        "pbf_ring_start_lap",
+        "if (!pbf_compare_exchange(&ring->claim, &word, lap | EARLY_LAP, release)) return false;"
+        " pbf_store(&ring->released, lap, release);",
+        "pbf_store(&ring->released, lap, release);"
+        " if (!pbf_compare_exchange(&ring->claim, &word, lap | EARLY_LAP, release)) return false;",
+    ),
+    (
+        "pbf_ring.c",
+        "pbf_ring_pending",
+        "uint64_t taken = pbf_load(&ring->taken, acquire);"
+        " return pbf_load(&ring->accepted, relaxed) - taken;",
+        "uint64_t accepted = pbf_load(&ring->accepted, relaxed);"
+        " return accepted - pbf_load(&ring->taken, acquire);",
+    ),
+    (
+        "pbf_context.c",
+        "retire",
+        "pbf_store(&slot->version, 0, seq_cst); slot->position = pbf_ring_claimed(ring);",
+        "slot->position = pbf_ring_claimed(ring); pbf_store(&slot->version, 0, seq_cst);",
+    ),
+    (
+        "pbf_record.c",
+        "pbf_record_append",
+        "pbf_status status = pbf_ring_claim(ring, length, &claim);"
+        " if (status != PBF_OK) return status;"
+        " pbf_writer writer = pbf_writer_on(claim.payload, length);"
+        " if (!pbf_context_is_live(contexts, context)",
+        "bool live = pbf_context_is_live(contexts, context);"
+        " pbf_status status = pbf_ring_claim(ring, length, &claim);"
+        " if (status != PBF_OK) return status;"
+        " pbf_writer writer = pbf_writer_on(claim.payload, length);"
+        " if (!live",
+    ),
+]
+
+ALL_MUTANTS = [mutant for name in MUTATED for mutant in mutants(ROOT / "csrc" / name)]
+MUTANTS = [
+    mutant for mutant in ALL_MUTANTS if mutant.function not in EXEMPT and mutant[1:3] not in UNTRIED
+]
+MUTANTS += [rewritten(ROOT / "csrc" / name, *change) for name, *change in REORDERED]
+
+# The C test of each file that is mutated, and what it is linked with.
+TESTS = {
+    "pbf_ring.c": ("test_ring", ["pbf_ring"]),
+    "pbf_context.c": ("test_context", ["pbf_ring", "pbf_context"]),
+    "pbf_context.h": ("test_context", ["pbf_ring", "pbf_context"]),
+    "pbf_record.c": (
+        "test_frame",
+        ["pbf_ring", "pbf_context", "pbf_record", "pbf_frame", "pbf_wire"],
+    ),
+}
 
 
-def orders() -> list[int]:
-    """Where the ring's source names an order stronger than relaxed.
-
-    Not in ``pbf_ring_used``: what it returns is a figure for people, clamped to what can be true,
-    so that a weaker order there blurs it and breaks nothing.
-    """
-    source = (ROOT / "csrc/pbf_ring.c").read_text()
-    start = source.index("uint64_t pbf_ring_used(")
-    figure = range(start, source.index("\n}", start))
-    return [found.start(1) for found in STRONG.finditer(source) if found.start(1) not in figure]
+def compiled(source: Path, directory: Path, *options: str) -> Path:
+    """Compile a source against the ``csrc`` in the directory."""
+    target = directory / f"{source.stem}.o"
+    command = [os.environ.get("CC", "cc"), "-std=gnu11", "-O1", "-w", "-c", *options]
+    includes = ["-I", str(directory / "csrc"), "-I", str(ROOT / "tests/csrc")]
+    subprocess.run([*command, *includes, str(source), "-o", str(target)], check=True)
+    return target
 
 
-def explore(directory: Path, **mutated: str) -> subprocess.CompletedProcess[str]:
-    parts = [ROOT / "tests/csrc/explore_ring.c", ROOT / "tests/csrc/explore.c"]
-    for part in "pbf_ring", "pbf_context":
-        source = directory / f"{part}.c"
-        source.write_text(mutated.get(part) or (ROOT / "csrc" / source.name).read_text())
-        parts.append(source)
-    binary = directory / "explore"
-    command = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-I", "csrc", "-I", "tests/csrc"]
-    shim = '-DPBF_ATOMIC_SHIM="explore_shim.h"'
-    subprocess.run([*command, shim, *parts, "-o", str(binary)], check=True, cwd=ROOT)
-    return subprocess.run([binary], timeout=100, capture_output=True, text=True, check=False)
+def fails(directory: Path, objects: Iterable[Path], *arguments: str) -> str:
+    """Link and run; say how it fails, or nothing if it does not."""
+    binary = directory / "program"
+    command = [os.environ.get("CC", "cc"), "-pthread", *map(str, objects), "-o", str(binary)]
+    subprocess.run(command, check=True)
+    done = subprocess.run(
+        [binary, *arguments], timeout=100, capture_output=True, text=True, check=False
+    )
+    return "" if done.returncode == 0 else done.stderr or f"ended with {done.returncode}"
 
 
-def test_every_interleaving_is_right(tmp_path: Path) -> None:
-    done = explore(tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def explorer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The objects of the explorer and of the sources that it explores."""
+    directory = tmp_path_factory.mktemp("explorer")
+    shutil.copytree(ROOT / "csrc", directory / "csrc")
+    sources = [ROOT / "tests/csrc/explore.c", ROOT / "tests/csrc/explore_ring.c"]
+    sources += [directory / "csrc" / name for name in EXPLORED]
+    return {source.name: compiled(source, directory, SHIM) for source in sources}
 
 
-@pytest.mark.parametrize("position", orders())
-def test_no_order_of_the_ring_can_be_relaxed(tmp_path: Path, position: int) -> None:
-    source = (ROOT / "csrc/pbf_ring.c").read_text()
-    weaker = source[:position] + STRONG.sub("relaxed)", source[position:], count=1)
-    done = explore(tmp_path, pbf_ring=weaker)
-    assert done.returncode != 0, source[position - 60 : position + 10]
+def notice(mutant: Mutant, directory: Path, explorer: dict[str, Path]) -> str:
+    """Say how the fault shows in the explorer or, if it takes no interleaving, in the C test."""
+    core = directory / "csrc"
+    shutil.copytree(ROOT / "csrc", core)
+    (core / mutant.file).write_text(mutant.source)
+    failure = ""
+    explored = mutant.function not in LOCKED and mutant[1:3] not in SEQUENTIAL
+    if explored:
+        sources = [core / mutant.file]
+        if mutant.file.endswith(".h"):
+            sources = [ROOT / "tests/csrc/explore_ring.c", *(core / name for name in EXPLORED)]
+        changed = {source.name: compiled(source, directory, SHIM) for source in sources}
+        scenarios = [] if mutant.file == "pbf_ring.c" else ["retirement"]
+        failure = fails(directory, (explorer | changed).values(), *scenarios)
+    if not explored or (not failure and mutant.file != "pbf_ring.c"):
+        failure = in_c_test(mutant.file, directory)
+    return failure
+
+
+def in_c_test(file: str, directory: Path) -> str:
+    """Say how the C test of the file fails with the ``csrc`` in the directory."""
+    test, parts = TESTS[file]
+    sources = [ROOT / f"tests/csrc/{test}.c"]
+    sources += [directory / f"csrc/{part}.c" for part in parts]
+    return fails(directory, [compiled(source, directory, "-DSCALE=100") for source in sources])
+
+
+@pytest.fixture(scope="module")
+def notices(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    explorer: dict[str, Path],
+) -> Iterator[dict[Mutant, Future[str]]]:
+    """What comes of the mutants that the session asks for. They are tried side by side."""
+    asked = [
+        mutant
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and isinstance(mutant := item.callspec.params.get("mutant"), Mutant)
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {
+            mutant: pool.submit(notice, mutant, tmp_path_factory.mktemp("mutant"), explorer)
+            for mutant in asked
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+def test_every_interleaving_is_right(explorer: dict[str, Path], tmp_path: Path) -> None:
+    assert not fails(tmp_path, explorer.values())
+
+
+@pytest.mark.parametrize("file", TESTS)
+def test_without_a_fault_no_c_test_fails(file: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "csrc", tmp_path / "csrc")
+    assert not in_c_test(file, tmp_path)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.function}: {mutant.fault}")
+def test_no_fault_goes_unnoticed(mutant: Mutant, notices: dict[Mutant, Future[str]]) -> None:
+    assert notices[mutant].result()
+
+
+def test_what_is_treated_in_its_own_way_is_there() -> None:
+    assert {mutant.function for mutant in ALL_MUTANTS} >= set(EXEMPT)
+    assert {mutant.function for mutant in ALL_MUTANTS} >= LOCKED
+    assert {mutant[1:3] for mutant in ALL_MUTANTS} >= SEQUENTIAL | set(UNTRIED)
+
+
+def test_each_decision_step_and_order_of_a_function_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "some.c"
+    source.write_text(
+        "static int f(int a)\n{\n"
+        "    if (a == 1 && /* why? */\n        (g(a, 2) || b))\n"
+        "        return 0;\n"
+        "    pbf_store(&x, 1, seq_cst);\n"
+        "    for (; a < 3; a++)\n        b = c != 4 ? 5 : 6;\n"
+        "    return a > 7;\n}\n"
+    )
+    decisions = ["a == 1", "g(a, 2)", "b", "a < 3", "c != 4", "a > 7"]
+    assert [(mutant.function, mutant.fault) for mutant in mutants(source)] == [
+        *(("f", f"{decision} is {value}") for decision in decisions for value in ("true", "false")),
+        ("f", "without pbf_store(&x, 1, seq_cst);"),
+        ("f", "pbf_store(&x, 1, seq_cst) is relaxed"),
+        ("f", "pbf_store(&x, 1, seq_cst) is not seq_cst"),
+    ]
