@@ -198,16 +198,14 @@ void pbf_ring_release(pbf_ring *ring, const pbf_cursor *cursor)
     /* Relaxed: the consumer reads what it wrote. */
     uint64_t position = pbf_load(&ring->released, relaxed);
 
-    while (position != cursor->position) {
-        uint64_t to_end = ring->capacity - (position & (ring->capacity - 1));
-        uint64_t run = cursor->position - position < to_end ? cursor->position - position : to_end;
-        pbf_atomic_u64 *word = header_at(ring, position);
+    /* In locals, which the stores cannot change as far as a compiler sees. */
+    uint64_t mask = ring->capacity - 1, end = cursor->position;
 
-        for (uint64_t at = 0; at < run / sizeof *word; at += PBF_RING_ALIGN / sizeof *word) {
-            /* Relaxed: the store below publishes it. */
-            pbf_store(word + at, 0, relaxed);
-        }
-        position += run;
+    for (; position != end; position += PBF_RING_ALIGN) {
+        pbf_atomic_u64 *word = (pbf_atomic_u64 *)(void *)(ring->storage + (position & mask));
+
+        /* Relaxed: the store below publishes it. */
+        pbf_store(word, 0, relaxed);
     }
 
     /* Release, pairs with the acquire load in pbf_ring_claim: we are done with the space. */

@@ -256,6 +256,7 @@ static void test_append_refuses(void)
     CHECK_EQUAL(pbf_ring_accepted(f.ring), 0);
     CHECK(pbf_ring_reserve(f.ring, CAPACITY - pbf_ring_used(f.ring) - 3 - PBF_CONTEXT_COST));
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_FULL);
+    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, stale, &event), PBF_FULL);
 
     /* What was discarded is released with the next batch, which has nothing in it. */
     check_frame(&f, envelope_of("", "", PBF_BATCH_MAX), 0, 0, NULL, 0);
