@@ -36,20 +36,38 @@ static inline size_t pbf_encoded_length(const pbf_encoder *encoder)
     return (size_t)(encoder->end - encoder->at);
 }
 
+/* The most that a varint takes. */
+#define PBF_VARINT_MAX 10
+
+/* Writes a varint in front of `at`, where there is room for it. */
+static inline uint8_t *pbf_put_varint(uint8_t *at, uint64_t value)
+{
+    if (value < 0x80) {
+        *--at = (uint8_t)value;
+        return at;
+    }
+    at -= pbf_varint_size(value);
+
+    uint8_t *end = at;
+
+    for (; value >= 0x80; value >>= 7)
+        *end++ = (uint8_t)(value | 0x80);
+    *end = (uint8_t)value;
+    return at;
+}
+
+/* Returns whether there is room for `length` bytes. */
+static inline bool pbf_has_room(const pbf_encoder *encoder, size_t length)
+{
+    return (size_t)(encoder->at - encoder->start) >= length;
+}
+
 PBF_MUST_CHECK
 static inline pbf_status pbf_encode_varint(pbf_encoder *encoder, uint64_t value)
 {
-    size_t size = pbf_varint_size(value);
-
-    if ((size_t)(encoder->at - encoder->start) < size)
+    if (!pbf_has_room(encoder, PBF_VARINT_MAX) && !pbf_has_room(encoder, pbf_varint_size(value)))
         return PBF_FULL;
-    encoder->at -= size;
-
-    uint8_t *at = encoder->at;
-
-    for (; value >= 0x80; value >>= 7)
-        *at++ = (uint8_t)(value | 0x80);
-    *at = (uint8_t)value;
+    encoder->at = pbf_put_varint(encoder->at, value);
     return PBF_OK;
 }
 
@@ -57,7 +75,7 @@ static inline pbf_status pbf_encode_varint(pbf_encoder *encoder, uint64_t value)
 PBF_MUST_CHECK
 static inline pbf_status pbf_encode_raw(pbf_encoder *encoder, const void *bytes, size_t length)
 {
-    if ((size_t)(encoder->at - encoder->start) < length)
+    if (!pbf_has_room(encoder, length))
         return PBF_FULL;
     encoder->at -= length;
     if (length > 0)
@@ -79,9 +97,13 @@ pbf_status pbf_encode_ucs4(pbf_encoder *encoder, const uint32_t *text, size_t le
 PBF_MUST_CHECK
 static inline pbf_status pbf_encode_prefix(pbf_encoder *encoder, uint64_t tag, size_t before)
 {
-    pbf_status status = pbf_encode_varint(encoder, pbf_encoded_length(encoder) - before);
+    size_t length = pbf_encoded_length(encoder) - before;
 
-    return status == PBF_OK ? pbf_encode_varint(encoder, tag) : status;
+    if (!pbf_has_room(encoder, 2 * PBF_VARINT_MAX) &&
+        !pbf_has_room(encoder, pbf_varint_size(length) + pbf_varint_size(tag)))
+        return PBF_FULL;
+    encoder->at = pbf_put_varint(pbf_put_varint(encoder->at, length), tag);
+    return PBF_OK;
 }
 
 /* A date of the proleptic Gregorian calendar and a time, as read off a clock. */

@@ -1,6 +1,7 @@
 """The native bases of events and contexts, and what a generated module's setters come down to."""
 
 from collections import defaultdict
+from sys import intern
 
 cimport cython
 from libc.stdint cimport uint32_t
@@ -201,8 +202,8 @@ cdef class Generated:
 
     def __cinit__(self, function, dict keys, *_):
         self.function = function
-        self.parameters = tuple(keys)
-        self.keys = tuple(keys.values())
+        self.parameters = tuple(map(intern, keys))
+        self.keys = tuple(map(intern, keys.values()))
 
     def __get__(self, instance, owner):
         return self if instance is None else PyMethod_New(self, instance)
@@ -278,7 +279,7 @@ cdef class GeneratedInit(Generated):
 
     def __cinit__(self, function, keys, owner):
         self.owner = owner
-        self.template = dict.fromkeys(keys.values())
+        self.template = dict.fromkeys(self.keys)
 
     cdef bint is_undisturbed(self, object cls) except -1:
         return (
@@ -332,7 +333,7 @@ cdef class GeneratedSetter(Generated):
 
     def __cinit__(self, function, keys, str group, bint in_context):
         self.vectorcall = call_setter
-        self.group = group
+        self.group = intern(group)
         self.in_context = in_context
 
     cdef bint is_undisturbed(self, object cls) except -1:

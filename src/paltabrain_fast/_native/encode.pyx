@@ -19,15 +19,14 @@ from cpython.datetime cimport (
     PyDelta_CheckExact,
     import_datetime,
 )
-from cpython.dict cimport PyDict_CheckExact, PyDict_Items, PyDict_Next
+from cpython.dict cimport PyDict_CheckExact, PyDict_Items, PyDict_Next, PyDict_Size
 from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
 from cpython.list cimport PyList_CheckExact, PyList_GET_SIZE, PyList_Sort
 from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
 from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
 
 from .plan cimport BOOL, GROUP, MAP, MAX_FIELDS, PACKED, SCALAR, SINT64, STRING, Field
 from .python cimport (
@@ -67,6 +66,13 @@ cdef enum:
     ENTRY_VALUE_VARINT = 0x10
 
 
+# A property that is set, while its message is written.
+cdef struct Property:
+    Field *field
+    PyObject *value
+    int number
+
+
 cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
     if status == pbf.PBF_OK:
         return ENCODED
@@ -76,57 +82,64 @@ cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
 cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept:
     """Write the fields of a message, without tag and length of its own.
 
-    Two steps: gather the values by field, then write them, the highest number first. Between the
-    two nothing of the dict is needed any more, so that what happens to it meanwhile does no harm.
+    Two steps: gather the values, then write them, the highest number first. Between the two nothing
+    of the dict is needed any more, so that what happens to it meanwhile does no harm.
     """
-    cdef PyObject *values[MAX_FIELDS]
+    cdef Property found[MAX_FIELDS]
     cdef bint owned = False
     cdef Outcome outcome
-    cdef int number
+    cdef int count, number
 
-    memset(values, 0, plan.count * sizeof(PyObject *))
     with cython.critical_section(properties):
-        outcome = gather(plan, properties, values, &owned)
-    if outcome == ENCODED:
-        outcome = write(plan, values, encoding)
+        count = gather(plan, properties, found, &owned)
+    if count < 0:
+        return SLOW
+    outcome = write(found, count, encoding)
     if owned:
-        for number in range(plan.count):
-            Py_XDECREF(values[number])
+        for number in range(count):
+            Py_DECREF(<object>found[number].value)
     return outcome
 
 
-cdef Outcome gather(
-    MessagePlan plan, object properties, PyObject **values, bint *owned
-) noexcept:
-    """Find the values by field. They are borrowed as long as writing them runs no foreign code."""
+cdef int gather(MessagePlan plan, object properties, Property *found, bint *owned) noexcept:
+    """Find the properties that are not None, in the order of their numbers; -1 for a strange one.
+
+    Their values are borrowed as long as writing them runs no foreign code.
+    """
     cdef PyObject *key
     cdef PyObject *value
-    cdef Py_ssize_t position = 0
-    cdef int place = 0, number
+    cdef Py_ssize_t position = 0, left = PyDict_Size(properties)
+    cdef int place = 0, number, count = 0, slot
     cdef bint plain = not PBF_FREE_THREADED
 
-    while PyDict_Next(properties, &position, &key, &value):
+    while left > 0 and PyDict_Next(properties, &position, &key, &value):
+        left -= 1
         number = pbf_hint16(plan.guesses[place]) if place < plan.count else 0
         if number >= plan.count or plan.fields[number].key != key:
             number = find(plan, key)
-            if number < 0:
-                return SLOW
-            if place < plan.count:
-                pbf_set_hint16(plan.guesses[place], <uint16_t>number)
-        if value != <PyObject *>None:
-            values[number] = value
-            plain = plain and (
-                PyUnicode_CheckExact(<object>value)
-                or PyLong_CheckExact(<object>value)
-                or Py_TYPE(<object>value) == &PyBool_Type
-            )
+            if number < 0 or place >= plan.count:
+                count = -1
+                break
+            pbf_set_hint16(plan.guesses[place], <uint16_t>number)
         place += 1
+        if value == <PyObject *>None:
+            continue
+        slot = count
+        while slot > 0 and found[slot - 1].number > number:
+            found[slot] = found[slot - 1]
+            slot -= 1
+        found[slot] = Property(&plan.fields[number], value, number)
+        count += 1
+        plain = plain and (
+            PyUnicode_CheckExact(<object>value)
+            or PyLong_CheckExact(<object>value)
+            or Py_TYPE(<object>value) == &PyBool_Type
+        )
     if not plain:
         owned[0] = True
-        for number in range(plan.count):
-            if values[number] != NULL:
-                Py_INCREF(<object>values[number])
-    return ENCODED
+        for number in range(count):
+            Py_INCREF(<object>found[number].value)
+    return count
 
 
 cdef int find(MessagePlan plan, PyObject *key) noexcept:
@@ -139,27 +152,26 @@ cdef int find(MessagePlan plan, PyObject *key) noexcept:
         return -1
 
 
-cdef Outcome write(MessagePlan plan, PyObject **values, Encoding *encoding) noexcept:
+cdef Outcome write(const Property *found, int count, Encoding *encoding) noexcept:
     cdef Outcome outcome
     cdef Field *field
-    cdef int place, number
+    cdef PyObject *value
     cdef uint32_t types
 
-    for place in range(plan.count):
-        number = plan.descending[place]
-        if values[number] == NULL:
-            continue
-        field = &plan.fields[number]
+    while count > 0:
+        count -= 1
+        field = found[count].field
+        value = found[count].value
         types = 0
         if field.shape == SCALAR:
             if field.kind == GROUP:
-                outcome = write_group(field, <object>values[number], encoding)
+                outcome = write_group(field, <object>value, encoding)
             else:
-                outcome = write_scalar(field, values[number], encoding, &types)
+                outcome = write_scalar(field, value, encoding, &types)
         elif field.shape == MAP:
-            outcome = write_map(field, <object>values[number], encoding, &types)
+            outcome = write_map(field, <object>value, encoding, &types)
         else:
-            outcome = write_list(field, <object>values[number], encoding, &types)
+            outcome = write_list(field, <object>value, encoding, &types)
         if outcome != ENCODED:
             return outcome
         if types & ~pbf_hint(field.trusted):

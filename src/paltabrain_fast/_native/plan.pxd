@@ -33,9 +33,8 @@ cdef struct Field:
 
 
 cdef class MessagePlan:
-    cdef Field *fields
+    cdef Field *fields  # in the order of their numbers
     cdef int count
-    cdef uint16_t *descending  # fields by number, the highest first
     cdef uint16_t *guesses  # field that stood at this place of the dict before
     cdef dict index  # field by key
     cdef list kept

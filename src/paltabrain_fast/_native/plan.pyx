@@ -38,11 +38,10 @@ cdef class MessagePlan:
         if self.count > MAX_FIELDS:
             raise ValueError(f"{descriptor.full_name} has more than {MAX_FIELDS} fields")
         self.fields = <Field *>PyMem_Calloc(self.count + 1, sizeof(Field))
-        self.descending = <uint16_t *>PyMem_Calloc(self.count + 1, sizeof(uint16_t))
         self.guesses = <uint16_t *>PyMem_Calloc(self.count + 1, sizeof(uint16_t))
-        if self.fields == NULL or self.descending == NULL or self.guesses == NULL:
+        if self.fields == NULL or self.guesses == NULL:
             raise MemoryError
-        for number, item in enumerate(definition.field):
+        for number, item in enumerate(sorted(definition.field, key=lambda item: item.number)):
             key = intern(item.name)
             self.kept.append(key)
             self.index[key] = number
@@ -51,14 +50,10 @@ cdef class MessagePlan:
             field.key = <PyObject *>key
             if known:
                 describe(field, self.kept, item, descriptor.fields_by_name[key], of_groups)
-        by_number = sorted(range(self.count), key=lambda n: -definition.field[n].number)
-        for position, number in enumerate(by_number):
-            self.descending[position] = number
         self.empty_list_marks = marks_when_empty(message)
 
     def __dealloc__(self):
         PyMem_Free(self.fields)
-        PyMem_Free(self.descending)
         PyMem_Free(self.guesses)
 
 
