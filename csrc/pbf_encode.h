@@ -13,8 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-
+#include "pbf_copy.h"
 #include "pbf_status.h"
 #include "pbf_wire.h"
 
@@ -78,8 +77,7 @@ static inline pbf_status pbf_encode_raw(pbf_encoder *encoder, const void *bytes,
     if (!pbf_has_room(encoder, length))
         return PBF_FULL;
     encoder->at -= length;
-    if (length > 0)
-        memcpy(encoder->at, bytes, length);
+    pbf_copy(encoder->at, bytes, length);
     return PBF_OK;
 }
 
@@ -103,6 +101,32 @@ static inline pbf_status pbf_encode_prefix(pbf_encoder *encoder, uint64_t tag, s
         !pbf_has_room(encoder, pbf_varint_size(length) + pbf_varint_size(tag)))
         return PBF_FULL;
     encoder->at = pbf_put_varint(pbf_put_varint(encoder->at, length), tag);
+    return PBF_OK;
+}
+
+/* Writes a length-delimited field. */
+PBF_MUST_CHECK
+static inline pbf_status pbf_encode_bytes_field(pbf_encoder *encoder, uint64_t tag,
+                                                const void *bytes, size_t length)
+{
+    if (!pbf_has_room(encoder, length + 2 * PBF_VARINT_MAX) &&
+        !pbf_has_room(encoder, length + pbf_varint_size(length) + pbf_varint_size(tag)))
+        return PBF_FULL;
+    encoder->at -= length;
+    pbf_copy(encoder->at, bytes, length);
+    encoder->at = pbf_put_varint(pbf_put_varint(encoder->at, length), tag);
+    return PBF_OK;
+}
+
+/* Writes a varint field. */
+PBF_MUST_CHECK
+static inline pbf_status pbf_encode_varint_field(pbf_encoder *encoder, uint64_t tag,
+                                                 uint64_t value)
+{
+    if (!pbf_has_room(encoder, 2 * PBF_VARINT_MAX) &&
+        !pbf_has_room(encoder, pbf_varint_size(value) + pbf_varint_size(tag)))
+        return PBF_FULL;
+    encoder->at = pbf_put_varint(pbf_put_varint(encoder->at, value), tag);
     return PBF_OK;
 }
 

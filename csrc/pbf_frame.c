@@ -1,8 +1,7 @@
 /* Framing of records into a batch; see pbf_frame.h for the contract. */
 #include "pbf_frame.h"
 
-#include <string.h>
-
+#include "pbf_copy.h"
 #include "pbf_wire.h"
 
 /* Field numbers of the wire contract. */
@@ -64,27 +63,6 @@ static event_sizes sizes_of(const pbf_record *record, uint64_t number)
     return sizes;
 }
 
-/* Copies without a call: most events are short, and none is longer than its batch. */
-static uint8_t *copy(uint8_t *to, const uint8_t *from, size_t length)
-{
-    enum { CHUNK = 16, LONG = 512 };
-
-    if (length >= LONG) {
-        memcpy(to, from, length);
-    } else if (length >= CHUNK) {
-        for (size_t at = 0; at + CHUNK < length; at += CHUNK)
-            memcpy(to + at, from + at, CHUNK);
-        memcpy(to + length - CHUNK, from + length - CHUNK, CHUNK); /* overlaps the one before */
-    } else if (length >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + length - 8, from + length - 8, 8);
-    } else {
-        for (size_t at = 0; at < length; at++)
-            to[at] = from[at];
-    }
-    return to + length;
-}
-
 static uint8_t *put_varint(uint8_t *at, uint64_t value)
 {
     if (value >= 0x80 && value < 0x4000) { /* most lengths and numbers */
@@ -108,12 +86,14 @@ static uint8_t *put_event(uint8_t *at, const pbf_record *record, uint64_t number
     at = put_varint(at, sizes->event);
     *at++ = (uint8_t)pbf_tag(EVENT_COMMON, PBF_WIRE_BYTES);
     at = put_varint(at, sizes->common);
-    at = copy(at, record->payload, stored);
+    pbf_copy(at, record->payload, stored);
+    at += stored;
     if (sizes->sequence > 0) {
         *at++ = (uint8_t)pbf_tag(EVENT_COMMON_SEQ_NUM, PBF_WIRE_VARINT);
         at = put_varint(at, pbf_zigzag((int64_t)number));
     }
-    return copy(at, record->payload + stored, record->length - stored);
+    pbf_copy(at, record->payload + stored, record->length - stored);
+    return at + record->length - stored;
 }
 
 /* Writes what stands before the events; false if there is no room for it. */

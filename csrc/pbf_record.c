@@ -1,6 +1,7 @@
 /* Events into the ring; see pbf_record.h for the layout and the contract. */
 #include "pbf_record.h"
 
+#include "pbf_copy.h"
 #include "pbf_wire.h"
 
 /* Field numbers of the wire contract. */
@@ -89,17 +90,9 @@ pbf_status pbf_record_append_encoded(pbf_ring *ring, const pbf_context_table *co
     status = claim_in_context(ring, contexts, context, event->length, &claim);
     if (status != PBF_OK)
         return status;
-    if (event->length > 0)
-        memcpy(claim.payload, event->bytes, event->length);
+    pbf_copy(claim.payload, event->bytes, event->length);
     pbf_ring_commit(ring, &claim, tag_of(event->common_length, event->has_session, context.slot));
     return PBF_OK;
-}
-
-static pbf_status encode_sint64(pbf_encoder *encoder, uint32_t field, int64_t value)
-{
-    pbf_status status = pbf_encode_varint(encoder, pbf_zigzag(value));
-
-    return status == PBF_OK ? pbf_encode_varint(encoder, pbf_tag(field, PBF_WIRE_VARINT)) : status;
 }
 
 pbf_status pbf_encode_common(pbf_encoder *encoder, int64_t event_ts, bool has_session,
@@ -109,9 +102,11 @@ pbf_status pbf_encode_common(pbf_encoder *encoder, int64_t event_ts, bool has_se
     pbf_status status = PBF_OK;
 
     if (has_session)
-        status = encode_sint64(encoder, COMMON_SESSION_ID, session_id);
+        status = pbf_encode_varint_field(encoder, pbf_tag(COMMON_SESSION_ID, PBF_WIRE_VARINT),
+                                         pbf_zigzag(session_id));
     if (status == PBF_OK && event_ts != 0)
-        status = encode_sint64(encoder, COMMON_EVENT_TS, event_ts);
+        status = pbf_encode_varint_field(encoder, pbf_tag(COMMON_EVENT_TS, PBF_WIRE_VARINT),
+                                         pbf_zigzag(event_ts));
     *common_length = (uint32_t)(pbf_encoded_length(encoder) - before);
     return status;
 }

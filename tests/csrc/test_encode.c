@@ -47,6 +47,43 @@ static void test_nested(void)
     test_free(buffer, sizeof golden - 1);
 }
 
+/* A field takes just the room that it needs. */
+static void test_fields(void)
+{
+    static const char golden[] = "\x82\x01\x03" "abc" "\x08\x96\x01";
+    enum { WHOLE = sizeof golden - 1 };
+
+    for (size_t room = 0; room <= WHOLE + 20; room++) {
+        uint8_t *buffer = test_memory(room);
+        pbf_encoder encoder = pbf_encoder_on(buffer, room);
+
+        CHECK_EQUAL(pbf_encode_varint_field(&encoder, 0x08, 150), room < 3 ? PBF_FULL : PBF_OK);
+        if (room >= 3)
+            CHECK_EQUAL(pbf_encode_bytes_field(&encoder, 16 << 3 | 2, "abc", 3),
+                        room < WHOLE ? PBF_FULL : PBF_OK);
+        CHECK_EQUAL(pbf_encoded_length(&encoder), room < 3 ? 0 : room < WHOLE ? 3 : WHOLE);
+        CHECK(room < WHOLE || memcmp(encoder.at, golden, WHOLE) == 0);
+        test_free(buffer, room);
+    }
+}
+
+/* Every length on both sides of each way to copy, not a byte beside it. */
+static void test_copy(void)
+{
+    uint8_t source[600];
+
+    for (size_t i = 0; i < sizeof source; i++)
+        source[i] = (uint8_t)(i * 7 + 1);
+    for (size_t length = 0; length < sizeof source; length++) {
+        uint8_t *target = test_memory(length + 1);
+
+        pbf_copy(target, source, length);
+        CHECK(memcmp(target, source, length) == 0);
+        CHECK_EQUAL(target[length], 0);
+        test_free(target, length + 1);
+    }
+}
+
 enum { TEXT = 6 };
 
 typedef struct {
@@ -159,6 +196,8 @@ int main(void)
 {
     test_varint();
     test_nested();
+    test_fields();
+    test_copy();
     for (size_t i = 0; i < sizeof CHARACTERS / sizeof *CHARACTERS; i++)
         test_text(&CHARACTERS[i]);
     test_every_day();

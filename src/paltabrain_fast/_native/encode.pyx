@@ -19,10 +19,9 @@ from cpython.datetime cimport (
     PyDelta_CheckExact,
     import_datetime,
 )
-from cpython.dict cimport PyDict_CheckExact, PyDict_Items, PyDict_Next, PyDict_Size
+from cpython.dict cimport PyDict_CheckExact, PyDict_Items, PyDict_Next
 from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
 from cpython.list cimport PyList_CheckExact, PyList_GET_SIZE, PyList_Sort
-from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
 from cpython.unicode cimport PyUnicode_CheckExact
@@ -34,6 +33,7 @@ from .python cimport (
     PyBool_Type,
     PyLong_AsLongLongAndOverflow,
     PyLong_Check,
+    PyLong_Type,
     PyObject_CallMethodNoArgs,
     PyObject_Str,
     PyUnicode_DATA,
@@ -41,6 +41,8 @@ from .python cimport (
     PyUnicode_IS_COMPACT_ASCII,
     PyUnicode_IS_READY,
     PyUnicode_KIND,
+    PyUnicode_Type,
+    dict_size,
     pbf_add_hint,
     pbf_hint,
     pbf_hint16,
@@ -66,11 +68,12 @@ cdef enum:
     ENTRY_VALUE_VARINT = 0x10
 
 
-# A property that is set, while its message is written.
-cdef struct Property:
-    Field *field
-    PyObject *value
-    int number
+# The properties that are set, while their message is written.
+cdef struct Properties:
+    int count
+    bint owned
+    uint16_t numbers[MAX_FIELDS]
+    PyObject *values[MAX_FIELDS]
 
 
 cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
@@ -85,61 +88,70 @@ cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encod
     Two steps: gather the values, then write them, the highest number first. Between the two nothing
     of the dict is needed any more, so that what happens to it meanwhile does no harm.
     """
-    cdef Property found[MAX_FIELDS]
-    cdef bint owned = False
+    cdef Properties found
     cdef Outcome outcome
-    cdef int count, number
+    cdef int place
 
     with cython.critical_section(properties):
-        count = gather(plan, properties, found, &owned)
-    if count < 0:
-        return SLOW
-    outcome = write(found, count, encoding)
-    if owned:
-        for number in range(count):
-            Py_DECREF(<object>found[number].value)
+        outcome = gather(plan, properties, &found)
+    if outcome == ENCODED:
+        outcome = write(plan.fields, &found, encoding)
+    if found.owned:
+        for place in range(found.count):
+            Py_DECREF(<object>found.values[place])
     return outcome
 
 
-cdef int gather(MessagePlan plan, object properties, Property *found, bint *owned) noexcept:
-    """Find the properties that are not None, in the order of their numbers; -1 for a strange one.
+cdef inline bint is_plain(PyObject *value) noexcept:
+    """Whether writing the value runs no code but ours."""
+    cdef PyTypeObject *cls = Py_TYPE(<object>value)
+
+    return cls == &PyUnicode_Type or cls == &PyLong_Type or cls == &PyBool_Type
+
+
+cdef inline Outcome gather(MessagePlan plan, object properties, Properties *found) noexcept:
+    """Find the properties that are not None, in the order of their numbers.
 
     Their values are borrowed as long as writing them runs no foreign code.
     """
     cdef PyObject *key
     cdef PyObject *value
-    cdef Py_ssize_t position = 0, left = PyDict_Size(properties)
-    cdef int place = 0, number, count = 0, slot
+    cdef Py_ssize_t position = 0, left = dict_size(properties)
+    cdef int place = 0, number, slot, count = 0, last = -1
     cdef bint plain = not PBF_FREE_THREADED
 
-    while left > 0 and PyDict_Next(properties, &position, &key, &value):
-        left -= 1
-        number = pbf_hint16(plan.guesses[place]) if place < plan.count else 0
-        if number >= plan.count or plan.fields[number].key != key:
+    found.count = 0
+    found.owned = False
+    if left > plan.count:
+        return SLOW
+    while place < left and PyDict_Next(properties, &position, &key, &value):
+        number = pbf_hint16(plan.guesses[place])
+        if plan.fields[number].key != key:
             number = find(plan, key)
-            if number < 0 or place >= plan.count:
-                count = -1
-                break
+            if number < 0:
+                return SLOW
             pbf_set_hint16(plan.guesses[place], <uint16_t>number)
         place += 1
         if value == <PyObject *>None:
             continue
+        plain = plain and is_plain(value)
         slot = count
-        while slot > 0 and found[slot - 1].number > number:
-            found[slot] = found[slot - 1]
-            slot -= 1
-        found[slot] = Property(&plan.fields[number], value, number)
+        if number < last:
+            while slot > 0 and found.numbers[slot - 1] > number:
+                found.numbers[slot] = found.numbers[slot - 1]
+                found.values[slot] = found.values[slot - 1]
+                slot -= 1
+        else:
+            last = number
+        found.numbers[slot] = <uint16_t>number
+        found.values[slot] = value
         count += 1
-        plain = plain and (
-            PyUnicode_CheckExact(<object>value)
-            or PyLong_CheckExact(<object>value)
-            or Py_TYPE(<object>value) == &PyBool_Type
-        )
+    found.count = count
     if not plain:
-        owned[0] = True
-        for number in range(count):
-            Py_INCREF(<object>found[number].value)
-    return count
+        found.owned = True
+        for place in range(count):
+            Py_INCREF(<object>found.values[place])
+    return ENCODED
 
 
 cdef int find(MessagePlan plan, PyObject *key) noexcept:
@@ -152,22 +164,23 @@ cdef int find(MessagePlan plan, PyObject *key) noexcept:
         return -1
 
 
-cdef Outcome write(const Property *found, int count, Encoding *encoding) noexcept:
+cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) noexcept:
     cdef Outcome outcome
     cdef Field *field
     cdef PyObject *value
+    cdef int place = found.count
     cdef uint32_t types
 
-    while count > 0:
-        count -= 1
-        field = found[count].field
-        value = found[count].value
+    while place > 0:
+        place -= 1
+        field = &fields[found.numbers[place]]
+        value = found.values[place]
         types = 0
         if field.shape == SCALAR:
             if field.kind == GROUP:
                 outcome = write_group(field, <object>value, encoding)
             else:
-                outcome = write_scalar(field, value, encoding, &types)
+                outcome = write_value(field, field.tag, value, encoding, &types)
         elif field.shape == MAP:
             outcome = write_map(field, <object>value, encoding, &types)
         else:
@@ -198,29 +211,9 @@ cdef Outcome write_group(Field *field, object properties, Encoding *encoding) no
     return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
 
 
-cdef Outcome write_scalar(
-    Field *field, PyObject *value, Encoding *encoding, uint32_t *types
-) noexcept:
-    cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
-    cdef size_t written
-    cdef Outcome outcome = write_value(field, value, encoding, types)
-
-    if outcome != ENCODED:
-        return outcome
-    if not field.has_presence:
-        # a default is as good as nothing; it is a zero byte, or no byte of text
-        written = pbf.pbf_encoded_length(&encoding.out) - before
-        if written == 0 or (field.kind != STRING and encoding.out.at[0] == 0):
-            encoding.out.at += written
-            return ENCODED
-    if field.kind == STRING:
-        return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    return outcome_of(pbf.pbf_encode_varint(&encoding.out, field.tag))
-
-
 cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
-    cdef size_t start = before
+    cdef uint64_t tag = 0 if field.shape == PACKED else field.tag
     cdef Py_ssize_t index
     cdef PyObject *item
     cdef Outcome outcome
@@ -238,18 +231,10 @@ cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_
         item = pbf_list_get(<PyObject *>values, index)
         if item == NULL:
             return SLOW  # it has become shorter
-        start = pbf.pbf_encoded_length(&encoding.out)
-        outcome = write_value(field, item, encoding, types)
+        outcome = write_value(field, tag, item, encoding, types)
         Py_DECREF(<object>item)
         if outcome != ENCODED:
             return outcome
-        if field.shape != PACKED:
-            if field.kind == STRING:
-                outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, start))
-            else:
-                outcome = outcome_of(pbf.pbf_encode_varint(&encoding.out, field.tag))
-            if outcome != ENCODED:
-                return outcome
     if field.shape == PACKED:
         return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
     return ENCODED
@@ -285,100 +270,110 @@ cdef Outcome write_map(Field *field, object values, Encoding *encoding, uint32_t
 
 cdef Outcome write_entry(Field *field, tuple item, Encoding *encoding, uint32_t *types) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
-    cdef size_t key_start
-    cdef Outcome outcome = write_value(field, <PyObject *>item[1], encoding, types)
+    cdef uint64_t tag = ENTRY_VALUE_BYTES if field.kind == STRING else ENTRY_VALUE_VARINT
+    cdef Outcome outcome = write_value(field, tag, <PyObject *>item[1], encoding, types)
 
-    if outcome == ENCODED:
-        if field.kind == STRING:
-            outcome = outcome_of(
-                pbf.pbf_encode_prefix(&encoding.out, ENTRY_VALUE_BYTES, before)
-            )
-        else:
-            outcome = outcome_of(pbf.pbf_encode_varint(&encoding.out, ENTRY_VALUE_VARINT))
     if outcome == ENCODED:
         if not PyUnicode_CheckExact(item[0]):
             return SLOW
-        key_start = pbf.pbf_encoded_length(&encoding.out)
-        outcome = write_text(<PyObject *>item[0], encoding)
-        if outcome == ENCODED:
-            outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, ENTRY_KEY, key_start))
+        outcome = write_text(ENTRY_KEY, <PyObject *>item[0], encoding)
     if outcome == ENCODED:
         outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
     return outcome
 
 
-cdef Outcome write_value(
-    Field *field, PyObject *value, Encoding *encoding, uint32_t *types
+cdef inline Outcome write_value(
+    Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
 ) noexcept:
-    """Write one value, without its tag and length, if its type is one that the field expects."""
+    """Write one value, if its type is one that the field expects, and its tag, unless that is 0."""
     cdef PyTypeObject *cls = Py_TYPE(<object>value)
 
     if field.kind == STRING:
-        if PyUnicode_CheckExact(<object>value):
+        if cls == &PyUnicode_Type:
             types[0] |= A_STR
-            return write_text(value, encoding)
+            return write_text(tag, value, encoding)
         if cls == DECIMAL:
             types[0] |= A_DECIMAL
-            return write_decimal(value, encoding)
+            return write_decimal(tag, value, encoding)
     elif field.kind == SINT64:
-        if PyLong_CheckExact(<object>value):
+        if cls == &PyLong_Type:
             types[0] |= AN_INT
-            return write_int(value, encoding)
+            return write_int(tag, value, encoding)
         if PyDateTime_CheckExact(<object>value):
-            return write_time(<object>value, encoding, types)
+            return write_time(tag, <object>value, encoding, types)
         if is_enum(field, value):
             types[0] |= AN_ENUM
-            return write_int(value, encoding)
+            return write_int(tag, value, encoding)
     elif field.kind == BOOL and cls == &PyBool_Type:
         types[0] |= A_BOOL
-        return outcome_of(
-            pbf.pbf_encode_varint(&encoding.out, 1 if <object>value is True else 0)
-        )
+        return write_varint(tag, 1 if <object>value is True else 0, encoding)
     return SLOW
 
 
-cdef Outcome write_text(PyObject *text, Encoding *encoding) noexcept:
+cdef inline Outcome write_varint(uint64_t tag, uint64_t value, Encoding *encoding) noexcept:
+    if tag == 0:
+        return outcome_of(pbf.pbf_encode_varint(&encoding.out, value))
+    return outcome_of(pbf.pbf_encode_varint_field(&encoding.out, tag, value))
+
+
+cdef inline Outcome write_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
     """Write exact text as UTF-8. Nothing is cached on the string, as its own encoding would be."""
+    if PyUnicode_IS_COMPACT_ASCII(text):
+        return outcome_of(
+            pbf.pbf_encode_bytes_field(
+                &encoding.out, tag, PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text)
+            )
+        )
+    return write_wide_text(tag, text, encoding)
+
+
+cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
+    cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef size_t length
     cdef void *data
     cdef int kind
+    cdef pbf.pbf_status status
 
     if not PyUnicode_IS_READY(text):
         return SLOW
     length = PyUnicode_GET_LENGTH(text)
     data = PyUnicode_DATA(text)
-    if PyUnicode_IS_COMPACT_ASCII(text):
-        return outcome_of(pbf.pbf_encode_raw(&encoding.out, data, length))
     kind = PyUnicode_KIND(text)
     if kind == 1:
-        return outcome_of(pbf.pbf_encode_latin1(&encoding.out, <uint8_t *>data, length))
-    if kind == 2:
-        return outcome_of(pbf.pbf_encode_ucs2(&encoding.out, <uint16_t *>data, length))
-    return outcome_of(pbf.pbf_encode_ucs4(&encoding.out, <uint32_t *>data, length))
+        status = pbf.pbf_encode_latin1(&encoding.out, <uint8_t *>data, length)
+    elif kind == 2:
+        status = pbf.pbf_encode_ucs2(&encoding.out, <uint16_t *>data, length)
+    else:
+        status = pbf.pbf_encode_ucs4(&encoding.out, <uint32_t *>data, length)
+    if status == pbf.PBF_OK:
+        status = pbf.pbf_encode_prefix(&encoding.out, tag, before)
+    return outcome_of(status)
 
 
-cdef Outcome write_decimal(PyObject *value, Encoding *encoding) noexcept:
+cdef Outcome write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
     cdef PyObject *text = PyObject_Str(value)
     cdef Outcome outcome
 
     if text == NULL:
         PyErr_Clear()
         return SLOW
-    outcome = write_text(text, encoding)
+    outcome = write_text(tag, text, encoding)
     Py_DECREF(<object>text)
     return outcome
 
 
-cdef Outcome write_int(PyObject *value, Encoding *encoding) noexcept:
+cdef Outcome write_int(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
     cdef int overflow
     cdef int64_t number = PyLong_AsLongLongAndOverflow(value, &overflow)
 
     if overflow:
         return SLOW
-    return outcome_of(pbf.pbf_encode_varint(&encoding.out, pbf.pbf_zigzag(number)))
+    return write_varint(tag, pbf.pbf_zigzag(number), encoding)
 
 
-cdef Outcome write_time(object value, Encoding *encoding, uint32_t *types) noexcept:
+cdef Outcome write_time(
+    uint64_t tag, object value, Encoding *encoding, uint32_t *types
+) noexcept:
     cdef pbf.pbf_wall_clock clock
     cdef int64_t offset_us = 0
     cdef object zone = value.tzinfo
@@ -411,10 +406,8 @@ cdef Outcome write_time(object value, Encoding *encoding, uint32_t *types) noexc
     clock.minute = PyDateTime_DATE_GET_MINUTE(value)
     clock.second = PyDateTime_DATE_GET_SECOND(value)
     clock.microsecond = PyDateTime_DATE_GET_MICROSECOND(value)
-    return outcome_of(
-        pbf.pbf_encode_varint(
-            &encoding.out, pbf.pbf_zigzag(pbf.pbf_wall_clock_ms(&clock, offset_us))
-        )
+    return write_varint(
+        tag, pbf.pbf_zigzag(pbf.pbf_wall_clock_ms(&clock, offset_us)), encoding
     )
 
 

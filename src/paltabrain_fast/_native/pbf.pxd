@@ -57,6 +57,10 @@ cdef extern from "pbf_encode.h" nogil:
     pbf_status pbf_encode_ucs2(pbf_encoder *encoder, const uint16_t *text, size_t length) noexcept
     pbf_status pbf_encode_ucs4(pbf_encoder *encoder, const uint32_t *text, size_t length) noexcept
     pbf_status pbf_encode_prefix(pbf_encoder *encoder, uint64_t tag, size_t before) noexcept
+    pbf_status pbf_encode_bytes_field(pbf_encoder *encoder, uint64_t tag, const void *data,
+                                      size_t length) noexcept
+    pbf_status pbf_encode_varint_field(pbf_encoder *encoder, uint64_t tag,
+                                       uint64_t value) noexcept
     int64_t pbf_wall_clock_ms(const pbf_wall_clock *clock, int64_t offset_us) noexcept
 
 

@@ -29,13 +29,12 @@ cdef struct Field:
     uint32_t enum_version  # of the enum class that was found plain
     uint8_t kind
     uint8_t shape
-    bint has_presence
 
 
 cdef class MessagePlan:
     cdef Field *fields  # in the order of their numbers
     cdef int count
-    cdef uint16_t *guesses  # field that stood at this place of the dict before
+    cdef uint16_t *guesses  # by place in a dict: the field that stood there before
     cdef dict index  # field by key
     cdef list kept
     cdef readonly bint empty_list_marks  # an empty list makes the message present

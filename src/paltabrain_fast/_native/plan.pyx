@@ -62,7 +62,6 @@ cdef int describe(Field *field, list kept, item, descriptor, bint of_groups) exc
     entry = None
 
     field.shape = SCALAR
-    field.has_presence = item.proto3_optional
     if item.HasField("oneof_index") and not item.proto3_optional:
         return 0  # to set one member unsets another
     if item.type == FieldDescriptorProto.TYPE_MESSAGE:
@@ -77,7 +76,7 @@ cdef int describe(Field *field, list kept, item, descriptor, bint of_groups) exc
             field.shape = MAP
             if entry.field[0].type == FieldDescriptorProto.TYPE_STRING:
                 field.kind = KINDS.get(entry.field[1].type, UNSUPPORTED)
-    elif not of_groups:
+    elif not of_groups and (repeated or item.proto3_optional):  # others leave out their defaults
         field.kind = KINDS.get(item.type, UNSUPPORTED)
         if repeated:
             unpacked = item.options.HasField("packed") and not item.options.packed

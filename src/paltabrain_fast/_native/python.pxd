@@ -116,6 +116,9 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     PyTypeObject PyBool_Type
+    PyTypeObject PyLong_Type
+    PyTypeObject PyUnicode_Type
+    Py_ssize_t dict_size "PyDict_GET_SIZE"(object) noexcept
     PyObject *PyObject_CallMethodNoArgs(PyObject *, PyObject *name) noexcept
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
     object PyObject_Vectorcall(PyObject *, PyObject *const *, size_t, PyObject *)
