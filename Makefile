@@ -5,13 +5,20 @@ BIN := $(VENV)/bin
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test bench lint clean
+# What has no wheel for every free-threaded build; the tests that need it are then listed as not run.
+SCARCE := duckdb
+
+.PHONY: demo test test-free-threaded bench lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.test  ## All tests, those in C included
 	$(BIN)/python -m pytest
+
+test-free-threaded: $(VENV)/.free-threaded  ## All tests, without the GIL
+	PYTHON_GIL= $(VENV)-free-threaded/bin/python -c 'import sys, paltabrain_fast; assert not sys._is_gil_enabled()'
+	PYTHON_GIL=0 TRUSTME_PYTHON=$(abspath $(BIN)/python) $(VENV)-free-threaded/bin/python -m pytest $(TESTS)
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \
