@@ -192,8 +192,10 @@ void pbf_ring_close(pbf_ring *ring)
 
 bool pbf_ring_is_final(const pbf_ring *ring)
 {
-    /* Relaxed, both: the claim is ours since we closed the ring, and not older than `released`. */
-    uint64_t released = pbf_load(&ring->released, relaxed);
+    /* Acquire, pairs with the release stores in pbf_ring_release and pbf_ring_start_lap: the records
+     * before are counted. */
+    uint64_t released = pbf_load(&ring->released, acquire);
+    /* Relaxed: nobody has changed it since we closed the ring. */
     uint64_t word = pbf_load(&ring->claim, relaxed);
     uint64_t used = used_bytes(ring, released, word);
     uint64_t end = word & ~FLAGS;

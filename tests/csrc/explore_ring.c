@@ -382,6 +382,17 @@ static void set_up_close(void)
     pbf_ring_init(ring(), CAPACITY, 0);
 }
 
+static int close_owner(const uint64_t *word)
+{
+    if (word == &ring()->limit)
+        return EXPLORE_CONSTANT;
+    if (word == &ring()->accepted)
+        return 0;
+    if (word == &ring()->taken)
+        return EXPLORE_PRIVATE + 1;
+    return word == &ring()->released ? 1 : EXPLORE_SHARED;
+}
+
 static void run_close(int thread)
 {
     if (thread == 0) { /* the third record lies where the first did */
@@ -436,6 +447,7 @@ int main(void)
         .set_up = set_up_close,
         .run = run_close,
         .check = check_close,
+        .owner = close_owner,
     };
     static const uint64_t NEAR = (UINT64_C(1) << 63) - 32;
 
