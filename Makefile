@@ -57,7 +57,7 @@ $(FREE_THREADED)/.test: pyproject.toml setup.py tools/free_threaded_python.sh $(
 	$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: --group test
 	$(FREE_THREADED)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))\
 		["project"]["optional-dependencies"]["collector"], sep="\n")' | while read -r package; do \
-		$(FREE_THREADED)/bin/pip install --quiet --only-binary=duckdb,cryptography,cffi "$$package" \
+		$(FREE_THREADED)/bin/pip install --quiet --only-binary=duckdb,cryptography,cffi,pydantic-core "$$package" \
 			|| echo "NOT INSTALLED: $$package cannot be had for this interpreter"; \
 	done
 	touch $@
