@@ -1,6 +1,6 @@
 """What framing leaves of the GIL: a thread of Python beside it, and beside another process's copy.
 
-    python -m benchmarks.bench_gil
+python -m benchmarks.bench_gil
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ def assert_each_came_once(batches: Iterable[Batch], counts: list[int]) -> None:
             events.append((event.common.session_event_seq_num, int(thread), int(number)))
     events.sort()
     assert [event[0] for event in events] == list(range(1, len(events) + 1))
-    for thread, count in enumerate(counts):
-        assert [event[2] for event in events if event[1] == thread] == list(range(count))
+    for index, count in enumerate(counts):
+        assert [event[2] for event in events if event[1] == index] == list(range(count))
 
 
 def test_all_that_threads_record_comes_out_once(make_engine: Callable[[int], Engine]) -> None:
