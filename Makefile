@@ -54,7 +54,7 @@ $(FREE_THREADED)/.test: pyproject.toml setup.py tools/free_threaded_python.sh $(
 		{ python=$$(tools/free_threaded_python.sh) && "$$python" -m venv $(FREE_THREADED); }
 	$(FREE_THREADED)/bin/pip install --quiet --upgrade 'pip>=25.1'
 	$(FREE_THREADED)/bin/pip install --quiet --editable .
-	$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: --group test
+	$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: --group test --group lint
 	$(FREE_THREADED)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))\
 		["project"]["optional-dependencies"]["collector"], sep="\n")' | while read -r package; do \
 		$(FREE_THREADED)/bin/pip install --quiet --only-binary=duckdb,cryptography,cffi,pydantic-core "$$package" \
