@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ssl
-import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,11 @@ from paltabrain_fast import PaltabrainSdk
 
 from .support.api_server import ApiServer, make_certificates
 from .support.events import TextContext
+from .support.scarce import NO_DUCKDB
 
 Sdk = PaltabrainSdk[Any]
 
-# Not every free-threaded build has a duckdb; elsewhere, that it is missing is an error.
-FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-collect_ignore = (
-    ["collector", "test_end_to_end.py"] if FREE_THREADED and find_spec("duckdb") is None else []
-)
+collect_ignore = ["collector", "test_end_to_end.py"] if NO_DUCKDB else []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
