@@ -2,16 +2,23 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+FREE_THREADED := $(VENV)-free-threaded
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test test-free-threaded bench lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.test  ## All tests, those in C included
 	$(BIN)/python -m pytest
+
+test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Python side, without the GIL
+	env -u PYTHON_GIL $(FREE_THREADED)/bin/python -c \
+		'import sys, paltabrain_fast; assert not sys._is_gil_enabled()'
+	PYTHON_GIL=0 TRUSTME_PYTHON=$(abspath $(BIN)/python) \
+		$(FREE_THREADED)/bin/python -m pytest --ignore=tests/csrc
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \
@@ -24,7 +31,7 @@ lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
+	rm -rf $(VENV) $(FREE_THREADED) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
 
 $(VENV)/.installed: pyproject.toml setup.py $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -38,4 +45,19 @@ $(VENV)/.test: $(VENV)/.installed
 
 $(VENV)/.lint: $(VENV)/.installed
 	$(BIN)/pip install --quiet --group lint
+	touch $@
+
+# What the collector needs has no wheel for every free-threaded build. What cannot be had is named
+# here, and again at the end of the tests, with those that are not run for the want of it.
+$(FREE_THREADED)/.test: pyproject.toml setup.py tools/free_threaded_python.sh $(SOURCES)
+	test -x $(FREE_THREADED)/bin/python || \
+		{ python=$$(tools/free_threaded_python.sh) && "$$python" -m venv $(FREE_THREADED); }
+	$(FREE_THREADED)/bin/pip install --quiet --upgrade 'pip>=25.1'
+	$(FREE_THREADED)/bin/pip install --quiet --editable .
+	$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: --group test --group lint
+	$(FREE_THREADED)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))\
+		["project"]["optional-dependencies"]["collector"], sep="\n")' | while read -r package; do \
+		$(FREE_THREADED)/bin/pip install --quiet --only-binary=duckdb,cryptography,cffi,pydantic-core "$$package" \
+			|| echo "NOT INSTALLED: $$package cannot be had for this interpreter"; \
+	done
 	touch $@

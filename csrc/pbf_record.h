@@ -29,6 +29,7 @@ typedef struct {
 /* Puts the event into the ring, in one go: claim, validate the context, write, commit. No lock, no
  * allocation, no system call. Any thread.
  * PBF_FULL: no room now. PBF_TOO_LARGE: no ring space, or no batch, would ever hold it.
+ * PBF_CLOSED: as pbf_ring_claim says it.
  * PBF_STALE: the context was retired; intern it again and repeat. None of them leaves a record. */
 pbf_status pbf_record_append(pbf_ring *ring, const pbf_context_table *contexts,
                              pbf_context_ref context, const pbf_event *event) PBF_MUST_CHECK;

@@ -17,6 +17,12 @@ enum { KIND_RECORD = 1, KIND_PADDING = 2 };
  * between the two stores of pbf_ring_start_lap would take an empty ring for a full one. */
 #define EARLY_LAP UINT64_C(1)
 
+/* Bit 1 of `claim`: the ring is closed. In the word that a claim exchanges, so that each claim comes
+ * wholly before the close or not at all. */
+#define CLOSED UINT64_C(2)
+
+#define FLAGS (EARLY_LAP | CLOSED)
+
 static uint64_t header_word(uint64_t kind, uint64_t length, uint32_t tag)
 {
     return (uint64_t)tag << TAG_SHIFT | length << LENGTH_SHIFT | kind;
@@ -41,7 +47,7 @@ static pbf_atomic_u64 *header_at(const pbf_ring *ring, uint64_t position)
  * claim is then the later one, and the difference cannot be negative. */
 static uint64_t used_bytes(const pbf_ring *ring, uint64_t released, uint64_t claim)
 {
-    uint64_t position = claim & ~EARLY_LAP;
+    uint64_t position = claim & ~FLAGS;
     uint64_t in_lap = position & (ring->capacity - 1);
     uint64_t used = position - released;
 
@@ -97,6 +103,9 @@ pbf_status pbf_ring_claim(pbf_ring *ring, uint64_t length, pbf_claim *claim)
 
         /* Relaxed: the exchange below fails if this is out of date. */
         uint64_t word = pbf_load(&ring->claim, relaxed);
+
+        if (word & CLOSED)
+            return PBF_CLOSED;
 
         /* Relaxed: a budget orders nothing. */
         uint64_t limit = pbf_load(&ring->limit, relaxed);
@@ -157,6 +166,43 @@ void pbf_ring_discard(pbf_ring *ring, const pbf_claim *claim)
      * may be half written, and its space goes to somebody else. */
     pbf_store(header_at(ring, claim->position), header_word(KIND_PADDING, claim->length, 0),
               release);
+}
+
+void pbf_ring_close(pbf_ring *ring)
+{
+    /* Relaxed: the exchange below fails if this is out of date. */
+    uint64_t word = pbf_load(&ring->claim, relaxed);
+
+    /* Acquire, pairs with the exchange in pbf_ring_claim: who claimed before us had seen all that
+     * lay there before released and zeroed, and so do we. */
+    while (!pbf_compare_exchange(&ring->claim, &word, word | CLOSED, acquire)) {
+        /* `word` is now what stood in the way. */
+    }
+}
+
+bool pbf_ring_is_final(const pbf_ring *ring)
+{
+    /* Acquire, pairs with the release stores in pbf_ring_release and pbf_ring_start_lap: the records
+     * before are counted. */
+    uint64_t released = pbf_load(&ring->released, acquire);
+    /* Relaxed: nobody has changed it since we closed the ring. */
+    uint64_t word = pbf_load(&ring->claim, relaxed);
+    uint64_t used = used_bytes(ring, released, word);
+    uint64_t end = word & ~FLAGS;
+
+    if (!(word & CLOSED))
+        return false;
+
+    /* The consumer may go on meanwhile. Then we see its old headers, or a zero and look again. */
+    for (uint64_t position = end - used; position != end;) {
+        /* Acquire, pairs with the release store in pbf_ring_commit: the record is counted. */
+        uint64_t header = pbf_load(header_at(ring, position), acquire);
+
+        if (header == 0)
+            return false;
+        position += span_of(header >> LENGTH_SHIFT & LENGTH_MASK);
+    }
+    return true;
 }
 
 pbf_cursor pbf_ring_begin(const pbf_ring *ring)
@@ -224,6 +270,7 @@ bool pbf_ring_start_lap(pbf_ring *ring, uint64_t past)
     uint64_t word = pbf_load(&ring->claim, relaxed);
     uint64_t lap = (position | mask) + 1;
 
+    /* A closed ring is never at a position: it ends where it is. */
     if ((word & ~EARLY_LAP) != position || (position & mask) == 0 || (position & mask) < past)
         return false;
 
@@ -286,5 +333,5 @@ uint64_t pbf_ring_used(const pbf_ring *ring)
 uint64_t pbf_ring_claimed(const pbf_ring *ring)
 {
     /* Sequentially consistent, pairs with the exchange in pbf_ring_claim. */
-    return pbf_load(&ring->claim, seq_cst) & ~EARLY_LAP;
+    return pbf_load(&ring->claim, seq_cst) & ~FLAGS;
 }

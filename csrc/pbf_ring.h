@@ -33,7 +33,7 @@
 
 typedef struct {
     /* Written by producers. They pass `claim` between them anyway, and `accepted` rides along. */
-    _Alignas(PBF_CACHE_LINE) pbf_atomic_u64 claim; /* end of what is claimed; bit 0: see ring.c */
+    _Alignas(PBF_CACHE_LINE) pbf_atomic_u64 claim; /* end of what is claimed; flags: see ring.c */
     pbf_atomic_u64 accepted;                       /* records committed, for ever */
 
     /* Written by the consumer, once a batch; read by producers. */
@@ -82,7 +82,8 @@ void pbf_ring_init(pbf_ring *ring, uint64_t capacity, uint64_t position);
 /* Returns the largest payload that an empty ring takes wherever it stands. */
 uint64_t pbf_ring_largest(const pbf_ring *ring) PBF_MUST_CHECK;
 
-/* Claims space for a payload of `length` bytes. PBF_FULL and PBF_TOO_LARGE claim nothing.
+/* Claims space for a payload of `length` bytes. PBF_FULL, PBF_TOO_LARGE and PBF_CLOSED
+ * claim nothing.
  * The consumer cannot pass a claim: commit or discard it soon, and let nothing fail between. */
 pbf_status pbf_ring_claim(pbf_ring *ring, uint64_t length, pbf_claim *claim) PBF_MUST_CHECK;
 
@@ -92,6 +93,16 @@ void pbf_ring_commit(pbf_ring *ring, const pbf_claim *claim, uint32_t tag);
 
 /* Gives the claim up. No record appears; the space comes back in its turn. */
 void pbf_ring_discard(pbf_ring *ring, const pbf_claim *claim);
+
+/* -- Close: any thread ------------------------------------------------------------------------ */
+
+/* Lets no claim succeed from now on. Those that did before go on; see pbf_ring_is_final. */
+void pbf_ring_close(pbf_ring *ring);
+
+/* After pbf_ring_close, in the same thread: whether all that was claimed is now committed or
+ * discarded, so that no record appears any more, and pbf_ring_accepted has its last value. A claim is
+ * never held for long: repeat until it is true. */
+bool pbf_ring_is_final(const pbf_ring *ring) PBF_MUST_CHECK;
 
 /* -- Consumer: one thread at a time ----------------------------------------------------------- */
 

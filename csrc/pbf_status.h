@@ -8,6 +8,7 @@ typedef enum {
     PBF_OK,
     PBF_FULL,      /* no room now */
     PBF_TOO_LARGE, /* no room ever */
+    PBF_CLOSED,    /* no room any more */
     PBF_STALE,     /* the context was retired: intern it again, then repeat (see pbf_context.h) */
     PBF_INVALID,   /* text that Unicode does not know */
 } pbf_status;

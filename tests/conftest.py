@@ -14,8 +14,16 @@ from paltabrain_fast import PaltabrainSdk
 
 from .support.api_server import ApiServer, make_certificates
 from .support.events import TextContext
+from .support.scarce import NO_DUCKDB
 
 Sdk = PaltabrainSdk[Any]
+
+collect_ignore = ["collector", "test_end_to_end.py"] if NO_DUCKDB else []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for path in collect_ignore:
+        terminalreporter.write_line(f"NOT RUN tests/{path}: there is no duckdb for this build")
 
 
 @pytest.fixture(scope="session")

@@ -95,4 +95,7 @@ class Engine(Protocol):
         """
 
     def close(self) -> None:
-        """Accept nothing more; what is buffered can still be taken."""
+        """Accept nothing more; what is buffered can still be taken.
+
+        When it returns, ``accepted`` has its last value, and all of that can be taken.
+        """

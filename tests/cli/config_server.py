@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import trustme
-
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 DEADLINE = 20.0
@@ -33,8 +31,8 @@ class ConfigServer:
 
 
 @contextmanager
-def serve(authority: trustme.CA | None) -> Iterator[ConfigServer]:
-    """Run a server, over TLS if an authority for its certificate is given."""
+def serve(tls: ssl.SSLContext | None) -> Iterator[ConfigServer]:
+    """Run a server, over TLS if its context is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -49,10 +47,8 @@ def serve(authority: trustme.CA | None) -> Iterator[ConfigServer]:
             """Clients that hang up are part of the tests."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        if authority:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            authority.issue_cert("127.0.0.1").configure_cert(context)
-            server.socket = context.wrap_socket(
+        if tls:
+            server.socket = tls.wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
         config_server = ConfigServer(server.server_address[1], status(404))

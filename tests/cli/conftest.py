@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
 from .config_server import DEADLINE, ConfigServer, serve
 
 SCRIPT = Path(sys.executable).with_name("paltabrain-sdk-download-config")
 
 
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
+@pytest.fixture
+def tls(certificates: tuple[Path, ssl.SSLContext]) -> ssl.SSLContext:
+    return certificates[1]
 
 
 @pytest.fixture(autouse=True)
-def environment(
-    authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def environment(ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trust the tests' authority, and let nothing of the developer's environment in."""
     for name in list(os.environ):
         if name.startswith("PALTABRAIN_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    bundle = tmp_path_factory.mktemp("trust") / "ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
 
 
 @pytest.fixture
-def server(authority: trustme.CA) -> Iterator[ConfigServer]:
-    with serve(authority) as config_server:
+def server(tls: ssl.SSLContext) -> Iterator[ConfigServer]:
+    with serve(tls) as config_server:
         yield config_server
 
 

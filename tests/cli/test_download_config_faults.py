@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-import trustme
 
 from paltabrain_fast.cli import download_config
 from paltabrain_fast.cli.download_config import main
@@ -108,13 +108,13 @@ def test_failure_changes_nothing(
 def test_redirect_is_not_followed(
     code: int,
     server: ConfigServer,
-    authority: trustme.CA,
+    tls: ssl.SSLContext,
     module: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = tree(tmp_path)
-    with serve(authority) as other:
+    with serve(tls) as other:
         other.answer = status(200, GOOD)
         location = f"https://{other.hostname}/v2/schema/sdk_python.zip"
         server.answer = status(code, b"", {"Location": location})

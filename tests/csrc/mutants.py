@@ -41,7 +41,9 @@ def mutants(path: Path) -> list[Mutant]:
 def rewritten(path: Path, function: str, old: str, new: str) -> Mutant:
     """Make the mutant in which ``old``, however it is spaced, is ``new``."""
     source = _without_comments(path.read_text())
-    places = list(re.finditer(r"\s+".join(map(re.escape, old.split())), source))
+    (span,) = [found.span() for found in FUNCTION.finditer(source) if found[1] == function]
+    wanted = re.compile(r"\s+".join(map(re.escape, old.split())))
+    places = list(wanted.finditer(source, *span))
     assert len(places) == 1, f"{function}: in the source {len(places)} times: {old}"
     mutated = source[: places[0].start()] + new + source[places[0].end() :]
     return Mutant(path.name, function, f"now {new}", mutated)

@@ -331,6 +331,50 @@ static void test_against_model(uint64_t seed, uint64_t start)
     free_ring(ring);
 }
 
+/* A closed ring takes nothing, gives what it has, and is final once each claim was seen to. */
+static void test_close(uint64_t start)
+{
+    enum { CAPACITY = 128 };
+    pbf_ring *ring = new_ring(CAPACITY, start);
+    pbf_claim first, second, third;
+    pbf_cursor cursor = pbf_ring_begin(ring);
+
+    CHECK_EQUAL(put(ring, 56, 1), PBF_OK);
+    expect(ring, &cursor, 56, 1);
+    pbf_ring_release(ring, &cursor);
+    CHECK(pbf_ring_start_lap(ring, 0)); /* so that both flags are set */
+    CHECK_EQUAL(pbf_ring_claim(ring, 8, &first), PBF_OK);
+    CHECK_EQUAL(pbf_ring_claim(ring, 8, &second), PBF_OK);
+    CHECK_EQUAL(pbf_ring_claim(ring, 24, &third), PBF_OK);
+    CHECK(!pbf_ring_is_final(ring));
+    pbf_ring_commit(ring, &first, 2);
+    pbf_ring_close(ring);
+    pbf_ring_close(ring); /* twice is as good as once */
+    CHECK_EQUAL(put(ring, 8, 3), PBF_CLOSED);
+    CHECK_EQUAL(pbf_ring_used(ring), 64);
+    CHECK(!pbf_ring_is_final(ring));
+    fill_hostile(third.payload, third.length, 4);
+    pbf_ring_commit(ring, &third, 4);
+    CHECK(!pbf_ring_is_final(ring));
+    cursor = pbf_ring_begin(ring);
+    fill_hostile(first.payload, first.length, 2);
+    expect(ring, &cursor, 8, 2);
+    pbf_ring_release(ring, &cursor);
+    CHECK(!pbf_ring_is_final(ring));
+    pbf_ring_discard(ring, &second);
+    CHECK(pbf_ring_is_final(ring));
+    expect(ring, &cursor, 24, 4);
+    expect_end(ring, &cursor);
+    CHECK(pbf_ring_is_final(ring));
+    pbf_ring_release(ring, &cursor);
+    CHECK(pbf_ring_is_final(ring));
+    CHECK(!pbf_ring_start_lap(ring, 0)); /* it ends where it is */
+    CHECK_EQUAL(put(ring, 8, 3), PBF_CLOSED);
+    CHECK_EQUAL(pbf_ring_used(ring), 0);
+    CHECK_EQUAL(pbf_ring_claimed(ring), pbf_ring_begin(ring).position);
+    free_ring(ring);
+}
+
 /* -- Races ------------------------------------------------------------------------------------ */
 
 enum { PRODUCERS = 3, PER_PRODUCER = 60000 / SCALE, RACE_CAPACITY = 4096 };
@@ -422,6 +466,8 @@ int main(void)
     test_claims_are_read_in_order();
     test_budget();
     test_early_lap();
+    test_close(0);
+    test_close((UINT64_C(1) << 63) - 128);
     for (int start = 0; start < START_COUNT; start++)
         test_against_model(0x9e3779b97f4a7c15 + (uint64_t)start, STARTS[start]);
     test_race(0);

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-import trustme
 
 from paltabrain_fast.sdk_pb2 import Batch
 
@@ -136,10 +137,15 @@ def _reset(connection: socket.socket) -> None:
 
 
 def make_certificates(directory: Path, *names: str) -> tuple[Path, ssl.SSLContext]:
-    """Return a CA file to trust, and the context of a server for ``localhost``, or other names."""
-    authority = trustme.CA()
+    """Return a CA file to trust, and the context of a server for ``localhost``, or other names.
+
+    trustme makes them, by its command: TRUSTME_PYTHON names the interpreter that has it where ours
+    cannot, as when there is no build of its dependencies for a free-threaded one.
+    """
+    python = os.environ.get("TRUSTME_PYTHON", sys.executable)
+    identities = names or ("localhost", "127.0.0.1")
+    command = [python, "-m", "trustme", "--quiet", "--dir", str(directory), "--identities"]
+    subprocess.run([*command, *identities], check=True, timeout=60)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*(names or ("localhost", "127.0.0.1"))).configure_cert(context)
-    ca_file = directory / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
-    return ca_file, context
+    context.load_cert_chain(directory / "server.pem", directory / "server.key")
+    return directory / "client.pem", context

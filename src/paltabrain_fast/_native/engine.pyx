@@ -28,6 +28,9 @@ cdef extern from "Python.h":
     # as a bare pointer, which is what _PyBytes_Resize wants
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
 
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
+
 # An empty ring that stands beyond this index goes on from the start, so that a large ring that
 # never holds much stays small in resident memory.
 cdef enum:
@@ -112,8 +115,6 @@ cdef class NativeEngine:
         event.payload = <const uint8_t *>PyBytes_AS_STRING(payload)
         event.payload_length = PyBytes_GET_SIZE(payload)
         while True:
-            if self.closed:
-                return CLOSED
             status = self.intern(<bytes>context, &ref)
             if status == pbf.PBF_OK:
                 status = pbf.pbf_record_append(self.ring, &self.contexts, ref, &event)
@@ -123,6 +124,8 @@ cdef class NativeEngine:
                 return BUFFER_FULL
             if status == pbf.PBF_TOO_LARGE:
                 return TOO_LARGE
+            if status == pbf.PBF_CLOSED:
+                return CLOSED
 
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *:
         """Find or add the version with these bytes. The table keeps pointing into the object."""
@@ -130,9 +133,11 @@ cdef class NativeEngine:
         cdef Py_ssize_t length = PyBytes_GET_SIZE(context)
         cdef pbf.pbf_status status = pbf.PBF_OK
 
-        if <size_t>length > pbf.PBF_BATCH_MAX:
-            return pbf.PBF_TOO_LARGE
         with cython.critical_section(self):
+            if self.closed:
+                return pbf.PBF_CLOSED
+            if <size_t>length > pbf.PBF_BATCH_MAX:
+                return pbf.PBF_TOO_LARGE
             if not pbf.pbf_context_find(&self.contexts, data, <uint32_t>length, ref):
                 status = pbf.pbf_context_add(
                     &self.contexts, self.ring, data, <uint32_t>length, ref
@@ -176,7 +181,12 @@ cdef class NativeEngine:
         )
 
     def close(self):
-        self.closed = True
+        with cython.critical_section(self):
+            self.closed = True  # so that no context is added either
+        with nogil:
+            pbf.pbf_ring_close(self.ring)
+            while not pbf.pbf_ring_is_final(self.ring):
+                sched_yield()  # another thread is between claim and commit
 
     cdef void end_drain(self) except *:
         cdef uint32_t slot

@@ -22,6 +22,7 @@ cdef extern from "pbf_status.h" nogil:
         PBF_OK
         PBF_FULL
         PBF_TOO_LARGE
+        PBF_CLOSED
         PBF_STALE
         PBF_INVALID
 
@@ -74,6 +75,8 @@ cdef extern from "pbf_ring.h" nogil:
 
     uint64_t pbf_ring_capacity(uint64_t bytes) noexcept
     void pbf_ring_init(pbf_ring *ring, uint64_t capacity, uint64_t position) noexcept
+    void pbf_ring_close(pbf_ring *ring) noexcept
+    bint pbf_ring_is_final(const pbf_ring *ring) noexcept
     bint pbf_ring_start_lap(pbf_ring *ring, uint64_t past) noexcept
     uint64_t pbf_ring_accepted(const pbf_ring *ring) noexcept
     uint64_t pbf_ring_pending(const pbf_ring *ring) noexcept

@@ -21,10 +21,9 @@ from .python cimport pbf_raise_set, pbf_unix_ms
 
 from .._protocol import RecordStatus
 
-# What record() answers: a pbf_status, or one of these.
+# What record() answers: a pbf_status, or this.
 cdef enum:
-    CLOSED = 100
-    LEFT = 101  # to the event's own serialize_*()
+    LEFT = 100  # to the event's own serialize_*()
 
 cdef enum:
     SCRATCH = 8192  # on the stack: enough for all but rare events
@@ -33,7 +32,7 @@ cdef dict STATUSES = {
     pbf.PBF_OK: RecordStatus.ACCEPTED,
     pbf.PBF_FULL: RecordStatus.BUFFER_FULL,
     pbf.PBF_TOO_LARGE: RecordStatus.TOO_LARGE,
-    CLOSED: RecordStatus.CLOSED,
+    pbf.PBF_CLOSED: RecordStatus.CLOSED,
 }
 
 
@@ -169,8 +168,6 @@ cdef class Tracker:
         encoded.bytes = encoding.out.at
         encoded.length = pbf.pbf_encoded_length(&encoding.out)
         while True:
-            if self.engine.closed:
-                return CLOSED
             status = pbf.pbf_record_append_encoded(
                 self.engine.ring, &self.engine.contexts, ref[0], &encoded
             )

@@ -1,0 +1,156 @@
+"""Many threads at once: nothing is lost, doubled, reordered or left behind.
+
+They run on every build, and show their worth where no GIL keeps the threads apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from paltabrain_fast import BaseContext, PaltabrainSdk
+from paltabrain_fast._native.engine import NativeEngine
+from paltabrain_fast._protocol import Engine, FramedBatch, RecordStatus
+from paltabrain_fast._reference.engine import ReferenceEngine
+from paltabrain_fast.sdk_pb2 import Batch
+from paltabrain_fast.transport import InMemoryTransport
+
+from .support.events import TextContext, TextEvent
+from .support.threads import DEADLINE, running
+
+THREADS = 4
+ENGINES: list[Callable[[int], Engine]] = [NativeEngine, ReferenceEngine]
+
+Sdk = PaltabrainSdk[Any]
+
+
+@pytest.fixture(params=ENGINES, ids=lambda make: make.__name__)
+def make_engine(request: pytest.FixtureRequest) -> Callable[[int], Engine]:
+    make: Callable[[int], Engine] = request.param
+    return make
+
+
+def assert_each_came_once(batches: Iterable[Batch], counts: list[int]) -> None:
+    """Of each thread its first ``count`` events, in its order, all numbered without a gap.
+
+    An event says ``thread:number``; its context ends in ``thread``, if it is a thread's own.
+    """
+    events = []
+    for batch in batches:
+        owner = batch.context.decode().partition(" of ")[2]
+        for event in batch.events:
+            thread, number = event.payload.decode().split(":")
+            assert owner in ("", thread)
+            events.append((event.common.session_event_seq_num, int(thread), int(number)))
+    events.sort()
+    assert [event[0] for event in events] == list(range(1, len(events) + 1))
+    for index, count in enumerate(counts):
+        assert [event[2] for event in events if event[1] == index] == list(range(count))
+
+
+def test_all_that_threads_record_comes_out_once(make_engine: Callable[[int], Engine]) -> None:
+    """Through a ring of many laps, with contexts that come and go."""
+    engine, events = make_engine(32_768), 5000
+    taken: list[FramedBatch] = []
+
+    def record(thread: int) -> None:
+        for number in range(events):
+            context = f"{number // 7} of {thread}".encode()
+            payload = f"{thread}:{number}".encode()
+            while (status := engine.record(context, b"", payload, 1)) is RecordStatus.BUFFER_FULL:
+                os.sched_yield()
+            assert status is RecordStatus.ACCEPTED
+
+    with running(*(partial(record, thread) for thread in range(THREADS))) as recorders:
+        while not all(recorder.done() for recorder in recorders) or len(engine):
+            assert 0 <= len(engine) <= engine.accepted <= THREADS * events
+            if (batch := engine.take("instance")) is not None:
+                taken.append(batch)
+    assert engine.take("instance") is None
+    assert [batch.start for batch in taken] == [0, *(batch.end for batch in taken[:-1])]
+    assert engine.accepted == engine.taken == taken[-1].end == THREADS * events
+    assert_each_came_once((Batch.FromString(b.body) for b in taken), [events] * THREADS)
+
+
+def test_close_is_final(make_engine: Callable[[int], Engine]) -> None:
+    """What is accepted when ``close`` returns can be taken, and nothing comes after it."""
+
+    def record(engine: Engine, thread: int) -> int:
+        context, payload, number = str(thread).encode(), b"p" * 1000, 0
+        while (status := engine.record(context, b"", payload, 1)) is not RecordStatus.CLOSED:
+            number += status is RecordStatus.ACCEPTED
+        return number
+
+    for _ in range(50):
+        engine = make_engine(1 << 20)
+        with running(*(partial(record, engine, thread) for thread in range(THREADS))) as recorders:
+            while not engine.accepted:
+                os.sched_yield()
+            engine.close()
+            accepted = engine.accepted
+            while engine.take("instance") is not None:
+                pass
+            assert engine.taken == accepted
+        assert sum(recorder.result() for recorder in recorders) == accepted == engine.accepted  # type: ignore[misc]
+
+
+def track(sdk: Sdk, thread: int, contexts: list[BaseContext | None], events: int) -> None:
+    for number in range(events):
+        context = contexts[number % len(contexts)]
+        if isinstance(context, TextContext):
+            context.text = f"{number // 7} of {thread}"
+        sdk.track(TextEvent(f"{thread}:{number}"), context)
+
+
+@pytest.mark.parametrize(
+    "contexts",
+    [
+        pytest.param(lambda: [None], id="shared context"),
+        pytest.param(lambda: [TextContext()], id="own contexts"),
+        pytest.param(lambda: [None, TextContext(), TextContext()], id="both"),
+    ],
+)
+def test_all_that_threads_track_is_sent_once(
+    make_sdk: Callable[..., Sdk], contexts: Callable[[], list[BaseContext | None]]
+) -> None:
+    transport, events = InMemoryTransport(), 2000
+    sdk = make_sdk(transport=transport, session_id=1, flush_buffer_size=20)
+    works = [partial(track, sdk, thread, contexts(), events) for thread in range(THREADS)]
+    with running(*works) as trackers:
+        while not all(tracker.done() for tracker in trackers):
+            stats = sdk.stats()
+            assert stats.accepted == stats.delivered + stats.pending_events
+            assert 0 <= stats.pending_events <= stats.accepted <= THREADS * events
+            sdk.context = TextContext(f"shared {stats.accepted}")
+    assert sdk.flush(timeout=DEADLINE)
+    assert not sdk.stats().dropped
+    assert sdk.session_event_seq_num == THREADS * events
+    assert_each_came_once(transport.batches, [events] * THREADS)
+
+
+def test_shutdown_leaves_nothing_behind() -> None:
+    """Each event that races it is sent or refused: none is pending for ever."""
+    events = 1000
+    for _ in range(20):
+        transport = InMemoryTransport()
+        sdk = Sdk("localhost", "key", TextContext(), session_id=1, transport=transport)
+        works = [partial(track, sdk, thread, [None], events) for thread in range(THREADS)]
+        with running(*works):
+            while not sdk.session_event_seq_num:
+                os.sched_yield()
+            assert sdk.shutdown(timeout=DEADLINE)
+            accepted = sdk.session_event_seq_num
+        stats = sdk.stats()
+        assert stats.accepted == stats.delivered == accepted
+        assert stats.dropped.get("already_shutdown", 0) == THREADS * events - accepted
+        counts = Counter(
+            int(event.payload.partition(b":")[0])
+            for batch in transport.batches
+            for event in batch.events
+        )
+        assert_each_came_once(transport.batches, [counts[thread] for thread in range(THREADS)])
