@@ -13,7 +13,16 @@ from ._reference.engine import ReferenceEngine
 from ._reference.track import Tracker as _ReferenceTracker
 from ._reference.uuid7 import uuid_v7 as _reference_uuid_v7
 
-__all__ = ["ContextBase", "EventBase", "Sentinel", "Tracker", "adopt", "make_engine", "name", "uuid_v7"]
+__all__ = [
+    "ContextBase",
+    "EventBase",
+    "Sentinel",
+    "Tracker",
+    "adopt",
+    "make_engine",
+    "name",
+    "uuid_v7",
+]
 
 _VARIABLE: Final = "PALTABRAIN_SDK_ENGINE"
 

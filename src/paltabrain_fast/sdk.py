@@ -274,7 +274,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         if len(self._engine) >= self._notify_at:
             self._recorded()
 
-    def _refused(self, event: Any, context: Any, status: RecordStatus) -> None:
+    def _refused(self, status: RecordStatus) -> None:
         reason = _REASONS[status]
         self._control.ledger.refuse(reason)
         self._reporter.warn_sparingly(

@@ -48,14 +48,14 @@ class Tracker:
             return
         with contextlib.suppress(Exception):  # the event is safe, or counted
             if status is not RecordStatus.ACCEPTED:
-                self._refused(event, context, status)
+                self._refused(status)
             else:
                 self._recorded_slowly(event)
 
     def _recorded_slowly(self, event: Any) -> None:
         raise NotImplementedError
 
-    def _refused(self, event: Any, context: Any, status: RecordStatus) -> None:
+    def _refused(self, status: RecordStatus) -> None:
         raise NotImplementedError
 
     def _failed(self, event: Any, error: Exception) -> None:
