@@ -14,7 +14,9 @@ import pytest
 
 from paltabrain_fast import HttpsTransport, InMemoryTransport, Request, SendResult, Transport
 
-from .support.api_server import Answer, ApiServer, make_certificates
+from .support.answers import Answer, Fault
+from .support.api_server import ApiServer
+from .support.certificates import make_certificates
 
 
 def request(hostname: str, *, timeout: float = 30, scheme: str = "https") -> Request:
@@ -51,7 +53,7 @@ def test_redirect_is_not_followed(api: ApiServer, transport: HttpsTransport, sta
 
 
 def test_no_answer_is_an_error(api: ApiServer, transport: HttpsTransport) -> None:
-    api.answer = lambda _count, _request: Answer(reset=True)
+    api.answer = lambda _count, _request: Answer(fault=Fault.RESET)
     result = transport.send(request(api.hostname))
     assert result.status is None
     assert isinstance(result.error, Exception)
