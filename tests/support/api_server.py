@@ -74,6 +74,13 @@ class ApiServer:
             )
             return list(self.requests)
 
+    def wait_until_open(self, count: int, deadline: float = 30.0) -> None:
+        """Wait until there are this many connections."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self._open) == count, deadline), (
+                f"{len(self._open)} connections after {deadline} s, not {count}"
+            )
+
     @contextlib.contextmanager
     def serving(self) -> Iterator[ApiServer]:
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -105,9 +112,10 @@ class ApiServer:
             with contextlib.suppress(OSError):  # a client that goes away or does not trust us
                 self._converse(connection, self.greet(count))
         finally:
+            connection.close()
             with self._arrived:
                 self._open.discard(connection)
-            connection.close()
+                self._arrived.notify_all()
 
     def _converse(self, connection: socket.socket, fault: Fault | None) -> None:
         if fault is not None:
