@@ -8,7 +8,7 @@ import socketserver
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from io import BufferedReader
 from typing import Any, cast
@@ -41,6 +41,7 @@ class ApiServer:
         connections: how many were accepted.
         received: how many requests came in wholly.
         handshakes: how many of them came through their TLS handshake.
+        streamed: bytes of endless answers that went out.
     """
 
     def __init__(self, context: ssl.SSLContext | None, *, keep_requests: bool = True) -> None:
@@ -51,6 +52,7 @@ class ApiServer:
         self.log = EventLog()
         self.connections = 0
         self.handshakes = 0
+        self.streamed = 0
         self._context = context
         self._keep_requests = keep_requests
         self.received = 0
@@ -162,7 +164,7 @@ class ApiServer:
             self._break(connection, fault)
             return False
         endless = fault is Fault.ENDLESS_BODY
-        head = _head(answer, 10**12 if endless else len(answer.body))
+        head = _head(answer, None if endless else len(answer.body))
         if fault is None or fault is Fault.CLOSE_AFTER:
             connection.sendall(head + answer.body)
         elif fault is Fault.HALF_HEAD:
@@ -179,6 +181,7 @@ class ApiServer:
             connection.sendall(head if endless else head[:-4] + b"\r\nX-Endless: ")
             while not self._stopping.is_set():
                 connection.sendall(_BLOCK)
+                self.streamed += len(_BLOCK)
         return fault is None
 
     def _drip(self, connection: socket.socket, data: bytes, pause: float) -> bool:
@@ -213,12 +216,14 @@ class _Server(socketserver.ThreadingTCPServer):
         request.close()
 
 
-def _head(answer: Answer, length: int) -> bytes:
+def _head(answer: Answer, length: int | None) -> bytes:
     try:
         reason = HTTPStatus(answer.status).phrase
     except ValueError:
         reason = "Unknown"
-    fields: Mapping[str, str] = {**answer.headers, "Content-Length": str(length)}
+    fields = dict(answer.headers)
+    if length is not None:
+        fields["Content-Length"] = str(length)
     lines = [f"HTTP/1.1 {answer.status} {reason}", *(f"{k}: {v}" for k, v in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 

@@ -152,6 +152,17 @@ def test_environment_is_read_once(
     assert transport.send(request(api.hostname)).status == 200
 
 
+def test_exceptions_are_read_once(
+    api: ApiServer, transport: Transport, proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
+    api.answer = always(Answer(fault=Fault.CLOSE_AFTER))
+    assert transport.send(request(api.hostname)).status == 200
+    monkeypatch.setenv("NO_PROXY", "*")
+    assert transport.send(request(api.hostname)).status == 200
+    assert len(proxy.asked) == 2
+
+
 def test_plain_http_goes_through_no_proxy(
     transport: Transport, proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,7 @@ def test_all_are_transports(transport: Transport) -> None:
 @pytest.mark.parametrize("status", [200, 204, 299, 400, 413, 429, 503])
 def test_one_attempt_one_result(api: ApiServer, transport: Transport, status: int) -> None:
     api.answer = always(Answer(status))
-    body = bytes(range(256)) * 2048
+    body = bytes(range(256)) * 8192
     assert transport.send(request(api.hostname, body=body)) == SendResult(status=status)
     (received,) = api.requests
     assert (received.method, received.path) == ("POST", "/v2/paltabrain")
@@ -151,7 +151,7 @@ def test_nobody_there_is_an_error(transport: Transport) -> None:
     assert isinstance(transport.send(request("no-such-host.invalid")).error, ConnectionError)
 
 
-@pytest.mark.parametrize("url", ["", "x", "https://", "https:///x", "ftp://localhost/"])
+@pytest.mark.parametrize("url", ["", "x", "https://", "https:///x", "file:///dev/null"])
 def test_bad_url_is_an_error(transport: Transport, url: str) -> None:
     assert isinstance(transport.send(Request(url, b"", {}, 30)).error, ConnectionError)
 
@@ -192,8 +192,10 @@ def test_status_counts_where_the_body_breaks_off(api: ApiServer, transport: Tran
 def test_endless_answer_is_not_read_to_its_end(api: ApiServer, transport: Transport) -> None:
     api.answer = always(Answer(fault=Fault.ENDLESS_BODY))
     for _ in range(2):
-        assert transport.send(request(api.hostname)) == SendResult(status=200)
+        assert transport.send(request(api.hostname, timeout=2)) == SendResult(status=200)
+    api.wait_until_open(0)
     assert api.connections == 2
+    assert api.streamed < 20_000_000  # what the system's buffers take
 
 
 def test_answer_with_a_body_leaves_the_connection_usable(

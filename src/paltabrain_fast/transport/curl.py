@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import ssl
@@ -70,16 +71,17 @@ class CurlTransport:
                 return connection.post(request, self._proxies[origin])
             finally:
                 idle.append(connection)
-                if self._idle.get(pid) is not idle:
-                    _close_all(idle)  # the transport was closed meanwhile
-                elif len(idle) > self._connections:
+                if len(idle) > self._connections:
                     idle.popleft().close()
         except Exception as error:
             return SendResult(error=ConnectionError(f"{type(error).__name__}: {error}"))
 
     def close(self) -> None:
-        """Close the pooled connections."""
-        _close_all(self._idle.pop(os.getpid(), deque()))
+        """Close the pooled connections; one that is in use ends with its attempt."""
+        idle = self._idle.pop(os.getpid(), deque())
+        while idle:
+            with contextlib.suppress(IndexError):  # another thread was quicker
+                idle.pop().close()
 
 
 class _Connection:
@@ -214,15 +216,6 @@ class _Answer:
     def take_body(self, data: bytes) -> int:
         self._body_bytes += len(data)
         return len(data) if self._body_bytes <= MAX_ANSWER_BYTES else -1
-
-
-def _close_all(idle: deque[_Connection]) -> None:
-    while idle:
-        try:
-            connection = idle.pop()
-        except IndexError:  # another thread was quicker
-            return
-        connection.close()
 
 
 def _leave_alone(idle: dict[int, deque[_Connection]]) -> None:
