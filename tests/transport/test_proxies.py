@@ -156,7 +156,7 @@ def test_exceptions_are_read_once(
     api: ApiServer, transport: Transport, proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
-    api.answer = always(Answer(fault=Fault.CLOSE_AFTER))
+    api.answer = always(Answer(headers={"Connection": "close"}))
     assert transport.send(request(api.hostname)).status == 200
     monkeypatch.setenv("NO_PROXY", "*")
     assert transport.send(request(api.hostname)).status == 200
