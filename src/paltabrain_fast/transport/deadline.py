@@ -42,27 +42,27 @@ attempt = _Attempt()
 class _Deadline:
     """Mixin of sockets: every call that may wait waits for what is left."""
 
-    def connect(self, *arguments: Any) -> Any:
-        return self._within("connect", *arguments)
+    def connect(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("connect", *arguments, **options)
 
-    def do_handshake(self, *arguments: Any) -> Any:
-        return self._within("do_handshake", *arguments)
+    def do_handshake(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("do_handshake", *arguments, **options)
 
-    def recv(self, *arguments: Any) -> Any:
-        return self._within("recv", *arguments)
+    def recv(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("recv", *arguments, **options)
 
-    def recv_into(self, *arguments: Any) -> Any:
-        return self._within("recv_into", *arguments)
+    def recv_into(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("recv_into", *arguments, **options)
 
-    def send(self, *arguments: Any) -> Any:
-        return self._within("send", *arguments)
+    def send(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("send", *arguments, **options)
 
-    def sendall(self, *arguments: Any) -> Any:
-        return self._within("sendall", *arguments)
+    def sendall(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("sendall", *arguments, **options)
 
-    def _within(self, call: str, *arguments: Any) -> Any:
+    def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
         self.settimeout(attempt.left())  # type: ignore[attr-defined]
-        return getattr(super(), call)(*arguments)
+        return getattr(super(), call)(*arguments, **options)
 
 
 class _Socket(_Deadline, socket.socket):
