@@ -8,6 +8,7 @@ enum {
     BATCH_COMMON = 1,
     BATCH_CONTEXT = 2,
     BATCH_EVENTS = 3,
+    BATCH_TELEMETRY = 4,
     BATCH_COMMON_INSTANCE_ID = 1,
     BATCH_COMMON_BATCH_ID = 2,
     EVENT_COMMON = 1,
@@ -80,6 +81,7 @@ static bool write_event(pbf_writer *writer, const pbf_record *record, uint64_t n
 void pbf_frame_measure(const pbf_ring *ring, const pbf_context_table *contexts,
                        const pbf_envelope *envelope, pbf_frame *frame)
 {
+    size_t telemetry = optional_bytes_size(BATCH_TELEMETRY, envelope->telemetry_length);
     pbf_cursor cursor = pbf_ring_begin(ring);
     uint32_t slot = 0; /* whose `empty` is known */
     size_t empty = 0;
@@ -100,6 +102,9 @@ void pbf_frame_measure(const pbf_ring *ring, const pbf_context_table *contexts,
             frame->slot = slot;
             frame->size = empty + size;
             frame->events = 1;
+            frame->telemetry = telemetry > 0 && telemetry <= envelope->limit - frame->size;
+            if (frame->telemetry)
+                frame->size += telemetry;
         } else if (slot == frame->slot && frame->size + size <= envelope->limit) {
             frame->size += size;
             frame->events++;
@@ -142,6 +147,10 @@ bool pbf_frame_write(const pbf_ring *ring, pbf_context_table *contexts,
         if (!write_event(&writer, &record, cursor.records, &sizes))
             return false;
     }
+    if (frame->telemetry &&
+        !write_optional_bytes(&writer, BATCH_TELEMETRY, envelope->telemetry,
+                              envelope->telemetry_length))
+        return false;
     pbf_context_seen(contexts, ring, frame->slot);
     return writer.at == writer.end;
 }

@@ -27,6 +27,8 @@ typedef struct {
     size_t instance_id_length;
     const char *batch_id;
     size_t batch_id_length;
+    const uint8_t *telemetry; /* a serialized BatchTelemetry, left out if empty or without room */
+    size_t telemetry_length;
     size_t limit; /* of the body, in bytes: PBF_BATCH_MAX or less */
 } pbf_envelope;
 
@@ -37,6 +39,7 @@ typedef struct {
     uint64_t events;    /* in the body */
     uint64_t too_large; /* left out, since with its context no batch of this limit can hold it */
     uint32_t slot;      /* of the context */
+    bool telemetry;     /* there is room for it beside the first event, which goes first */
 } pbf_frame;
 
 /* Measures the next batch. */

@@ -7,6 +7,7 @@ from libc.stdlib cimport calloc, free
 from posix.mman cimport (
     MAP_ANONYMOUS,
     MAP_FAILED,
+    MAP_FIXED,
     MAP_PRIVATE,
     PROT_READ,
     PROT_WRITE,
@@ -16,6 +17,7 @@ from posix.mman cimport (
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from . cimport pbf
+from .fork cimport fork_count
 
 from .._protocol import Counts, FramedBatch, RecordStatus
 from .uuid7 import uuid_v7
@@ -25,10 +27,16 @@ from .uuid7 import uuid_v7
 cdef enum:
     EARLY_LAP_BYTES = 65536
 
+# What an eviction frees at least, as a part of the ring: one costs more than a record, and who runs
+# into a full ring once will do so again.
+cdef enum:
+    EVICTED_PART = 256
+
 cdef object ACCEPTED = RecordStatus.ACCEPTED
 cdef object BUFFER_FULL = RecordStatus.BUFFER_FULL
 cdef object TOO_LARGE = RecordStatus.TOO_LARGE
 cdef object CLOSED = RecordStatus.CLOSED
+cdef object FORKED = RecordStatus.FORKED
 
 
 @cython.final
@@ -42,30 +50,47 @@ cdef class NativeEngine:
     cdef dict owned  # slot -> the bytes object that the table points into
     cdef uint64_t owned_bytes
     cdef uint64_t taken_count
+    cdef uint64_t forks
+    cdef pbf.pbf_wake wake
     cdef bint closed
 
     def __cinit__(self, uint64_t buffer_bytes):
-        cdef uint32_t slot_count, bucket_count = 1
-        cdef void *memory
-
-        self.owned = {}
         self.capacity = pbf.pbf_ring_capacity(buffer_bytes)
         if self.capacity == 0:
             raise ValueError(f"buffer_bytes is too large: {buffer_bytes}")
         self.mapped = sizeof(pbf.pbf_ring) + self.capacity
+        self.start()
+
+    cdef void start(self) except *:
+        """Begin with nothing, in fresh memory, at the place of the ring if there is one."""
+        cdef uint32_t slot_count, bucket_count = 1
+        cdef int in_place = MAP_FIXED if self.ring != NULL else 0
+        cdef void *memory
+
+        self.owned = {}
+        self.owned_bytes = self.taken_count = 0
+        self.forks = fork_count()
         memory = mmap(
-            NULL, self.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0
+            self.ring,
+            self.mapped,
+            PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | in_place,
+            -1,
+            0,
         )
         if memory == MAP_FAILED:
             raise MemoryError(f"no memory for a buffer of {self.capacity} bytes")
         self.ring = <pbf.pbf_ring *>memory
         pbf.pbf_ring_init(self.ring, self.capacity, 0)
+        pbf.pbf_wake_init(&self.wake)
 
         slot_count = <uint32_t>min(
             1 + self.capacity // pbf.PBF_CONTEXT_COST, <uint64_t>pbf.PBF_CONTEXT_MAX_SLOTS
         )
         while bucket_count < slot_count // 4:
             bucket_count *= 2
+        free(self.slots)
+        free(self.buckets)
         self.slots = <pbf.pbf_context_slot *>calloc(slot_count, sizeof(pbf.pbf_context_slot))
         self.buckets = <uint32_t *>calloc(bucket_count, sizeof(uint32_t))
         if self.slots == NULL or self.buckets == NULL:
@@ -113,6 +138,8 @@ cdef class NativeEngine:
         event.payload = <const uint8_t *>PyBytes_AS_STRING(payload)
         event.payload_length = PyBytes_GET_SIZE(payload)
         while True:
+            if self.forks != fork_count():
+                return FORKED
             if self.closed:
                 return CLOSED
             status = self.intern(<bytes>context, &ref)
@@ -143,7 +170,7 @@ cdef class NativeEngine:
                     self.owned_bytes += length
         return status
 
-    def take(self, str instance_id not None):
+    def take(self, str instance_id not None, bytes telemetry not None=b""):
         cdef bytes instance = instance_id.encode()
         cdef str batch_id = uuid_v7()
         cdef bytes batch = batch_id.encode()
@@ -158,6 +185,8 @@ cdef class NativeEngine:
         envelope.instance_id_length = PyBytes_GET_SIZE(instance)
         envelope.batch_id = PyBytes_AS_STRING(batch)
         envelope.batch_id_length = PyBytes_GET_SIZE(batch)
+        envelope.telemetry = <const uint8_t *>PyBytes_AS_STRING(telemetry)
+        envelope.telemetry_length = PyBytes_GET_SIZE(telemetry)
         envelope.limit = pbf.PBF_BATCH_MAX
         with nogil:
             pbf.pbf_frame_measure(self.ring, &self.contexts, &envelope, &frame)
@@ -177,8 +206,42 @@ cdef class NativeEngine:
             self.end_drain()
             return None
         return FramedBatch(
-            body, batch_id, frame.events, frame.too_large, start, self.taken_count
+            body,
+            batch_id,
+            frame.events,
+            frame.too_large,
+            start,
+            self.taken_count,
+            frame.telemetry,
         )
+
+    def evict(self):
+        cdef pbf.pbf_cursor cursor = pbf.pbf_ring_begin(self.ring)
+        cdef uint64_t start = self.taken_count
+        cdef uint64_t enough = cursor.position + self.capacity // EVICTED_PART
+        cdef pbf.pbf_record record
+
+        with nogil:
+            while cursor.position < enough and pbf.pbf_ring_next(self.ring, &cursor, &record):
+                pass
+            pbf.pbf_ring_release(self.ring, &cursor)
+        self.taken_count = cursor.records
+        if self.contexts.squeezed:
+            self.end_drain()
+        return self.taken_count - start
+
+    def arm(self, uint64_t events):
+        return pbf.pbf_wake_arm(&self.wake, self.ring, events)
+
+    def due(self):
+        return pbf.pbf_wake_due(&self.wake, self.ring)
+
+    @property
+    def forked(self):
+        return self.forks != fork_count()
+
+    def renew(self):
+        self.start()
 
     def close(self):
         self.closed = True
