@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import math
 import os
+import weakref
 from collections.abc import Callable, Sized
 from types import TracebackType
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
 
+from . import process
 from ._engine import make_engine, uuid_v7
 from ._protocol import RecordStatus
 from .base import BaseContext, BaseEvent
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
 from .control import Control
-from .ledger import Stats
+from .errors import ErrorInfo
+from .ledger import DropReason, Stats
 from .options import Options, session_wire_id
-from .reporting import Reporter, logger
-from .transport import HttpsTransport, InMemoryTransport, Transport
+from .reporting import Callback, Reporter, check_callback, logger
+from .transport import InMemoryTransport, Transport
 
 __all__ = ["PaltabrainSdk"]
 
@@ -25,8 +28,8 @@ ContextT = TypeVar("ContextT", bound=BaseContext)
 T = TypeVar("T")
 
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
-_REASONS: Final = {
-    RecordStatus.BUFFER_FULL: "buffer_full",
+_REASONS: Final[dict[RecordStatus, DropReason]] = {
+    RecordStatus.BUFFER_FULL: "queue_full",
     RecordStatus.CLOSED: "already_shutdown",
     RecordStatus.TOO_LARGE: "too_large",
 }
@@ -75,17 +78,21 @@ class PaltabrainSdk(Generic[ContextT]):
         flush_interval_ms: flush when this many milliseconds have passed since the last flush.
         flush_max_retries: total number of attempts for a batch, at least one is made.
         buffer_bytes: bytes that buffered events and their contexts may use.
-        overflow: what happens to an event when the buffer is full; ``"drop_new"``: it is dropped
-            and counted.
+        overflow: what happens to an event when the buffer is full. ``"drop_new"``: it is dropped
+            and counted; ``"drop_old"``: the oldest events are, to make room for it; ``"block"``:
+            ``track()`` waits for room, for ``block_timeout_ms`` at most.
+        block_timeout_ms: how long an event may wait for room before it is dropped after all.
         max_in_flight: how many batches may exist outside the buffer; beyond that the buffer fills.
         request_timeout: seconds for connecting, and for each wait for an answer.
         shutdown_timeout: seconds that ``shutdown()`` waits if it is not told; ``None``: no limit.
         exit_timeout: seconds to deliver what is left when the interpreter exits without
             ``shutdown()``.
-        transport: what makes the requests; ``HttpsTransport()`` if not given. It is then the
-            caller's to close.
-        on_error: called with the exception of each failed batch and each skipped event, in the
-            thread where it came up.
+        transport: what makes the requests; ``HttpsTransport()`` if not given. A given one is the
+            caller's to close. Its method ``after_fork()``, if it has one, is called in each forked
+            child, to forget what belongs to the parent: connections and locks.
+        on_error: called with the exception of each failed batch and each skipped event, and an
+            ``ErrorInfo``, in a thread of the SDK's own. What it raises is logged. Not called any
+            more for an SDK that was dropped without ``shutdown()``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED=1``.
 
@@ -120,15 +127,17 @@ class PaltabrainSdk(Generic[ContextT]):
         *,
         buffer_bytes: int = 16 * 1024 * 1024,
         overflow: str = "drop_new",
+        block_timeout_ms: int = 1000,
         max_in_flight: int = 20,
         request_timeout: float = 10.0,
         shutdown_timeout: float | None = None,
         exit_timeout: float = 5.0,
         transport: Transport | None = None,
-        on_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception, ErrorInfo], object] | None = None,
         disabled: bool = False,
     ) -> None:
-        if session_id is None and start_session:
+        self._session_is_generated = session_id is None and start_session
+        if self._session_is_generated:
             session_id = uuid_v7()
         self._options = Options(
             hostname=hostname,
@@ -140,6 +149,7 @@ class PaltabrainSdk(Generic[ContextT]):
             flush_max_retries=flush_max_retries,
             buffer_bytes=buffer_bytes,
             overflow=overflow,
+            block_timeout_ms=block_timeout_ms,
             max_in_flight=max_in_flight,
             request_timeout=request_timeout,
             shutdown_timeout=shutdown_timeout,
@@ -147,18 +157,19 @@ class PaltabrainSdk(Generic[ContextT]):
         )
         if transport is not None and not isinstance(transport, Transport):
             raise TypeError(f"transport must have send() and close(), not {transport!r}")
-        if on_error is not None and not callable(on_error):
-            raise TypeError(f"on_error must be callable, not {on_error!r}")
+        if on_error is not None:
+            check_callback(on_error)
         self.context = context
         self._session_wire_id = session_wire_id(session_id)
-        self._reporter = Reporter(on_error)
+        self._callback = None if on_error is None else Callback(on_error)
+        self._reporter = Reporter(self._callback, self._options)
         self._disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
-        self._own_transport = transport is None
-        if transport is None:
-            transport = InMemoryTransport() if self._disabled else HttpsTransport()
-        self._transport = transport
+        if self._disabled:
+            transport = InMemoryTransport()
         self._engine = make_engine(self._options.buffer_bytes)
-        self._control = Control(self._engine, self._options, self._transport, self._reporter)
+        self._control = Control(self._engine, self._options, transport, self._reporter)
+        process.renew_after_fork(self)
+        weakref.finalize(self, self._control.release).atexit = False
         self._known_classes: set[type] = set()
 
     def __enter__(self) -> Self:
@@ -186,11 +197,10 @@ class PaltabrainSdk(Generic[ContextT]):
         if self._disabled:
             return
         try:
-            status = self._engine.record(
+            status = self._record(
                 (self._context if context is None else context).serialize_context(),
                 event.serialize_header(),
                 event.serialize_payload(),
-                self._session_wire_id,
             )
         except Exception as error:
             try:
@@ -203,11 +213,24 @@ class PaltabrainSdk(Generic[ContextT]):
             if status is RecordStatus.ACCEPTED:
                 if type(event) not in self._known_classes:
                     self._meet(type(event))
-                self._control.event_recorded()
+                if self._engine.due():
+                    self._control.event_recorded()
             else:
                 self._refuse(status)
         except Exception:  # the event is safe, or counted; there is nobody to tell
             return
+
+    def _record(self, context: bytes, header: bytes, payload: bytes) -> RecordStatus:
+        status = self._engine.record(context, header, payload, self._session_wire_id)
+        if status is RecordStatus.FORKED:
+            self._renew()
+            status = self._engine.record(context, header, payload, self._session_wire_id)
+        if status is RecordStatus.BUFFER_FULL:
+            for _ in self._control.make_room():
+                status = self._engine.record(context, header, payload, self._session_wire_id)
+                if status is not RecordStatus.BUFFER_FULL:
+                    break
+        return status
 
     def flush(self, timeout: float | None = None) -> bool:
         """Frame what is buffered into batches and hand them to the senders.
@@ -219,6 +242,7 @@ class PaltabrainSdk(Generic[ContextT]):
         Returns:
             Whether all of it is settled.
         """
+        self._renew_if_forked()
         return self._control.flush(timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
@@ -231,15 +255,14 @@ class PaltabrainSdk(Generic[ContextT]):
         Returns:
             Whether everything was settled in time.
         """
-        settled = self._control.shutdown(
+        self._renew_if_forked()
+        return self._control.shutdown(
             self._options.shutdown_timeout if timeout is None else timeout
         )
-        if self._own_transport:
-            self._transport.close()
-        return settled
 
     def stats(self) -> Stats:
         """Return one consistent snapshot of what became of all events."""
+        self._renew_if_forked()
         return self._control.stats()
 
     @property
@@ -261,6 +284,7 @@ class PaltabrainSdk(Generic[ContextT]):
     @session_id.setter
     def session_id(self, session_id: int | str | None) -> None:
         self._options.session_id = session_id
+        self._session_is_generated = False
         self._session_wire_id = session_wire_id(session_id)
 
     @property
@@ -297,6 +321,18 @@ class PaltabrainSdk(Generic[ContextT]):
     def event_buffer(self) -> Sized:
         """What is buffered; ``len()`` of it is the number of events."""
         return self._engine
+
+    def _renew(self) -> None:
+        """Begin anew in a forked child; see ``process``."""
+        self._control.renew()
+        if self._session_is_generated:
+            self.session_id = uuid_v7()
+            self._session_is_generated = True
+
+    def _renew_if_forked(self) -> None:
+        """Notice a fork that has called no hooks of Python."""
+        if self._engine.forked:
+            self._renew()
 
     def _refuse(self, status: RecordStatus) -> None:
         reason = _REASONS[status]

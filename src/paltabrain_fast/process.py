@@ -1,0 +1,90 @@
+"""What happens to a whole process, and to every SDK in it: a fork, and the end."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .control import Control
+
+__all__ = ["enter", "has_entered", "leave", "renew_after_fork"]
+
+
+class Renewable(Protocol):
+    """What a forked child must renew."""
+
+    def _renew(self) -> None:
+        """Start from nothing, in a process of one thread."""
+
+
+_renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
+_at_work: set[Control] = set()  # each had an event, and is not shut down
+_is_ending = False
+_finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
+
+
+def renew_after_fork(renewable: Renewable) -> None:
+    """Renew this in each forked child, as long as it lives."""
+    _renewables.add(renewable)
+
+
+def enter(control: Control) -> bool:
+    """Keep a control until it leaves, and flush what it has at the end of the interpreter.
+
+    Returns whether it may start threads, which it may not during that end.
+    """
+    if _is_ending:
+        return False
+    _at_work.add(control)
+    _register_with_multiprocessing()
+    return True
+
+
+def leave(control: Control) -> None:
+    """Forget a control that is shut down."""
+    _at_work.discard(control)
+
+
+def has_entered(control: Control) -> bool:
+    """Tell whether a control has something to do yet."""
+    return control in _at_work
+
+
+def _register_with_multiprocessing() -> None:
+    """Have our exit handler called where ``multiprocessing`` ends a child without ``atexit``."""
+    global _finalizer_of
+    multiprocessing = sys.modules.get("multiprocessing")
+    util = sys.modules.get("multiprocessing.util")
+    if multiprocessing is None or util is None or multiprocessing.parent_process() is None:
+        return
+    if _finalizer_of != os.getpid():
+        _finalizer_of = os.getpid()
+        util.Finalize(None, _exit, exitpriority=0)
+
+
+def _renew() -> None:
+    _at_work.clear()  # what the parent has buffered, it sends itself
+    for renewable in list(_renewables):
+        renewable._renew()
+
+
+def _exit() -> None:
+    """Flush everything, all at the same time."""
+    global _is_ending
+    _is_ending = True
+    started = time.monotonic()
+    leaving = list(_at_work)
+    for control in leaving:
+        control.begin_exit()
+    for control in leaving:
+        control.exit(started)
+
+
+atexit.register(_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

@@ -1,0 +1,44 @@
+"""What tests ask of an SDK and its server, in this process and in others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+
+from .api_server import ApiServer
+
+Sdk = PaltabrainSdk[Any]
+MakeSdk = Callable[..., Sdk]
+
+
+def texts(api: ApiServer | InMemoryTransport) -> list[list[str]]:
+    return [[event.payload.decode() for event in batch.events] for batch in api.batches]
+
+
+def assert_balanced(sdk: Sdk) -> None:
+    stats = sdk.stats()
+    assert (
+        stats.accepted == stats.delivered + stats.dropped_after_acceptance + stats.pending_events
+    ), stats
+
+
+def run_script(script: str, *arguments: str, timeout: float = 60) -> str:
+    """Run Python code in a process of its own, which must succeed; returns what it printed.
+
+    ``tests`` can be imported there. Nothing may appear on the standard error.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=Path(__file__).parent.parent.parent,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
