@@ -157,6 +157,7 @@ class Control:
         self._engine.close()
         self._stopping = True
         self.wake()
+        self._announce_room()  # nobody needs to wait for it any more
         if self._framer == threading.get_ident() or self._reporter.is_logging:
             return False
         if not self._closing.acquire(timeout=-1 if deadline is None else _left(deadline)):
@@ -249,19 +250,20 @@ class Control:
         Returns ``False`` if this very thread is framing already, and was interrupted by a signal
         handler or a finalizer that calls us.
         """
+        if self._framer == threading.get_ident():
+            self.wake()
+            return False
+        if not self._sender.has_room():  # then nobody needs to wait for us
+            return True
         too_large = 0
         with self._framing:
-            if self._framer is not None:
-                self.wake()
-                return False
             self._framer = threading.get_ident()
             try:
                 while self._sender.has_room() and (dropped := self._frame()) is not None:
                     too_large += dropped
             finally:
                 self._framer = None
-        with self._room:
-            self._room.notify_all()
+        self._announce_room()
         if too_large:
             self._reporter.warn_sparingly(
                 "too_large", "%d events were dropped: too large for a batch", too_large
@@ -325,17 +327,22 @@ class Control:
                     return False
         return not _is_over(deadline)
 
+    def _announce_room(self) -> None:
+        with self._room:
+            self._room.notify_all()
+
     def _urge(self) -> None:
-        """Have the control thread make room, whatever the interval and the size say."""
-        self._urgent = True
-        self.event_recorded()
+        """Have the control thread make room as soon as a batch may be in flight."""
+        self._urgent = True  # before room is asked for, so that a batch settled meanwhile wakes it
+        if self._sender.has_room():
+            self.event_recorded()
 
     def _may_wait(self) -> bool:
         """Whether somebody else can make room while this thread waits for it."""
         return not (is_ours() or self._reporter.is_logging or self._framer == threading.get_ident())
 
     def _on_settled(self) -> None:
-        if self._starved:
+        if self._starved or self._urgent:
             self.wake()
 
     def _cannot_start(self, error: RuntimeError) -> None:
@@ -379,14 +386,13 @@ class Control:
         now = time.monotonic()
         if self._since is None:  # the first event after a while
             self._since = now
-        urgent, self._urgent = self._urgent, False
         if (
-            urgent
+            self._urgent
             or self._starved
             or len(self._engine) >= self._options.flush_buffer_size
             or now >= self._since + self._interval()
         ):
-            handed = self._handed
+            handed, self._urgent = self._handed, False
             self._drain()
             # after an interval without events, the next one wakes us
             self._since = now if self._handed != handed or len(self._engine) else None
