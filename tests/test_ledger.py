@@ -256,7 +256,7 @@ def test_serialization_errors_reach_the_server_in_few_words(make_sdk: MakeSdk) -
 def test_batch_limit_includes_telemetry(make_sdk: MakeSdk) -> None:
     """Promise 7."""
     transport = InMemoryTransport()
-    sdk = make_sdk(transport=transport)
+    sdk = make_sdk(transport=transport, flush_buffer_size=10_000)
     for _ in range(20):
         sdk.track(UnserializableEvent())
     for _ in range(6000):
