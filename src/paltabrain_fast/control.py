@@ -103,6 +103,11 @@ class Control:
         """Whether ``shutdown`` was called."""
         return self._stopping
 
+    @property
+    def is_forked(self) -> bool:
+        """Whether all of this is the parent's, and yet to be renewed."""
+        return self._engine.forked
+
     def wake(self) -> None:
         """Have the control thread, if there is one, look for work; re-entrant, never blocks."""
         with contextlib.suppress(RuntimeError):  # awake already

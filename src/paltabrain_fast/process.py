@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from .control import Control
 
-__all__ = ["enter", "has_entered", "leave", "renew_after_fork"]
+__all__ = ["enter", "has_entered", "leave", "renew_after_fork", "renew_unnoticed"]
 
 
 class Renewable(Protocol):
@@ -67,7 +67,19 @@ def _register_with_multiprocessing() -> None:
         util.Finalize(None, _exit, exitpriority=0)
 
 
-def _renew() -> None:
+def renew_unnoticed() -> None:
+    """Renew after a fork that has bypassed Python's hooks, called by the first SDK that notices.
+
+    Python's own state has to be renewed as well: its GIL counts on threads that are gone.
+    """
+    from ._native.fork import finish_fork  # whose module has noticed the fork
+
+    if not finish_fork():  # which calls ``renew``, among others
+        renew()
+
+
+def renew() -> None:
+    """Renew all that a forked child must; the one place where that is done."""
     _at_work.clear()  # what the parent has buffered, it sends itself
     for renewable in list(_renewables):
         renewable._renew()
@@ -78,7 +90,7 @@ def _exit() -> None:
     global _is_ending
     _is_ending = True
     started = time.monotonic()
-    leaving = list(_at_work)
+    leaving = [control for control in _at_work if not control.is_forked]
     for control in leaving:
         control.begin_exit()
     for control in leaving:
@@ -87,4 +99,4 @@ def _exit() -> None:
 
 atexit.register(_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(after_in_child=renew)

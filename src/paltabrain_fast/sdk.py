@@ -223,7 +223,7 @@ class PaltabrainSdk(Generic[ContextT]):
     def _record(self, context: bytes, header: bytes, payload: bytes) -> RecordStatus:
         status = self._engine.record(context, header, payload, self._session_wire_id)
         if status is RecordStatus.FORKED:
-            self._renew()
+            process.renew_unnoticed()
             status = self._engine.record(context, header, payload, self._session_wire_id)
         if status is RecordStatus.BUFFER_FULL:
             for _ in self._control.make_room():
@@ -331,8 +331,8 @@ class PaltabrainSdk(Generic[ContextT]):
 
     def _renew_if_forked(self) -> None:
         """Notice a fork that has called no hooks of Python."""
-        if self._engine.forked:
-            self._renew()
+        if self._control.is_forked:
+            process.renew_unnoticed()
 
     def _refuse(self, status: RecordStatus) -> None:
         reason = _REASONS[status]

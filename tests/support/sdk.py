@@ -12,6 +12,7 @@ from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 
 from .api_server import ApiServer
 
+ROOT = Path(__file__).parent.parent.parent
 Sdk = PaltabrainSdk[Any]
 MakeSdk = Callable[..., Sdk]
 
@@ -37,7 +38,7 @@ def run_script(script: str, *arguments: str, timeout: float = 60) -> str:
         capture_output=True,
         text=True,
         timeout=timeout,
-        cwd=Path(__file__).parent.parent.parent,
+        cwd=ROOT,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done
