@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
+import weakref
 
 import pytest
 
@@ -18,11 +17,12 @@ from paltabrain_fast import (
     SendResult,
 )
 from paltabrain_fast._protocol import FramedBatch
+from paltabrain_fast.control import Control
 from paltabrain_fast.sdk_pb2 import BatchTelemetry
 
 from .support.api_server import Answer, ApiServer
-from .support.events import TextContext, TextEvent
-from .support.sdk import MakeSdk, Sdk, assert_balanced, texts
+from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.sdk import MakeSdk, Sdk, assert_balanced, run_script, start_script, texts
 
 
 def test_flush_does_not_wait_and_flush_with_timeout_does(api: ApiServer, make_sdk: MakeSdk) -> None:
@@ -174,20 +174,8 @@ atexit.register(setattr, threading.Thread, "start", refuse)
 """
 
 
-def run_forgetful(hostname: str, exit_timeout: float) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", FORGETFUL, hostname, str(exit_timeout)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parent.parent,
-        check=False,
-    )
-
-
 def test_forgotten_shutdown_is_made_up_for_at_exit(api: ApiServer) -> None:
-    done = run_forgetful(api.hostname, 30)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_script(FORGETFUL, api.hostname, "30")
     assert [text for batch in texts(api) for text in batch] == [str(n) for n in range(10)]
 
 
@@ -195,7 +183,7 @@ def test_exit_is_bounded_when_nobody_answers(api: ApiServer) -> None:
     release = threading.Event()
     api.answer = lambda _count, _request: Answer(release=release)
     try:
-        done = run_forgetful(api.hostname, 0.1)
+        done = start_script(FORGETFUL, api.hostname, "0.1")
     finally:
         release.set()
     assert done.returncode == 0
@@ -250,15 +238,7 @@ assert sdk.stats().delivered == sdk.stats().accepted >= 1
 
 @pytest.mark.parametrize("inside", [INSIDE_SHUTDOWN, INSIDE_FLUSH], ids=["shutdown", "flush"])
 def test_shutdown_in_a_signal_handler_does_not_hang(inside: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", RE_ENTRANT + inside],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parent.parent,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    run_script(RE_ENTRANT + inside)
 
 
 @pytest.mark.parametrize("timeout", [-5, 0, 1e10, float("inf")])
@@ -321,3 +301,219 @@ def test_track_does_not_raise_at_the_limit_of_recursion(make_sdk: MakeSdk) -> No
     with pytest.raises(RecursionError):
         deeper()
     assert not escaped
+
+
+# Exit
+
+
+SEVERAL = """
+import atexit, sys
+from paltabrain_fast import PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+sdks = [
+    PaltabrainSdk(sys.argv[1], "key", TextContext(), exit_timeout=float(sys.argv[2]))
+    for _ in range(5)
+]
+for number, sdk in enumerate(sdks):
+    sdk.track(TextEvent(str(number)))
+atexit.register(sdks[0].track, TextEvent("at exit"))
+PaltabrainSdk(sys.argv[1], "key", TextContext())  # which never has an event
+"""
+
+
+def test_all_sdks_are_flushed_at_exit_with_what_exit_handlers_track(api: ApiServer) -> None:
+    """Promise 10."""
+    run_script(SEVERAL, api.hostname, "30")
+    assert sorted(text for batch in texts(api) for text in batch) == [*"01234", "at exit"]
+
+
+def test_exit_of_all_sdks_has_one_time_limit(api: ApiServer) -> None:
+    """Promise 10: five of them give up together, not one after the other."""
+    release = threading.Event()
+    api.answer = lambda _count, _request: Answer(release=release)
+    started = time.monotonic()
+    try:
+        done = start_script(SEVERAL, api.hostname, "2")
+    finally:
+        release.set()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - started < 8
+
+
+def test_nothing_starts_when_the_interpreter_is_ending(api: ApiServer) -> None:
+    """An event that comes when our exit handler has run is dropped, without a thread or a trace."""
+    run_script(
+        """
+import atexit, sys, threading
+
+def late():
+    threads = threading.active_count()
+    for sdk in used, unused:
+        sdk.track(TextEvent("late"))
+        assert sdk.flush(timeout=0) in (True, False)
+    assert threading.active_count() <= threads
+
+atexit.register(late)
+from paltabrain_fast import PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+class AtTheVeryEnd:
+    def __del__(self):
+        used.track(TextEvent("later"))
+        unused.track(TextEvent("later"))
+
+used = PaltabrainSdk(sys.argv[1], "key", TextContext())
+unused = PaltabrainSdk(sys.argv[1], "key", TextContext())
+used.track(TextEvent("in time"))
+keep = AtTheVeryEnd()
+""",
+        api.hostname,
+    )
+    assert ["in time"] in texts(api)
+
+
+# Shutdown from everywhere
+
+
+def test_shutdown_from_many_threads_has_one_outcome(api: ApiServer) -> None:
+    sdk = PaltabrainSdk(api.hostname, "key", TextContext(), flush_buffer_size=1)
+    for number in range(50):
+        sdk.track(TextEvent(str(number)), TextContext(str(number)))
+    outcomes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    threads = [
+        threading.Thread(target=lambda: outcomes.put(sdk.shutdown(timeout=30))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    assert [outcomes.get(timeout=60) for _ in threads] == [True] * 8
+    for thread in threads:
+        thread.join()
+    assert len(api.requests) == 50
+
+
+def test_on_error_may_shut_down_while_others_do(make_sdk: MakeSdk) -> None:
+    """Neither waits for the other."""
+    outcomes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    called = threading.Event()
+
+    def shut_down(*_told: object) -> None:
+        called.set()
+        outcomes.put(sdk.shutdown())
+
+    sdk: Sdk = make_sdk(
+        transport=InMemoryTransport(lambda _request: SendResult(status=400)),
+        on_error=shut_down,
+        shutdown_timeout=None,
+    )
+    sdk.track(UnserializableEvent())
+    sdk.track(TextEvent())
+    assert called.wait(30)
+    assert sdk.shutdown() is True
+    assert outcomes.get(timeout=30) is True
+
+
+def test_logging_handler_that_shuts_down_does_not_hang(make_sdk: MakeSdk) -> None:
+    class ShuttingDown(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            assert sdk.shutdown() in (True, False)
+
+    sdk = make_sdk(transport=InMemoryTransport(lambda _request: SendResult(status=400)))
+    handler = ShuttingDown()
+    sdk.logger.addHandler(handler)
+    level = sdk.logger.level
+    sdk.logger.setLevel(logging.INFO)
+    try:
+        sdk.track(TextEvent())
+        assert sdk.flush(timeout=30)
+    finally:
+        sdk.logger.setLevel(level)
+        sdk.logger.removeHandler(handler)
+    assert sdk.is_shutdown
+    assert sdk.shutdown(timeout=30)
+
+
+def test_deadlines_hold_inside_a_wait_for_a_retry(make_sdk: MakeSdk) -> None:
+    """Promise 11: flush comes back without an outcome, shutdown without waiting it out."""
+    retried = InMemoryTransport(lambda _request: SendResult(status=503, retry_after=30.0))
+    sdk = make_sdk(transport=retried)
+    sdk.track(TextEvent())
+    started = time.monotonic()
+    assert not sdk.flush(timeout=0.1)
+    assert not sdk.shutdown(timeout=0.1)
+    assert time.monotonic() - started < 10  # not one of the thirty seconds that were asked for
+    assert sdk.stats().dropped == {"deadline": 1}
+
+
+# Garbage collection
+
+
+def threads_of_sdks() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "paltabrain" in thread.name}
+
+
+def forget_sdk(hostname: str) -> tuple[weakref.ref[Sdk], weakref.ref[Control]]:
+    class Service:
+        def __init__(self) -> None:
+            self.sdk: Sdk = PaltabrainSdk(
+                hostname,
+                "key",
+                TextContext(),
+                flush_interval_ms=3_600_000,
+                on_error=self.on_error,  # which refers to the SDK
+            )
+
+        def on_error(self, *_told: object) -> None:
+            raise AssertionError
+
+    sdk = Service().sdk
+    sdk.track(TextEvent("kept"))
+    return weakref.ref(sdk), weakref.ref(sdk._control)
+
+
+def test_forgotten_sdk_delivers_what_it_has_and_ends(api: ApiServer) -> None:
+    before = threads_of_sdks()
+    gone, control = forget_sdk(api.hostname)
+    gc.collect()
+    assert gone() is None
+    api.wait_for(1)
+    for thread in threads_of_sdks() - before:
+        thread.join(30)
+        assert not thread.is_alive()
+    gc.collect()
+    assert control() is None
+
+
+def test_sdks_in_a_loop_do_not_pile_up() -> None:
+    """Each with its threads and its ring of 16 MiB."""
+    out = run_script(
+        """
+import gc, threading, weakref
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+transport = InMemoryTransport()
+sdks = []
+for number in range(200):
+    sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+    sdk.track(TextEvent(str(number)))
+    sdks.append(weakref.ref(sdk))
+    if number % 2:
+        sdk.shutdown()
+del sdk
+gc.collect()
+assert not any(sdk() for sdk in sdks)
+for thread in threading.enumerate():
+    if "paltabrain" in thread.name:
+        thread.join(30)
+assert threading.active_count() == 1, threading.enumerate()
+from paltabrain_fast import process
+assert not process._at_work and not len(process._renewables)
+gc.collect()
+print(len([line for line in open("/proc/self/maps") if "rw-p" in line and " 0 " in line]),
+      sorted(int(e.payload) for b in transport.batches for e in b.events) == list(range(200)))
+"""
+    )
+    mappings, complete = out.split()
+    assert complete == "True"
+    assert int(mappings) < 150

@@ -42,7 +42,10 @@ class Thread(threading.Thread):
     def run(self) -> None:
         """Run the target."""
         _mark.ours = True
-        self._call()
+        try:
+            self._call()
+        finally:
+            del self._call  # and what it refers to
 
     def launch(self, failed: Callable[[RuntimeError], object]) -> None:
         """Start without waiting for anything, as signal handlers and finalizers need it.

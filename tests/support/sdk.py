@@ -28,12 +28,11 @@ def assert_balanced(sdk: Sdk) -> None:
     ), stats
 
 
-def run_script(script: str, *arguments: str, timeout: float = 60) -> str:
-    """Run Python code in a process of its own, which must succeed; returns what it printed.
-
-    ``tests`` can be imported there. Nothing may appear on the standard error.
-    """
-    done = subprocess.run(
+def start_script(
+    script: str, *arguments: str, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own, where ``tests`` can be imported, to its end."""
+    return subprocess.run(
         [sys.executable, "-c", script, *arguments],
         capture_output=True,
         text=True,
@@ -41,5 +40,10 @@ def run_script(script: str, *arguments: str, timeout: float = 60) -> str:
         cwd=ROOT,
         check=False,
     )
+
+
+def run_script(script: str, *arguments: str, timeout: float = 60) -> str:
+    """Run Python code that must succeed, with nothing on the standard error; return its output."""
+    done = start_script(script, *arguments, timeout=timeout)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
