@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from .support.api_server import ApiServer
+from .support.api_server import Answer, ApiServer
 from .support.sdk import ROOT, run_script
 
 PRELUDE = """
@@ -156,8 +157,7 @@ sdk.track(TextEvent("parent:0"))
 held, done = threading.Event(), threading.Event()
 control = sdk._control
 locks = [control._framing, control._room, control._starting, control._closing,
-         control.ledger._changed, control._pool._changed, sdk._reporter._deciding,
-         sdk._reporter._telling]
+         control.ledger._changed, sdk._reporter._deciding, sdk._reporter._telling]
 
 def hold():
     for lock in locks:
@@ -307,6 +307,29 @@ control._framing.release()
 """,
     )
     assert received(api) == each_once(("forgotten", 1))
+
+
+def test_fork_does_not_wait_for_requests_that_hang(api: ApiServer) -> None:
+    release = threading.Event()
+    api.answer = lambda count, _request: Answer(release=None if count else release)
+    try:
+        run(
+            api,
+            """
+sdk.track(TextEvent("hangs:0"))
+sdk.flush()
+child = os.fork()
+if child == 0:
+    sdk.track(TextEvent("child:0"))
+    assert sdk.flush(timeout=30)
+    os._exit(0)
+reap(child)
+assert not sdk.shutdown(timeout=0)
+""",
+        )
+    finally:
+        release.set()
+    assert received(api) == each_once(("hangs", 1), ("child", 1))
 
 
 MULTIPROCESSING = """

@@ -167,18 +167,19 @@ class Control:
             return False
         if not self._closing.acquire(timeout=-1 if deadline is None else _left(deadline)):
             return False
+        first = self._outcome is None and not self._is_closing
         try:
-            if self._outcome is None and not self._is_closing:
+            if first:
                 self._is_closing = True
                 try:
                     self._outcome = self._finish(deadline)
                 finally:
                     self._is_closing = False
-            settled = bool(self._outcome)
         finally:
             self._closing.release()
-        self._join(deadline)
-        return settled
+        if first:
+            self._join(deadline)
+        return bool(self._outcome)
 
     def release(self) -> None:
         """Deliver what is left, and end; for an SDK that nobody refers to any more.
@@ -191,6 +192,18 @@ class Control:
             self.wake()
         elif process.has_entered(self):
             self.event_recorded()
+
+    def pause(self) -> None:
+        """Begin no attempt until ``resume``, as this process is about to be forked."""
+        self._pool.pause()
+
+    def await_rest(self, deadline: float) -> None:
+        """Wait until no attempt is under way, or until the deadline (``time.monotonic()``)."""
+        self._pool.await_rest(deadline)
+
+    def resume(self) -> None:
+        """Go on in the parent."""
+        self._pool.resume()
 
     def begin_exit(self) -> None:
         """Begin to flush, as the interpreter is ending."""
@@ -223,10 +236,9 @@ class Control:
         self._pool.join(deadline)
         if (thread := self._thread) is not None:
             thread.wait(deadline)
-        if self._outcome is not None:
-            if self._own_transport:
-                self._transport.close()
-            process.leave(self)
+        if self._own_transport:
+            self._transport.close()
+        process.leave(self)
 
     def _settle(self, mark: int, deadline: float | None) -> bool:
         """Frame whenever there is room until the first ``mark`` events are settled.

@@ -5,14 +5,19 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from .control import Control
 
 __all__ = ["enter", "has_entered", "leave", "renew_after_fork", "renew_unnoticed"]
+
+
+_REST_SECONDS: Final = 0.5
+"""How long a fork may be held up by requests that are under way."""
 
 
 class Renewable(Protocol):
@@ -24,6 +29,7 @@ class Renewable(Protocol):
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
 _at_work: set[Control] = set()  # each had an event, and is not shut down
+_paused = threading.local()  # the controls that a thread has paused in order to fork
 _is_ending = False
 _finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
 
@@ -85,6 +91,24 @@ def renew() -> None:
         renewable._renew()
 
 
+def _before_fork() -> None:
+    """Let requests come to rest: a child inherits the locks of whoever is inside OpenSSL.
+
+    Those are held for moments, so a request that hangs in the network is not waited for.
+    """
+    _paused.controls = list(_at_work)
+    deadline = time.monotonic() + _REST_SECONDS
+    for control in _paused.controls:
+        control.pause()
+    for control in _paused.controls:
+        control.await_rest(deadline)
+
+
+def _after_fork() -> None:
+    for control in _paused.controls:
+        control.resume()
+
+
 def _exit() -> None:
     """Flush everything, all at the same time."""
     global _is_ending
@@ -99,4 +123,4 @@ def _exit() -> None:
 
 atexit.register(_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=renew)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=renew)

@@ -117,6 +117,7 @@ class ApiServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
     context: ssl.SSLContext
     api: ApiServer
 
