@@ -120,7 +120,10 @@ class Control:
         """
         if self._thread is None and self._starting.acquire(blocking=False):
             try:
-                if self._thread is None and not self._stopping and process.enter(self):
+                process.enter(self)
+                if not process.may_start_threads():
+                    self._engine.arm(1)  # the next event asks again
+                elif self._thread is None and not self._stopping:
                     self._thread = Thread("control", self._run)
                     self._thread.launch(self._cannot_start)
             finally:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from . import process
 from .reporting import Reporter
 
 __all__ = ["Pool", "Thread", "is_ours"]
@@ -113,7 +114,7 @@ class Pool:
         with self._changed:
             self._push(call, 0.0)
             wanted = min(self._max_threads, len(self._entries) + self._running)
-            if self._closed or len(self._threads) >= wanted:
+            if self._closed or len(self._threads) >= wanted or not process.may_start_threads():
                 return
             thread = Thread(f"sender-{len(self._threads)}", self._work)
             self._threads.append(thread)

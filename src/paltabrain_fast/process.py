@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from .control import Control
 
-__all__ = ["enter", "has_entered", "leave", "renew_after_fork", "renew_unnoticed"]
+__all__ = [
+    "enter",
+    "has_entered",
+    "lacks_threads",
+    "leave",
+    "may_start_threads",
+    "renew_after_fork",
+    "renew_unnoticed",
+]
 
 
 _REST_SECONDS: Final = 0.5
@@ -34,21 +42,37 @@ _is_ending = False
 _finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
 
 
+def may_start_threads() -> bool:
+    """Tell whether a thread of ours would run, and harm nobody.
+
+    Not at the end of the interpreter. Not in the master of uWSGI, which forks as if there were no
+    threads: one that has the GIL then would leave the workers without it.
+    """
+    if _is_ending or lacks_threads():
+        return False
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is None or uwsgi.worker_id() != 0
+
+
+def lacks_threads() -> bool:
+    """Tell whether this is uWSGI without threads, where none of ours would run between requests."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is None or hasattr(uwsgi, "has_threads"):
+        return uwsgi is not None and not uwsgi.has_threads
+    options = {name.decode() if isinstance(name, bytes) else name for name in uwsgi.opt}
+    return not options & {"enable-threads", "threads"}
+
+
 def renew_after_fork(renewable: Renewable) -> None:
     """Renew this in each forked child, as long as it lives."""
     _renewables.add(renewable)
 
 
-def enter(control: Control) -> bool:
-    """Keep a control until it leaves, and flush what it has at the end of the interpreter.
-
-    Returns whether it may start threads, which it may not during that end.
-    """
-    if _is_ending:
-        return False
-    _at_work.add(control)
-    _register_with_multiprocessing()
-    return True
+def enter(control: Control) -> None:
+    """Keep a control until it leaves, and flush what it has at the end of the interpreter."""
+    if not _is_ending:
+        _at_work.add(control)
+        _register_with_multiprocessing()
 
 
 def leave(control: Control) -> None:

@@ -169,6 +169,12 @@ class PaltabrainSdk(Generic[ContextT]):
         self._engine = make_engine(self._options.buffer_bytes)
         self._control = Control(self._engine, self._options, transport, self._reporter)
         process.renew_after_fork(self)
+        if process.lacks_threads():
+            self._reporter.log(
+                logging.ERROR,
+                "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
+                " it the option enable-threads",
+            )
         weakref.finalize(self, self._control.release).atexit = False
         self._known_classes: set[type] = set()
 
