@@ -18,7 +18,8 @@ if os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
     LDFLAGS += ["-fsanitize=address,undefined"]
 
 # module of paltabrain_fast._native -> parts of the C core that it links
-MODULES = {
+MODULES: dict[str, list[str]] = {
+    "fork": [],
     "uuid7": ["uuid7"],
     "base": [],
     "plan": [],

@@ -9,6 +9,7 @@ enum {
     BATCH_COMMON = 1,
     BATCH_CONTEXT = 2,
     BATCH_EVENTS = 3,
+    BATCH_TELEMETRY = 4,
     BATCH_COMMON_INSTANCE_ID = 1,
     BATCH_COMMON_BATCH_ID = 2,
     EVENT_COMMON = 1,
@@ -125,7 +126,8 @@ size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
         return 0;
 
     uint64_t bound = pbf_ring_used(ring) + pbf_ring_pending(ring) * FRAMING +
-                     empty_body_size(contexts, envelope, pbf_record_slot(record.tag));
+                     empty_body_size(contexts, envelope, pbf_record_slot(record.tag)) +
+                     optional_bytes_size(BATCH_TELEMETRY, envelope->telemetry_length);
 
     return bound < envelope->limit ? (size_t)bound : envelope->limit;
 }
@@ -139,7 +141,7 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envel
     uint64_t released = cursor.position;
     pbf_writer writer = pbf_writer_on(body, capacity);
     uint32_t slot = 0, batch_slot = 0; /* slot: whose `empty` is known */
-    size_t empty = 0;
+    size_t empty = 0, telemetry = optional_bytes_size(BATCH_TELEMETRY, envelope->telemetry_length);
     pbf_record record;
 
     *frame = (pbf_frame){0};
@@ -162,8 +164,12 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envel
         } else {
             /* Otherwise the record begins the next batch. */
             if (frame->events == 0) {
-                if (empty + size > room || !write_head(&writer, contexts, envelope, slot))
+                if (empty + size + telemetry > envelope->limit)
+                    telemetry = 0; /* the event goes first */
+                if (empty + size + telemetry > room ||
+                    !write_head(&writer, contexts, envelope, slot))
                     break;
+                writer.end -= telemetry; /* kept for it */
                 batch_slot = slot;
             } else if (slot != batch_slot || size > room) {
                 break;
@@ -180,6 +186,10 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envel
     pbf_ring_release(ring, &end);
     frame->end = end;
     if (frame->events > 0) {
+        writer.end += telemetry;
+        frame->telemetry =
+            telemetry > 0 && write_optional_bytes(&writer, BATCH_TELEMETRY, envelope->telemetry,
+                                                  envelope->telemetry_length);
         frame->size = (size_t)(writer.at - body);
         pbf_context_seen(contexts, ring, batch_slot);
     }

@@ -25,6 +25,8 @@ typedef struct {
     size_t instance_id_length;
     const char *batch_id;
     size_t batch_id_length;
+    const uint8_t *telemetry; /* a serialized BatchTelemetry, left out if empty or without room */
+    size_t telemetry_length;
     size_t limit; /* of the body, in bytes: PBF_BATCH_MAX or less */
 } pbf_envelope;
 
@@ -34,6 +36,7 @@ typedef struct {
     size_t size;        /* of the body; 0 if there is no event for it */
     uint64_t events;    /* in the body */
     uint64_t too_large; /* left out, since with its context no batch of this limit can hold it */
+    bool telemetry;     /* there is room for it beside the first event, which goes first */
 } pbf_frame;
 
 /* Returns how many bytes the next body takes at the most, never more than the limit; 0 if nothing

@@ -7,51 +7,20 @@ import inspect
 import logging
 import pickle
 import queue
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 import paltabrain_fast
-from paltabrain_fast import (
-    BatchRejectedError,
-    InMemoryTransport,
-    PaltabrainSdk,
-    RetriesExhaustedError,
-    SendResult,
-)
-from paltabrain_fast._protocol import FramedBatch
-from paltabrain_fast.transport import Request
+from paltabrain_fast import ErrorInfo, InMemoryTransport, PaltabrainSdk
 
-from .support.answers import Answer, Fault
+from .support.answers import Answer
 from .support.api_server import ApiServer
-from .support.events import TextContext, TextEvent
-
-Sdk = PaltabrainSdk[Any]
-MakeSdk = Callable[..., Sdk]
-
-
-def texts(api: ApiServer | InMemoryTransport) -> list[list[str]]:
-    return [[event.payload.decode() for event in batch.events] for batch in api.batches]
-
-
-def assert_balanced(sdk: Sdk) -> None:
-    stats = sdk.stats()
-    assert (
-        stats.accepted == stats.delivered + stats.dropped_after_acceptance + stats.pending_events
-    ), stats
-
-
-class UnserializableEvent(TextEvent):
-    def serialize_payload(self) -> bytes:
-        raise ValueError("no such value")
-
+from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.sdk import MakeSdk, assert_balanced, texts
 
 # The constructor
 
@@ -108,6 +77,7 @@ def test_instance_id_is_given_or_a_new_uuid(make_sdk: MakeSdk) -> None:
         ("flush_max_retries", -1, ValueError),
         ("buffer_bytes", 1, ValueError),
         ("overflow", "explode", ValueError),
+        ("block_timeout_ms", -1, ValueError),
         ("max_in_flight", 0, ValueError),
         ("request_timeout", 0, ValueError),
         ("request_timeout", float("nan"), ValueError),
@@ -115,6 +85,7 @@ def test_instance_id_is_given_or_a_new_uuid(make_sdk: MakeSdk) -> None:
         ("exit_timeout", None, TypeError),
         ("transport", object(), TypeError),
         ("on_error", "call me", TypeError),
+        ("on_error", lambda _only_one: None, TypeError),
     ],
 )
 def test_bad_option_is_named_with_its_value(
@@ -249,16 +220,18 @@ def test_tracked_event_is_a_snapshot(api: ApiServer, make_sdk: MakeSdk) -> None:
 def test_bad_event_is_logged_and_harms_no_neighbour(
     api: ApiServer, make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    errors: list[Exception] = []
-    sdk = make_sdk(api.hostname, on_error=errors.append, session_id=1)
+    errors: queue.SimpleQueue[tuple[Exception, ErrorInfo]] = queue.SimpleQueue()
+    sdk = make_sdk(api.hostname, on_error=lambda *told: errors.put(told), session_id=1)
     sdk.track(TextEvent("first"))
     sdk.track(UnserializableEvent())
-    sdk.track(object())  # type: ignore[arg-type]
-    sdk.track(None)  # type: ignore[arg-type]
+    sdk.track(object())
+    sdk.track(None)
     sdk.track(TextEvent("second"))
     assert sdk.flush(timeout=30)
     assert texts(api) == [["first", "second"]]
-    assert isinstance(errors[0], ValueError)
+    error, info = errors.get(timeout=30)
+    assert isinstance(error, ValueError)
+    assert info == ErrorInfo("serialization_error", 1, event_class="UnserializableEvent")
     assert isinstance(sdk.last_serialization_error, AttributeError)
     record = next(r for r in caplog.records if "UnserializableEvent" in r.getMessage())
     assert record.name == "paltabrain_sdk.sdk"
@@ -287,7 +260,7 @@ def test_serialize_method_that_does_not_return_bytes_is_a_serialization_error(
 
 
 def test_raising_log_handler_and_callback_do_not_escape(make_sdk: MakeSdk) -> None:
-    def explode(_argument: object) -> bool:
+    def explode(*_arguments: object) -> bool:
         raise RuntimeError("handler")
 
     sdk = make_sdk(transport=InMemoryTransport(), on_error=explode)
@@ -307,26 +280,6 @@ def test_base_exception_passes(make_sdk: MakeSdk) -> None:
     sdk = make_sdk(transport=InMemoryTransport())
     with pytest.raises(KeyboardInterrupt):
         sdk.track(Interrupted())
-
-
-def test_full_buffer_drops_the_new_event_and_says_so_once(
-    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
-) -> None:
-    transport = InMemoryTransport()
-    sdk = make_sdk(transport=transport, buffer_bytes=65_536, flush_buffer_size=10**9)
-    for number in range(200):
-        sdk.track(TextEvent(f"{number:01000}"))
-    stats = sdk.stats()
-    assert stats.pending_bytes <= 65_536
-    assert 0 < stats.accepted < 200
-    assert stats.dropped == {"buffer_full": 200 - stats.accepted}
-    assert [r.levelname for r in caplog.records].count("WARNING") == 1
-    assert sdk.flush(timeout=30)
-    kept = [text for batch in texts(transport) for text in batch]
-    assert kept == [f"{number:01000}" for number in range(stats.accepted)]
-    sdk.track(TextEvent("room again"))
-    assert sdk.flush(timeout=30)
-    assert_balanced(sdk)
 
 
 def test_track_completes_while_no_request_is_answered(api: ApiServer, make_sdk: MakeSdk) -> None:
@@ -362,8 +315,8 @@ def test_events_on_other_base_classes_are_sent_with_one_hint(
 
     monkeypatch.setattr("paltabrain_fast.sdk._foreign_classes_reported", False)
     sdk = make_sdk(api.hostname)
-    sdk.track(ForeignEvent())  # type: ignore[arg-type]
-    sdk.track(ForeignEvent())  # type: ignore[arg-type]
+    sdk.track(ForeignEvent())
+    sdk.track(ForeignEvent())
     assert sdk.flush(timeout=30)
     assert texts(api) == [["foreign", "foreign"]]
     hints = [r for r in caplog.records if "install_as_paltabrain_sdk" in r.getMessage()]
@@ -447,433 +400,6 @@ def test_connections_are_reused(api: ApiServer, make_sdk: MakeSdk) -> None:
     assert sdk.flush(timeout=30)
     assert len(api.requests) == 100
     assert api.connections <= 2
-
-
-# Outcomes
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
-def test_retry_has_the_same_bytes_and_id(api: ApiServer, make_sdk: MakeSdk, status: int) -> None:
-    api.answer = lambda count, _request: Answer(status if count == 0 else 200)
-    sdk = make_sdk(api.hostname)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    first, second = api.requests
-    assert first.body == second.body
-    stats = sdk.stats()
-    assert (stats.requests, stats.retries, stats.delivered) == (2, 1, 1)
-    assert sdk.batch_counters == {"SUCCESS": 1, "REJECT": 0, "EXCEPTION": 0}
-    assert sdk.last_request_error is None
-
-
-def test_reset_connection_is_retried(api: ApiServer, make_sdk: MakeSdk) -> None:
-    api.answer = lambda count, _request: Answer(fault=None if count else Fault.RESET)
-    sdk = make_sdk(api.hostname)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    assert len(api.requests) == 2
-    assert sdk.stats().delivered == 1
-
-
-@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 1), (3, 3)])
-def test_exhausted_retries_are_an_exception(
-    api: ApiServer,
-    make_sdk: MakeSdk,
-    caplog: pytest.LogCaptureFixture,
-    retries: int,
-    attempts: int,
-) -> None:
-    errors: queue.SimpleQueue[Exception] = queue.SimpleQueue()
-    api.answer = lambda _count, _request: Answer(503)
-    sdk = make_sdk(api.hostname, flush_max_retries=retries, on_error=errors.put)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    assert len(api.requests) == attempts
-    assert sdk.batch_counters == {"SUCCESS": 0, "REJECT": 0, "EXCEPTION": 1}
-    assert isinstance(sdk.last_request_error, RetriesExhaustedError)
-    assert errors.get(timeout=30) is sdk.last_request_error
-    assert sdk.stats().dropped == {"exception": 1}
-    batch_id = api.batches[0].common.batch_id
-    assert (
-        "paltabrain_sdk.sdk",
-        logging.WARNING,
-        f"Batch: {batch_id}, Status: EXCEPTION, Reason: HTTP status 503 after {attempts} attempts",
-    ) in caplog.record_tuples
-    assert_balanced(sdk)
-
-
-@pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 400, 401, 403, 404, 413])
-def test_refusal_is_not_retried(
-    api: ApiServer, make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture, status: int
-) -> None:
-    caplog.set_level(logging.INFO, "paltabrain_sdk")
-    target = {"Location": f"https://{api.hostname}/elsewhere"} if 300 <= status < 400 else {}
-    api.answer = lambda _count, _request: Answer(status, headers=target)
-    sdk = make_sdk(api.hostname)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    assert len(api.requests) == 1
-    assert sdk.batch_counters == {"SUCCESS": 0, "REJECT": 1, "EXCEPTION": 0}
-    assert isinstance(sdk.last_request_error, BatchRejectedError)
-    assert sdk.last_request_error.status == status
-    batch_id = api.batches[0].common.batch_id
-    assert (
-        "paltabrain_sdk.sdk",
-        logging.INFO,
-        f"Batch {batch_id}, Status: REJECT, Code: {status}",
-    ) in caplog.record_tuples
-    assert_balanced(sdk)
-
-
-def test_unreachable_server_is_an_exception(make_sdk: MakeSdk) -> None:
-    sdk = make_sdk("localhost:1", flush_max_retries=2)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    assert sdk.batch_counters["EXCEPTION"] == 1
-    assert isinstance(sdk.last_request_error, Exception)
-    assert sdk.stats().requests == 2
-
-
-def test_success_is_logged(
-    api: ApiServer, make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, "paltabrain_sdk")
-    sdk = make_sdk(api.hostname, api_key="s3cret", instance_id="the instance")
-    sdk.track(TextEvent("the payload"))
-    assert sdk.flush(timeout=30)
-    assert sdk.shutdown()
-    batch_id = api.batches[0].common.batch_id
-    messages = [(r.levelname, r.getMessage()) for r in caplog.records]
-    assert any(
-        level == "INFO" and text.startswith(f"Batch {batch_id}, Status: SUCCESS, Time: ")
-        for level, text in messages
-    )
-    assert any(
-        level == "DEBUG" and "the instance" in text and "the payload" in text
-        for level, text in messages
-    )
-    assert "s3cret" not in caplog.text
-
-
-def test_api_key_is_in_no_repr(make_sdk: MakeSdk) -> None:
-    transport = InMemoryTransport()
-    sdk = make_sdk(transport=transport, api_key="s3cret")
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    shown = [sdk, sdk._options, transport, *transport.requests, sdk.stats(), sdk._control]
-    assert "s3cret" not in "".join(map(repr, shown))
-
-
-def test_transport_that_raises_is_an_exception(make_sdk: MakeSdk) -> None:
-    def explode(_request: Request) -> SendResult:
-        raise LookupError("transport")
-
-    sdk = make_sdk(transport=InMemoryTransport(explode), flush_max_retries=1)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    assert isinstance(sdk.last_request_error, LookupError)
-
-
-# flush() and shutdown()
-
-
-def test_flush_does_not_wait_and_flush_with_timeout_does(api: ApiServer, make_sdk: MakeSdk) -> None:
-    release = threading.Event()
-    api.answer = lambda _count, _request: Answer(release=release)
-    sdk = make_sdk(api.hostname)
-    try:
-        sdk.track(TextEvent())
-        assert sdk.flush() is False
-        assert len(sdk.event_buffer) == 0
-        api.wait_for(1)
-        assert sdk.flush(timeout=0.05) is False
-    finally:
-        release.set()
-    assert sdk.flush(timeout=30) is True
-
-
-def test_flush_waits_only_for_what_was_tracked_before(api: ApiServer, make_sdk: MakeSdk) -> None:
-    first, second = threading.Event(), threading.Event()
-    api.answer = lambda count, _request: Answer(release=second if count else first)
-    sdk = make_sdk(api.hostname, flush_buffer_size=1)
-    flushed: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    sdk.track(TextEvent("before"))
-    api.wait_for(1)
-    waiter = threading.Thread(target=lambda: flushed.put(sdk.flush(timeout=30)))
-    waiter.start()
-    try:
-        sdk.track(TextEvent("after"))
-        api.wait_for(2)
-        first.set()
-        assert flushed.get(timeout=30) is True
-        assert sdk.stats().batches_in_flight == 1
-    finally:
-        first.set()
-        second.set()
-        waiter.join()
-
-
-def test_event_is_not_settled_between_buffer_and_ledger(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sdk = make_sdk(transport=InMemoryTransport())
-    sender = sdk._control._sender
-    submit, seen = sender.submit, []
-
-    def look_then_submit(batch: FramedBatch) -> None:
-        seen.append(sdk._control._is_settled(1))
-        submit(batch)
-
-    monkeypatch.setattr(sender, "submit", look_then_submit)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    assert seen == [False]
-
-
-def test_shutdown_delivers_all_and_ends_the_threads(api: ApiServer, make_sdk: MakeSdk) -> None:
-    before = {thread.name for thread in threading.enumerate()}
-    sdk = make_sdk(api.hostname)
-    for number in range(1000):
-        sdk.track(TextEvent(str(number)))
-    assert not sdk.is_shutdown
-    assert sdk.shutdown()
-    assert sdk.is_shutdown
-    sent = [text for batch in texts(api) for text in batch]  # batches may overtake each other
-    assert sorted(sent, key=int) == [str(n) for n in range(1000)]
-    assert not {t.name for t in threading.enumerate() if "paltabrain" in t.name} - before
-    assert sdk.shutdown()
-    assert sdk.flush(timeout=1)
-
-
-def test_shutdown_gives_up_at_its_deadline(
-    api: ApiServer, make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
-) -> None:
-    release = threading.Event()
-    api.answer = lambda _count, _request: Answer(release=release)
-    sdk = make_sdk(api.hostname, max_in_flight=1)
-    try:
-        sdk.track(TextEvent("in flight"))
-        sdk.flush()
-        api.wait_for(1)
-        sdk.track(TextEvent("buffered"))
-        sdk.track(TextEvent("buffered"))
-        assert sdk.shutdown(timeout=0.05) is False
-        assert sdk.shutdown() is False
-    finally:
-        release.set()
-    stats = sdk.stats()
-    assert stats.dropped == {"shutdown_timeout": 3}
-    assert stats.pending_events == 0
-    assert_balanced(sdk)
-    given_up = [r for r in caplog.records if "not delivered" in r.getMessage()]
-    assert [r.getMessage() for r in given_up] == [
-        "3 events were not delivered before the shutdown timeout"
-    ]
-
-
-def test_shutdown_interrupts_the_wait_for_a_retry(api: ApiServer, make_sdk: MakeSdk) -> None:
-    api.answer = lambda _count, _request: Answer(503, headers={"Retry-After": "3000"})
-    sdk = make_sdk(api.hostname)
-    sdk.track(TextEvent())
-    sdk.flush()
-    api.wait_for(1)
-    assert sdk.shutdown(timeout=0.2) is False
-    sdk._control._sender.stop(time.monotonic() + 30)
-    assert not [t for t in threading.enumerate() if "paltabrain-sender" in t.name]
-    assert len(api.requests) == 1
-
-
-def test_after_shutdown_events_are_dropped_with_one_warning(
-    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
-) -> None:
-    transport = InMemoryTransport()
-    sdk = make_sdk(transport=transport)
-    sdk.shutdown()
-    for _ in range(5):
-        sdk.track(TextEvent())
-    assert sdk.stats().dropped == {"already_shutdown": 5}
-    assert len([r for r in caplog.records if r.levelno == logging.WARNING]) == 1
-    assert len(sdk.event_buffer) == 0
-    assert transport.requests == []
-
-
-def test_context_manager_shuts_down_and_hides_no_exception(api: ApiServer) -> None:
-    sdk = PaltabrainSdk(api.hostname, "key", TextContext())
-
-    def use() -> None:
-        with sdk:
-            sdk.track(TextEvent("sent all the same"))
-            raise LookupError("the user's own")
-
-    with pytest.raises(LookupError, match="the user's own"):
-        use()
-    assert sdk.is_shutdown
-    assert texts(api) == [["sent all the same"]]
-
-
-FORGETFUL = """
-import atexit, sys, threading
-from paltabrain_fast import PaltabrainSdk
-from tests.support.events import TextContext, TextEvent
-sdk = PaltabrainSdk(sys.argv[1], "key", TextContext(), exit_timeout=float(sys.argv[2]))
-for number in range(10):
-    sdk.track(TextEvent(str(number)))
-
-def refuse(_thread):
-    raise RuntimeError("can't create new thread at interpreter shutdown")
-
-# as Python 3.12 and later do; exit handlers run last in, first out
-atexit.register(setattr, threading.Thread, "start", refuse)
-"""
-
-
-def run_forgetful(hostname: str, exit_timeout: float) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", FORGETFUL, hostname, str(exit_timeout)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parent.parent,
-        check=False,
-    )
-
-
-def test_forgotten_shutdown_is_made_up_for_at_exit(api: ApiServer) -> None:
-    done = run_forgetful(api.hostname, 30)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [text for batch in texts(api) for text in batch] == [str(n) for n in range(10)]
-
-
-def test_exit_is_bounded_when_nobody_answers(api: ApiServer) -> None:
-    release = threading.Event()
-    api.answer = lambda _count, _request: Answer(release=release)
-    try:
-        done = run_forgetful(api.hostname, 0.1)
-    finally:
-        release.set()
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr
-
-
-RE_ENTRANT = """
-import os, signal, sys, threading
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
-from tests.support.events import TextContext, TextEvent
-
-class Interrupting(InMemoryTransport):
-    def send(self, request):
-        if not self.requests:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return super().send(request)
-
-sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=Interrupting())
-nested = []
-
-def handler(_signal, _frame):
-    sdk.track(TextEvent())
-    nested.append(sdk.shutdown())
-
-signal.signal(signal.SIGTERM, handler)
-sdk.track(TextEvent())
-"""
-
-INSIDE_SHUTDOWN = """
-assert sdk.shutdown() is True
-assert nested == [False] and sdk.shutdown() is True, nested
-"""
-
-INSIDE_FLUSH = """
-take = sdk._engine.take
-class Engine:
-    def __getattr__(self, name):
-        return getattr(sdk._engine, name)
-    def __len__(self):
-        return len(sdk._engine)
-    def take(self, instance_id):
-        if not nested:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return take(instance_id)
-sdk._control._engine = Engine()
-sdk.flush()
-assert set(nested) == {False}, nested
-assert sdk.shutdown() is True
-assert sdk.stats().delivered == sdk.stats().accepted >= 1
-"""
-
-
-@pytest.mark.parametrize("inside", [INSIDE_SHUTDOWN, INSIDE_FLUSH], ids=["shutdown", "flush"])
-def test_shutdown_in_a_signal_handler_does_not_hang(inside: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", RE_ENTRANT + inside],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parent.parent,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("timeout", [-5, 0, 1e10, float("inf")])
-def test_any_number_is_a_timeout(make_sdk: MakeSdk, timeout: float) -> None:
-    sdk = make_sdk(transport=InMemoryTransport())
-    assert sdk.flush(timeout=timeout)
-    assert sdk.shutdown(timeout=timeout)
-
-
-def test_on_error_may_shut_down(make_sdk: MakeSdk) -> None:
-    done: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    sdk: Sdk = make_sdk(
-        transport=InMemoryTransport(lambda _request: SendResult(status=400)),
-        on_error=lambda _error: done.put(sdk.shutdown(timeout=30)),
-    )
-    sdk.track(TextEvent())
-    sdk.flush()
-    assert done.get(timeout=30) is True
-
-
-@pytest.mark.parametrize("where", ["transport", "on_error"])
-def test_exit_in_a_sender_thread_costs_one_batch_at_most(make_sdk: MakeSdk, where: str) -> None:
-    answers = iter([400])
-
-    def leave(_argument: object) -> SendResult:
-        if next(answers, None):
-            raise SystemExit(1)
-        return SendResult(status=200)
-
-    if where == "transport":
-        sdk = make_sdk(transport=InMemoryTransport(leave), max_in_flight=1)
-    else:
-        statuses = iter([400])
-        refuse_once = InMemoryTransport(lambda _request: SendResult(next(statuses, 200)))
-        sdk = make_sdk(transport=refuse_once, max_in_flight=1, on_error=leave)
-    for text in "first", "second":
-        sdk.track(TextEvent(text))
-        assert sdk.flush(timeout=30)
-    assert sdk.stats().delivered == 1
-    assert sdk.stats().dropped_after_acceptance == 1
-    assert sdk.shutdown(timeout=30)
-
-
-def test_track_does_not_raise_at_the_limit_of_recursion(make_sdk: MakeSdk) -> None:
-    sdk = make_sdk(transport=InMemoryTransport())
-    event = TextEvent()
-    escaped = []
-
-    def probe() -> None:
-        """There is room for one more call."""
-
-    def deeper() -> None:
-        probe()
-        try:
-            sdk.track(event)
-        except RecursionError as error:
-            escaped.append(error)
-        deeper()
-
-    with pytest.raises(RecursionError):
-        deeper()
-    assert not escaped
 
 
 # Properties

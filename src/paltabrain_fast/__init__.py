@@ -5,7 +5,7 @@ import os
 from ._engine import name as engine
 from .alias import install_as_paltabrain_sdk, install_fallback
 from .base import BaseContext, BaseEnum, BaseEvent, BaseSentinel
-from .errors import BatchRejectedError, PaltabrainError, RetriesExhaustedError
+from .errors import BatchRejectedError, ErrorInfo, PaltabrainError, RetriesExhaustedError
 from .ledger import Stats
 from .sdk import PaltabrainSdk
 from .transport import HttpsTransport, InMemoryTransport, Request, SendResult, Transport
@@ -18,6 +18,7 @@ __all__ = [
     "BaseEvent",
     "BaseSentinel",
     "BatchRejectedError",
+    "ErrorInfo",
     "HttpsTransport",
     "InMemoryTransport",
     "PaltabrainError",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ._protocol import Engine
-from ._reference import base as _reference_base
+from ._reference.base import ContextBase, EventBase, Sentinel, adopt
 from ._reference.engine import ReferenceEngine
-from ._reference.track import Tracker as _ReferenceTracker
-from ._reference.uuid7 import uuid_v7 as _reference_uuid_v7
+from ._reference.track import Tracker
+from ._reference.uuid7 import uuid_v7
 
 __all__ = [
     "ContextBase",
@@ -34,16 +34,13 @@ def _wanted() -> str:
     return choice
 
 
-make_engine: Callable[[int], Engine]
+make_engine: Callable[[int], Engine] = ReferenceEngine
 """Makes an engine from ``buffer_bytes``."""
 
 name = _wanted()
-if name == "native":
+if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from ._native.base import ContextBase, EventBase, Sentinel, adopt
-        from ._native.engine import NativeEngine
-        from ._native.track import Tracker
-        from ._native.uuid7 import uuid_v7
+        from ._native import base, engine, track, uuid7
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -54,10 +51,6 @@ if name == "native":
         )
         name = "python"
     else:
-        make_engine = NativeEngine
-if name == "python":
-    ContextBase, EventBase = _reference_base.ContextBase, _reference_base.EventBase
-    Sentinel, Tracker = _reference_base.Sentinel, _ReferenceTracker
-    adopt = _reference_base.adopt
-    make_engine = ReferenceEngine
-    uuid_v7 = _reference_uuid_v7
+        ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
+        adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
+        make_engine = engine.NativeEngine

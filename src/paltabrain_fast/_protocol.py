@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Counts", "Engine", "FramedBatch", "RecordStatus"]
+__all__ = ["Counts", "Engine", "FramedBatch", "RecordStatus", "TrackerHooks"]
 
 
 class RecordStatus(IntEnum):
@@ -16,6 +17,7 @@ class RecordStatus(IntEnum):
     BUFFER_FULL = 1
     CLOSED = 2
     TOO_LARGE = 3
+    FORKED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class FramedBatch:
         too_large: how many events can never fit into a batch and were left out.
         start: number of events taken before this batch.
         end: number of events taken with this batch.
+        telemetry: whether the body carries the telemetry that was to go with it.
     """
 
     body: bytes
@@ -40,6 +43,7 @@ class FramedBatch:
     too_large: int
     start: int
     end: int
+    telemetry: bool = False
 
 
 class Counts(NamedTuple):
@@ -78,6 +82,8 @@ class Engine(Protocol):
     ) -> RecordStatus:
         """Buffer one event, stamped with the current time.
 
+        ``FORKED`` asks to renew the engine and to repeat: see ``forked``.
+
         Args:
             context: a serialized ``Context``.
             header: a serialized ``EventHeader``, may be empty.
@@ -88,10 +94,41 @@ class Engine(Protocol):
             TypeError: a part is not ``bytes``.
         """
 
-    def take(self, instance_id: str) -> FramedBatch | None:
+    def take(self, instance_id: str, telemetry: bytes = b"") -> FramedBatch | None:
         """Cut the next batch: events in order, one context, within the limit of a body.
 
-        One caller at a time. Returns ``None`` when nothing is buffered.
+        The batch carries ``telemetry``, a serialized ``BatchTelemetry``, if there is room for it
+        beside its first event. One caller at a time. Returns ``None`` when nothing is buffered.
+        """
+
+    def evict(self) -> int:
+        """Drop the oldest events to make room for new ones; they keep their numbers.
+
+        For the caller of ``take``. Returns how many there were; none if the oldest is being written
+        this very moment.
+        """
+
+    def arm(self, events: int) -> bool:
+        """Ask that ``due`` be true, once, as soon as so many events are buffered; 1 at the start.
+
+        For the caller of ``take``. Returns ``False`` if they are already, or if the first is about
+        to be: nobody may be told of those.
+        """
+
+    def due(self) -> bool:
+        """Tell, after an event was accepted, whether it is the one that was asked for."""
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a child of the one that made or renewed the engine.
+
+        Never true where forks cannot be counted; ``os.register_at_fork`` is then all there is.
+        """
+
+    def renew(self) -> None:
+        """Start from nothing in a forked child, while no other thread uses the engine.
+
+        What is buffered stays the parent's. A closed engine stays closed.
         """
 
     def close(self) -> None:
@@ -99,3 +136,27 @@ class Engine(Protocol):
 
         When it returns, ``accepted`` has its last value, and all of that can be taken.
         """
+
+
+class TrackerHooks(Protocol):
+    """What ``Tracker``, the base of ``PaltabrainSdk``, calls when not all is as usual."""
+
+    def _recorded(self) -> None:
+        """An event was recorded for which ``due`` was true."""
+
+    def _record_serialized(
+        self, event: Any, context: bytes, header: bytes, payload: bytes
+    ) -> RecordStatus:
+        """Record an event that had to serialize itself, or say why not."""
+
+    def _make_room(self) -> Iterator[None]:
+        """Yield each time that it is worth trying again to record into a full buffer."""
+
+    def _renew_if_forked(self) -> None:
+        """Begin anew, in a child of the process that made the engine."""
+
+    def _refused(self, status: RecordStatus) -> None:
+        """An event was not accepted."""
+
+    def _failed(self, event: Any, error: Exception) -> None:
+        """An event could not be serialized."""

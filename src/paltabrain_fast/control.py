@@ -2,37 +2,79 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, Literal
 
+from . import process
 from ._protocol import Engine
 from .ledger import Ledger, Stats
 from .options import Options
+from .pool import Pool, Thread, is_ours
 from .reporting import Reporter
 from .sender import Sender
-from .transport import Transport
+from .transport import Transport, make_transport
 
 __all__ = ["Control"]
+
+_MAX_SENDER_THREADS: Final = 20
+
+_FAULT_SECONDS: Final = 1.0
+"""How long the control thread rests after a fault of its own."""
 
 
 class Control:
     """Frames what is buffered, at the interval or when it is woken, and hands it to the sender.
 
-    Its thread is a daemon and starts with the first event. What is left at the end of the
-    interpreter is flushed then, for ``exit_timeout`` seconds at the most.
+    Its thread is a daemon and starts with the first event. It sleeps until there is something to
+    do: without a time limit when an interval has passed without events.
+
+    Args:
+        engine: the buffer.
+        options: read each time they are needed.
+        transport: the user's own, who closes it; or the name of one that we make, ``None`` for the
+            default one.
+        reporter: where failures are told.
     """
 
     def __init__(
-        self, engine: Engine, options: Options, transport: Transport, reporter: Reporter
+        self,
+        engine: Engine,
+        options: Options,
+        transport: Transport | Literal["curl"] | None,
+        reporter: Reporter,
     ) -> None:
-        self.ledger = Ledger()
         self._engine = engine
         self._options = options
+        self._make_transport: Callable[[], Transport] | None = None
+        if transport is None or isinstance(transport, str):
+            self._make_transport = partial(make_transport, transport)
+            transport = self._make_transport()
+        self._transport = transport
+        self._inherited: list[Transport] = []
         self._reporter = reporter
-        self._sender = Sender(transport, options, self.ledger, reporter, self._on_settled)
+        self._stopping = False
+        self._released = False
+        self._start()
+        reporter.notify = self.event_recorded
+
+    def _start(self) -> None:
+        """Make all that a fork must renew, but for buffer and transport."""
+        self.ledger = Ledger()
+        self._reporter.renew(self.ledger)
+        self._pool = Pool(_MAX_SENDER_THREADS, self._reporter)
+        self._sender = Sender(
+            self._transport,
+            self._options,
+            self.ledger,
+            self._reporter,
+            self._pool,
+            self._on_settled,
+        )
         # A binary semaphore: held while there is nothing to do. Releasing it is one atomic call,
         # so that a signal handler may interrupt wake() and call it again.
         self._idle = threading.Lock()
@@ -40,14 +82,26 @@ class Control:
         self._framing = threading.RLock()  # its holder is the buffer's one consumer
         self._framer: int | None = None  # the thread that is framing now
         self._handed = 0  # events taken from the buffer and entered in the ledger
-        self._backlog = False
-        self._thread: threading.Thread | None = None
+        self._room = threading.Condition()  # notified when the buffer has some again
+        self._since: float | None = None  # when the interval began; None: nothing to flush
+        self._starved = False  # events wait until a batch is settled
+        self._urgent = False  # the buffer was found full
+        self._thread: Thread | None = None
         self._starting = threading.Lock()
-        self._stopping = False
         self._closing = threading.RLock()
         self._is_closing = False
         self._outcome: bool | None = None
-        atexit.register(self._exit)
+
+    def renew(self) -> None:
+        """Start from nothing in a forked child: no events, threads, connections or locks."""
+        self._engine.renew()
+        if self._make_transport is not None:
+            # never touched again, not even to close it: its connections and locks are the parent's
+            self._inherited.append(self._transport)
+            self._transport = self._make_transport()
+        elif callable(after_fork := getattr(self._transport, "after_fork", None)):
+            after_fork()
+        self._start()
 
     @property
     def is_shutdown(self) -> bool:
@@ -55,21 +109,48 @@ class Control:
         return self._stopping
 
     @property
-    def is_started(self) -> bool:
-        """Whether the control thread runs."""
-        return self._thread is not None
+    def is_forked(self) -> bool:
+        """Whether all of this is the parent's, and yet to be renewed."""
+        return self._engine.forked
 
     def wake(self) -> None:
-        """Have the control thread frame what is buffered; re-entrant, never blocks."""
+        """Have the control thread, if there is one, look for work; re-entrant, never blocks."""
         with contextlib.suppress(RuntimeError):  # awake already
             self._idle.release()
 
     def event_recorded(self) -> None:
-        """Note that an event was buffered; called after each one."""
-        if self._thread is None:
-            self._start()
-        if len(self._engine) >= self._options.flush_buffer_size:
-            self.wake()
+        """Have the control thread look for work, and start it if need be; as ``wake``.
+
+        Called for the event that the engine says is due, and when an error is to be told.
+        """
+        if self._thread is None and self._starting.acquire(blocking=False):
+            try:
+                process.enter(self)
+                if not process.may_start_threads():
+                    self._engine.arm(1)  # the next event asks again
+                elif self._thread is None and not self._stopping:
+                    self._thread = Thread("control", self._run)
+                    self._thread.launch(self._cannot_start)
+            finally:
+                self._starting.release()
+        self.wake()
+
+    def make_room(self) -> Iterator[None]:
+        """Do as ``overflow`` says when an event finds the buffer full.
+
+        Yields each time that it is worth trying again to record the event; when it ends, the event
+        is to be dropped.
+        """
+        self._urge()
+        if self._options.overflow == "drop_old":
+            while self._evict():
+                yield
+        elif self._options.overflow == "block" and self._may_wait():
+            deadline = _deadline(self._options.block_timeout_ms / 1000)
+            taken = self._engine.taken
+            while self._wait_for_room(taken, deadline):
+                taken = self._engine.taken
+                yield
 
     def flush(self, timeout: float | None) -> bool:
         """Frame what is buffered; with a timeout, wait until all of it is settled.
@@ -82,26 +163,63 @@ class Control:
         """Flush, wait until all is settled or the timeout is over, end the threads; idempotent.
 
         Returns whether every event was settled by an answer, none given up at the deadline. A
-        signal handler that interrupts our own flush or shutdown gets ``False`` at once, as nothing
-        can go on before it returns; the rest is done then, or at exit.
+        signal handler or a logging handler that interrupts our own work gets ``False`` at once, as
+        nothing can go on before it returns; the rest is done then, or at exit.
         """
         deadline = None if timeout is None else _deadline(timeout)
         self._engine.close()
         self._stopping = True
-        if self._framer == threading.get_ident():
+        self.wake()
+        self._announce_room()  # nobody needs to wait for it any more
+        if self._framer == threading.get_ident() or self._reporter.is_logging:
             return False
         if not self._closing.acquire(timeout=-1 if deadline is None else _left(deadline)):
             return False
+        first = self._outcome is None and not self._is_closing
         try:
-            if self._outcome is None and not self._is_closing:
+            if first:
                 self._is_closing = True
                 try:
                     self._outcome = self._finish(deadline)
                 finally:
                     self._is_closing = False
-            return bool(self._outcome)
         finally:
             self._closing.release()
+        if first:
+            self._join(deadline)
+        return bool(self._outcome)
+
+    def release(self) -> None:
+        """Deliver what is left, and end; for an SDK that nobody refers to any more.
+
+        Called by the garbage collector, so it waits for nothing.
+        """
+        self._engine.close()
+        self._released = True
+        if self._thread is not None:
+            self.wake()
+        elif process.has_entered(self):
+            self.event_recorded()
+
+    def pause(self) -> None:
+        """Begin no attempt until ``resume``, as this process is about to be forked."""
+        self._pool.pause()
+
+    def await_rest(self, deadline: float) -> None:
+        """Wait until no attempt is under way, or until the deadline (``time.monotonic()``)."""
+        self._pool.await_rest(deadline)
+
+    def resume(self) -> None:
+        """Go on in the parent."""
+        self._pool.resume()
+
+    def begin_exit(self) -> None:
+        """Begin to flush, as the interpreter is ending."""
+        self._drain()
+
+    def exit(self, started: float) -> None:
+        """Shut down, within ``exit_timeout`` of the start (``time.monotonic()``)."""
+        self.shutdown(started + self._options.exit_timeout - time.monotonic())
 
     def stats(self) -> Stats:
         """Return a consistent snapshot of the books."""
@@ -109,7 +227,7 @@ class Control:
             return self.ledger.stats(self._engine.counts())
 
     def _finish(self, deadline: float | None) -> bool:
-        self.wake()
+        self._sender.end_by(deadline)
         settled = self._settle(self._engine.accepted, deadline)
         if not settled:
             with self._framing:  # no batch is cut between the two
@@ -117,25 +235,32 @@ class Control:
             self._reporter.log(
                 logging.WARNING, "%d events were not delivered before the shutdown timeout", lost
             )
-        self._sender.stop(deadline)
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(None if deadline is None else _left(deadline))
-        atexit.unregister(self._exit)
+        self._tell()
+        self._pool.close()
         return settled
+
+    def _join(self, deadline: float | None) -> None:
+        """Wait for the threads; without the lock, as they may be in a ``shutdown`` themselves."""
+        self._pool.join(deadline)
+        if (thread := self._thread) is not None:
+            thread.wait(deadline)
+        if self._make_transport is not None:
+            self._transport.close()
+        process.leave(self)
 
     def _settle(self, mark: int, deadline: float | None) -> bool:
         """Frame whenever there is room until the first ``mark`` events are settled.
 
         Not left to the control thread, which may have ended.
         """
-        settled = False
-        while not settled:
+        while not self._is_settled(mark):
             framed = self._drain()
-            if not framed or (deadline is not None and time.monotonic() >= deadline):
+            if not framed or self._reporter.is_logging or _is_over(deadline):
                 return self._is_settled(mark)
-            self.ledger.wait(lambda: self._is_settled(mark) or self._can_frame(mark), deadline)
-            settled = self._is_settled(mark)
+            if self.ledger.in_flight and not self._pool.has_threads:
+                self._pool.run_next(deadline)
+            else:
+                self.ledger.wait(lambda: self._is_settled(mark) or self._can_frame(mark), deadline)
         return True
 
     def _can_frame(self, mark: int) -> bool:
@@ -150,35 +275,48 @@ class Control:
         Returns ``False`` if this very thread is framing already, and was interrupted by a signal
         handler or a finalizer that calls us.
         """
+        if self._framer == threading.get_ident():
+            self.wake()
+            return False
+        if not self._sender.has_room():  # then nobody needs to wait for us
+            return True
+        too_large = 0
         with self._framing:
-            if self._framer is not None:
-                self.wake()
-                return False
             self._framer = threading.get_ident()
             try:
-                # set before room is asked for, so that a batch that is settled meanwhile wakes us
-                self._backlog = True
-                while self._sender.has_room() and self._frame():
-                    pass
-                self._backlog = len(self._engine) > 0
+                while self._sender.has_room() and (dropped := self._frame()) is not None:
+                    too_large += dropped
             finally:
                 self._framer = None
+        self._announce_room()
+        if too_large:
+            self._reporter.warn_sparingly(
+                "too_large", "%d events were dropped: too large for a batch", too_large
+            )
         return True
 
-    def _frame(self) -> bool:
-        """Cut one batch and hand it to the sender; returns whether there was one."""
-        batch = self._engine.take(self._options.instance_id)
+    def _frame(self) -> int | None:
+        """Cut one batch and hand it to the sender.
+
+        Returns how many events were too large for a batch, ``None`` if nothing was buffered.
+        """
+        ledger = self.ledger
+        report = ledger.take_report()
+        telemetry = b"" if report is None else report.SerializeToString()
+        batch = self._engine.take(self._options.instance_id, telemetry)
+        if ledger is not self.ledger:  # forked meanwhile, in a signal handler: it is the parent's
+            return None
+        if batch is None or not batch.telemetry:
+            ledger.return_report(report)
+            report = None
         if batch is None:
-            return False
+            return None
         if batch.too_large:
-            self.ledger.drop("too_large", batch.too_large)
-            self._reporter.warn_sparingly(
-                "too_large", "%d events were dropped: too large for a batch", batch.too_large
-            )
+            ledger.drop("too_large", batch.too_large)
         if batch.events:
-            self._sender.submit(batch)
+            self._sender.submit(batch, report)
         self._handed = batch.end
-        return True
+        return batch.too_large
 
     def _discard(self) -> int:
         """Drop what is still buffered, as the shutdown timeout is over."""
@@ -186,39 +324,110 @@ class Control:
         while (batch := self._engine.take(self._options.instance_id)) is not None:
             lost += batch.end - batch.start
             self._handed = batch.end
-        self.ledger.drop("shutdown_timeout", lost)
+        self.ledger.drop("deadline", lost)
         return lost
 
+    def _evict(self) -> bool:
+        """Drop the oldest events; not while a batch is being cut, which would mean to wait."""
+        if not self._framing.acquire(blocking=False):
+            return False
+        try:
+            if self._framer is not None:
+                return False
+            evicted = self._engine.evict()
+            self.ledger.drop("queue_full", evicted)
+            self._handed = self._engine.taken
+        finally:
+            self._framing.release()
+        if evicted:
+            self._reporter.warn_sparingly("queue_full", "Events are dropped: queue full")
+        return evicted > 0
+
+    def _wait_for_room(self, taken: int, deadline: float) -> bool:
+        """Wait until events were taken beyond the first ``taken``; ``False`` at the deadline."""
+        self._urge()
+        with self._room:
+            while self._engine.taken == taken and not self._stopping:
+                if not self._room.wait(_left(deadline)):
+                    return False
+        return not _is_over(deadline)
+
+    def _announce_room(self) -> None:
+        with self._room:
+            self._room.notify_all()
+
+    def _urge(self) -> None:
+        """Have the control thread make room as soon as a batch may be in flight."""
+        self._urgent = True  # before room is asked for, so that a batch settled meanwhile wakes it
+        if self._sender.has_room():
+            self.event_recorded()
+
+    def _may_wait(self) -> bool:
+        """Whether somebody else can make room while this thread waits for it."""
+        return not (is_ours() or self._reporter.is_logging or self._framer == threading.get_ident())
+
     def _on_settled(self) -> None:
-        if self._backlog:
+        if self._starved or self._urgent:
             self.wake()
 
-    def _start(self) -> None:
-        if not self._starting.acquire(blocking=False):
-            return
-        try:
-            if self._thread is None and not self._stopping:
-                thread = threading.Thread(target=self._run, name="paltabrain-control", daemon=True)
-                thread.start()
-                # one sender as well: from Python 3.12 on, none can be started at exit
-                self._sender.ensure_threads(1)
-                self._thread = thread
-        except RuntimeError as error:  # no more threads; the next event tries again
-            self._reporter.warn_sparingly("thread", "the control thread cannot start: %s", error)
-        finally:
-            self._starting.release()
+    def _cannot_start(self, error: RuntimeError) -> None:
+        self._thread = None
+        self._engine.arm(1)  # the next event tries again
+        self._reporter.warn_sparingly("thread", "the control thread cannot start: %s", error)
 
     def _run(self) -> None:
-        while not self._stopping:
-            # acquiring clears the wake-up, before the buffer is read and never after
-            self._idle.acquire(timeout=self._options.flush_interval_ms / 1000)
-            try:
-                self._drain()
-            except Exception as error:
-                self._reporter.warn_sparingly("framing", "framing failed: %r", error)
+        try:
+            while not self._stopping and not self._released:
+                try:
+                    # acquiring clears the wake-up, before the buffer is read and never after
+                    self._idle.acquire(timeout=self._sleep_seconds())
+                    self._work()
+                except Exception as error:
+                    self._reporter.warn_sparingly("framing", "framing failed: %r", error)
+                    self._idle.acquire(timeout=_FAULT_SECONDS)
+            if self._released:
+                self.shutdown(self._options.shutdown_timeout)
+        finally:
+            if self._thread is threading.current_thread():
+                self._thread = None
+                self._engine.arm(1)  # should it have died, the next event starts another
 
-    def _exit(self) -> None:
-        self.shutdown(self._options.exit_timeout)
+    def _sleep_seconds(self) -> float:
+        """Say how long to sleep, -1 for ever, and have events wake us when it takes them."""
+        self._starved = True  # before room is asked for, so that a batch settled meanwhile wakes us
+        if len(self._engine) and not self._sender.has_room():
+            return -1
+        self._starved = False
+        if self._since is None:
+            if self._engine.arm(1):
+                return -1
+            self._since = time.monotonic()
+        if not self._engine.arm(self._options.flush_buffer_size):
+            return 0
+        return _left(self._since + self._interval())
+
+    def _work(self) -> None:
+        self._tell()
+        now = time.monotonic()
+        if self._since is None:  # the first event after a while
+            self._since = now
+        if (
+            self._urgent
+            or self._starved
+            or len(self._engine) >= self._options.flush_buffer_size
+            or now >= self._since + self._interval()
+        ):
+            handed, self._urgent = self._handed, False
+            self._drain()
+            # after an interval without events, the next one wakes us
+            self._since = now if self._handed != handed or len(self._engine) else None
+
+    def _interval(self) -> float:
+        return self._options.flush_interval_ms / 1000
+
+    def _tell(self) -> None:
+        if self._reporter.has_untold:
+            self._pool.submit(self._reporter.tell_all)
 
 
 def _deadline(timeout: float) -> float:
@@ -230,3 +439,7 @@ def _deadline(timeout: float) -> float:
 
 def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() >= deadline

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["BatchRejectedError", "PaltabrainError", "RetriesExhaustedError"]
+from dataclasses import dataclass
+
+__all__ = ["BatchRejectedError", "ErrorInfo", "PaltabrainError", "RetriesExhaustedError"]
 
 
 class PaltabrainError(Exception):
@@ -33,3 +35,21 @@ class RetriesExhaustedError(PaltabrainError):
         super().__init__(f"HTTP status {status} after {attempts} attempts")
         self.status = status
         self.attempts = attempts
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """What an error has cost; ``on_error`` is called with it.
+
+    Attributes:
+        reason: why events were dropped, as in ``Stats.dropped``.
+        events: how many.
+        batch_id: of the batch that failed or was refused; ``None`` for an event of no batch.
+        event_class: name of the class of the event that could not be serialized; ``None`` for a
+            batch.
+    """
+
+    reason: str
+    events: int
+    batch_id: str | None = None
+    event_class: str | None = None

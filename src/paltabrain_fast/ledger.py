@@ -4,34 +4,59 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final, Literal
 
 from ._protocol import Counts, FramedBatch
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
+from .sdk_pb2 import BatchTelemetry
 
-__all__ = ["Ledger", "Stats"]
+__all__ = ["DropReason", "Ledger", "Stats"]
+
+DropReason = Literal[
+    "serialization_error",
+    "queue_full",
+    "already_shutdown",
+    "too_large",
+    "rejected",
+    "retries_exhausted",
+    "deadline",
+    "internal_error",
+]
+
+_MAX_ERROR_TEXTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """One consistent snapshot.
+    """One consistent snapshot, exact when no call is in progress.
 
-    At all times ``accepted = delivered + dropped_after_acceptance + pending_events``.
+    At all times ``accepted = delivered + dropped_after_acceptance + pending_events``. Each of the
+    three on the right, and ``accepted``, is counted where it happens, none by subtraction.
 
     Attributes:
         accepted: events that ``track()`` took into the buffer.
         delivered: events in batches that the API accepted.
-        dropped: events that were not delivered and never will be, by reason. Before acceptance:
-            ``serialization_error``, ``buffer_full``, ``already_shutdown``. After it:
-            ``too_large``, ``rejected``, ``exception``, ``shutdown_timeout``.
+        dropped: events that were not delivered and never will be, by reason:
+
+            - ``serialization_error``: the event or its context could not be serialized.
+            - ``queue_full``: the buffer was full; the new event went, or the oldest ones.
+            - ``already_shutdown``: tracked after ``shutdown()``.
+            - ``too_large``: no batch can ever hold it.
+            - ``rejected``: the API refused the batch.
+            - ``retries_exhausted``: the last attempt failed.
+            - ``deadline``: neither delivered nor refused in the time that a batch has, or that
+              ``shutdown()`` or the end of the interpreter allowed.
+            - ``internal_error``: a fault of the SDK itself.
         dropped_after_acceptance: how many of the dropped events had been accepted.
         pending_events: accepted events that are neither delivered nor dropped yet.
         pending_bytes: bytes that they use, in the buffer and in batches in flight.
         batches_in_flight: batches that are being sent or wait for a retry.
-        batches: settled batches, by ``SUCCESS``, ``REJECT`` and ``EXCEPTION``.
+        batches: settled batches, by ``SUCCESS``, ``REJECT`` and ``EXCEPTION``. For one that was too
+            large for the API, its two halves are counted.
         requests: attempts to post a batch.
         retries: how many of the attempts were not the first for their batch.
     """
@@ -48,16 +73,32 @@ class Stats:
     retries: int
 
 
+class _Flight:
+    """A batch in flight, and what it reports to the server."""
+
+    __slots__ = ("batch", "claimed", "report")
+
+    def __init__(self, batch: FramedBatch, report: BatchTelemetry | None) -> None:
+        self.batch = batch
+        self.report = report
+        self.claimed = False
+
+
 class Ledger:
-    """Counts events and batches; every batch is settled exactly once. Safe for any thread."""
+    """Counts events and batches; every batch is settled exactly once. Safe for any thread.
+
+    Drops are reported to the server: the next batch takes the count along, and if that batch is
+    lost, the one after it.
+    """
 
     def __init__(self) -> None:
         # re-entrant, as is a Condition by default: a signal handler may track an event
         self._changed = threading.Condition()
-        self._in_flight: dict[str, FramedBatch] = {}
-        self._unclaimed: dict[str, FramedBatch] = {}
+        self._in_flight: dict[str, _Flight] = {}
         self._dropped: Counter[str] = Counter()
         self._delivered = self._lost = self._requests = self._retries = 0
+        self._reported = 0  # drops that were reported, or are in a batch that is in flight
+        self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
         self.batch_counters = {
             BATCH_STATUS_SUCCESS: 0,
             BATCH_STATUS_REJECT: 0,
@@ -67,24 +108,52 @@ class Ledger:
     @property
     def in_flight(self) -> int:
         """Number of batches in flight."""
-        return len(self._in_flight)
+        with self._changed:
+            return len(self._in_flight)
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: DropReason) -> None:
         """Count an event that was never accepted."""
         with self._changed:
             self._dropped[reason] += 1
 
-    def drop(self, reason: str, events: int) -> None:
-        """Count accepted events that were given up without a batch of their own."""
+    def drop(self, reason: DropReason, events: int) -> None:
+        """Count accepted events that were given up."""
         with self._changed:
             self._dropped[reason] += events
             self._lost += events
             self._changed.notify_all()
 
-    def launch(self, batch: FramedBatch) -> None:
-        """Enter a batch as in flight."""
+    def note_error(self, text: str) -> None:
+        """Have the server told of a serialization error; the last few are kept."""
         with self._changed:
-            self._in_flight[batch.batch_id] = self._unclaimed[batch.batch_id] = batch
+            self._error_texts.append(text)
+
+    def take_report(self) -> BatchTelemetry | None:
+        """Take what the next batch is to report; ``None`` if all is well."""
+        with self._changed:
+            dropped = sum(self._dropped.values()) - self._reported
+            if not dropped and not self._error_texts:
+                return None
+            report = BatchTelemetry(serialization_errors=self._error_texts)
+            if dropped:
+                report.events_dropped = dropped
+            self._reported += dropped
+            self._error_texts.clear()
+            return report
+
+    def return_report(self, report: BatchTelemetry | None) -> None:
+        """Give back a report that did not arrive."""
+        if report is None:
+            return
+        with self._changed:
+            self._reported -= report.events_dropped
+            texts = [*report.serialization_errors, *self._error_texts]
+            self._error_texts = deque(texts, _MAX_ERROR_TEXTS)
+
+    def launch(self, batch: FramedBatch, report: BatchTelemetry | None = None) -> None:
+        """Enter a batch as in flight, and the report that it carries."""
+        with self._changed:
+            self._in_flight[batch.batch_id] = _Flight(batch, report)
 
     def attempt(self, *, retry: bool) -> None:
         """Count an attempt to post a batch."""
@@ -98,33 +167,50 @@ class Ledger:
         Between the two the outcome is reported, so that whoever waits for it finds it reported.
         """
         with self._changed:
-            return self._unclaimed.pop(batch.batch_id, None) is not None
+            claimed = self.is_claimed(batch)
+            if not claimed:
+                self._in_flight[batch.batch_id].claimed = True
+            return not claimed
 
-    def settle(self, batch: FramedBatch, status: str, reason: str | None = None) -> None:
+    def is_claimed(self, batch: FramedBatch) -> bool:
+        """Tell whether somebody has asked to settle a batch."""
+        flight = self._in_flight.get(batch.batch_id)
+        return flight is None or flight.claimed
+
+    def settle(self, batch: FramedBatch, status: str, reason: DropReason | None = None) -> None:
         """Enter the outcome of a batch that was claimed, a ``reason`` if its events are lost.
 
         Only the first outcome counts.
         """
         with self._changed:
-            self._unclaimed.pop(batch.batch_id, None)
-            if self._in_flight.pop(batch.batch_id, None) is None:
+            flight = self._in_flight.pop(batch.batch_id, None)
+            if flight is None:
                 return
             self.batch_counters[status] += 1
             if reason is None:
                 self._delivered += batch.events
                 self._changed.notify_all()
             else:
+                self.return_report(flight.report)
                 self.drop(reason, batch.events)
+
+    def split(self, batch: FramedBatch, halves: Sequence[FramedBatch]) -> None:
+        """Put the halves of a claimed batch in its place; the first carries its report."""
+        with self._changed:
+            report = self._in_flight.pop(batch.batch_id).report
+            for half in halves:
+                self.launch(half, report)
+                report = None
 
     def unclaimed(self) -> list[FramedBatch]:
         """Return the batches in flight that nobody has asked to settle."""
         with self._changed:
-            return list(self._unclaimed.values())
+            return [flight.batch for flight in self._in_flight.values() if not flight.claimed]
 
     def is_settled(self, count: int) -> bool:
         """Tell whether no batch in flight holds one of the first ``count`` events."""
         with self._changed:
-            return all(batch.start >= count for batch in self._in_flight.values())
+            return all(flight.batch.start >= count for flight in self._in_flight.values())
 
     def wait(self, predicate: Callable[[], bool], deadline: float | None) -> bool:
         """Wait until ``predicate`` holds, asked after each change, or until the deadline.
@@ -143,7 +229,7 @@ class Ledger:
     def stats(self, buffered: Counts) -> Stats:
         """Return a snapshot. The caller lets no event pass from the buffer to a batch meanwhile."""
         with self._changed:
-            batches = self._in_flight.values()
+            batches = [flight.batch for flight in self._in_flight.values()]
             return Stats(
                 accepted=buffered.accepted,
                 delivered=self._delivered,

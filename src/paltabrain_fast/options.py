@@ -172,7 +172,8 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "flush_interval_ms": _integer(1, 86_400_000),
     "flush_max_retries": _integer(0, 1000),
     "buffer_bytes": _integer(65_536, 1 << 40),
-    "overflow": _one_of("drop_new"),
+    "overflow": _one_of("drop_new", "drop_old", "block"),
+    "block_timeout_ms": _integer(0, 86_400_000),
     "max_in_flight": _integer(1, 10_000),
     "request_timeout": _seconds(positive=True),
     "shutdown_timeout": _seconds(optional=True),
@@ -198,6 +199,7 @@ class Options:
     flush_max_retries: int
     buffer_bytes: int
     overflow: str
+    block_timeout_ms: int
     max_in_flight: int
     request_timeout: float
     shutdown_timeout: float | None

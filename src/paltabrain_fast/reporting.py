@@ -3,38 +3,108 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
+import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from .constant import LOGGER_NAME
+from .errors import ErrorInfo
+from .ledger import Ledger
+from .options import Options
 
-__all__ = ["Reporter", "logger"]
+__all__ = ["Callback", "Reporter", "check_callback", "logger"]
 
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
 
+_MAX_UNTOLD: Final = 1000
+_MAX_TEXT: Final = 200
+
+
+class Callback:
+    """Holds ``on_error`` for the SDK; whoever else needs it holds this weakly.
+
+    So a callback that refers to the SDK does not keep it alive.
+    """
+
+    def __init__(self, on_error: Callable[[Exception, ErrorInfo], object]) -> None:
+        self.on_error = on_error
+
+
+def check_callback(on_error: object) -> None:
+    """Raise a ``TypeError`` unless this can be called with an exception and an ``ErrorInfo``."""
+    if not callable(on_error):
+        raise TypeError(f"on_error must be callable, not {on_error!r}")
+    try:
+        signature = inspect.signature(on_error)
+    except ValueError:  # some callables of C have none that can be read
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"on_error must take an exception and an ErrorInfo, not {on_error!r}: {error}"
+        ) from None
+
+
+class _Logging(threading.local):
+    """Whether this thread is inside a log call of ours."""
+
+    now = False
+
 
 class Reporter:
-    """Keeps the last errors and tells the user of them. Nothing here raises an ``Exception``."""
+    """Keeps the last errors and tells the user of them. Nothing here raises an ``Exception``.
 
-    def __init__(self, on_error: Callable[[Exception], object] | None) -> None:
+    Args:
+        callback: what errors are told to, in a thread of the SDK's own.
+        options: for the API key, which must not be in what the server is told.
+    """
+
+    def __init__(self, callback: Callback | None, options: Options) -> None:
         self.last_request_error: Exception | None = None
         self.last_serialization_error: Exception | None = None
-        self._on_error = on_error
+        self.notify: Callable[[], object] = lambda: None
+        """Called when there is something to tell; has ``tell_all`` called in another thread."""
+        self._callback = None if callback is None else weakref.ref(callback)
+        self._options = options
+        self._logging = _Logging()
+
+    def renew(self, ledger: Ledger) -> None:
+        """Start, or start anew in a forked child: what is untold is the parent's to tell."""
+        self._ledger = ledger
+        self._untold: deque[tuple[Exception, ErrorInfo]] = deque()
         self._quiet_until: dict[str, float] = {}
+        self._deciding = threading.Lock()
+        self._telling = threading.Lock()
+
+    @property
+    def is_logging(self) -> bool:
+        """Whether this thread is inside a log call of ours: a handler may be calling the SDK."""
+        return self._logging.now
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether ``on_error`` is yet to be called."""
+        return bool(self._untold)
 
     def serialization_failed(self, event: object, error: Exception) -> None:
         """An event was skipped, since it or its context could not be serialized."""
+        name = type(event).__name__
         self.last_serialization_error = error
         self.log(
             logging.WARNING,
             "Event [%s] was skipped due to serialization error",
-            type(event).__name__,
+            name,
             error=error,
         )
-        self.tell(error)
+        self._ledger.note_error(_error_text(event, error, self._options.api_key))
+        self.tell(error, ErrorInfo("serialization_error", 1, event_class=name))
 
     def batch_failed(self, batch_id: str, error: Exception) -> None:
         """A batch was given up after an exception, or after its last attempt."""
@@ -55,8 +125,15 @@ class Reporter:
     ) -> None:
         """Log a warning, unless one of the same topic was logged within the last seconds."""
         now = time.monotonic()
-        if now >= self._quiet_until.get(topic, 0.0):
+        # never waits: whoever is deciding just now may be a frame of this very thread
+        if now < self._quiet_until.get(topic, 0.0) or not self._deciding.acquire(blocking=False):
+            return
+        try:
+            first = now >= self._quiet_until.get(topic, 0.0)
             self._quiet_until[topic] = now + quiet_seconds
+        finally:
+            self._deciding.release()
+        if first:
             self.log(logging.WARNING, message, *arguments)
 
     def log(
@@ -64,16 +141,54 @@ class Reporter:
     ) -> None:
         """Log a line, and the traceback of ``error``.
 
-        An exception of the user's own filters or handlers has nowhere left to be reported.
+        An exception of the user's own filters or handlers has nowhere left to be reported. What a
+        handler does with the SDK is not logged in its turn, which might never end.
         """
-        with contextlib.suppress(Exception):
-            logger.log(level, message, *arguments, exc_info=error)
+        if self._logging.now:
+            return
+        self._logging.now = True
+        try:
+            with contextlib.suppress(Exception):
+                logger.log(level, message, *arguments, exc_info=error)
+        finally:
+            self._logging.now = False
 
-    def tell(self, error: Exception) -> None:
-        """Call ``on_error``. Nobody waits for it: it may flush or shut down the SDK."""
-        if self._on_error is None:
+    def tell(self, error: Exception, info: ErrorInfo) -> None:
+        """Have ``on_error`` called, soon and elsewhere; beyond many at once, it is not."""
+        if self._callback is not None and len(self._untold) < _MAX_UNTOLD:
+            self._untold.append((error, info))
+            self.notify()
+
+    def tell_all(self) -> None:
+        """Call ``on_error`` for all that is to be told, one by one.
+
+        The callback may take its time, and may flush or shut down the SDK.
+        """
+        if not self._telling.acquire(blocking=False):
             return
         try:
-            self._on_error(error)
+            while self._untold:
+                self._call(*self._untold.popleft())
+        finally:
+            self._telling.release()
+        if self._untold:  # since we looked
+            self.notify()
+
+    def _call(self, error: Exception, info: ErrorInfo) -> None:
+        callback = None if self._callback is None else self._callback()
+        if callback is None:
+            return
+        try:
+            callback.on_error(error, info)
         except Exception as failure:
             self.log(logging.WARNING, "on_error raised", error=failure)
+
+
+def _error_text(event: object, error: Exception, secret: str) -> str:
+    """Say in few words what was wrong with an event, for the server; never a secret."""
+    try:
+        text = f"{type(event).__name__}: {type(error).__name__}: {error}"
+        text = text.encode(errors="replace").decode()
+    except Exception:  # an error that cannot even be printed
+        text = f"{type(event).__name__}: {type(error).__name__}"
+    return text.replace(secret, "***")[:_MAX_TEXT]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Sized
+import weakref
+from collections.abc import Callable, Iterator, Sized
 from types import TracebackType
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, overload
 
+from . import process
 from ._engine import Tracker, make_engine, uuid_v7
 from ._protocol import RecordStatus
 from .base import BaseContext, BaseEvent
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
 from .control import Control
-from .ledger import Stats
+from .errors import ErrorInfo
+from .ledger import DropReason, Stats
 from .options import Options, session_wire_id
-from .reporting import Reporter, logger
-from .transport import InMemoryTransport, Transport, make_transport
+from .reporting import Callback, Reporter, check_callback, logger
+from .transport import InMemoryTransport, Transport
 
 __all__ = ["PaltabrainSdk"]
 
@@ -25,8 +28,8 @@ ContextT = TypeVar("ContextT", bound=BaseContext)
 T = TypeVar("T")
 
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
-_REASONS: Final = {
-    RecordStatus.BUFFER_FULL: "buffer_full",
+_REASONS: Final[dict[RecordStatus, DropReason]] = {
+    RecordStatus.BUFFER_FULL: "queue_full",
     RecordStatus.CLOSED: "already_shutdown",
     RecordStatus.TOO_LARGE: "too_large",
 }
@@ -75,17 +78,21 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         flush_interval_ms: flush when this many milliseconds have passed since the last flush.
         flush_max_retries: total number of attempts for a batch, at least one is made.
         buffer_bytes: bytes that buffered events and their contexts may use.
-        overflow: what happens to an event when the buffer is full; ``"drop_new"``: it is dropped
-            and counted.
+        overflow: what happens to an event when the buffer is full. ``"drop_new"``: it is dropped
+            and counted; ``"drop_old"``: the oldest events are, to make room for it; ``"block"``:
+            ``track()`` waits for room, for ``block_timeout_ms`` at most.
+        block_timeout_ms: how long an event may wait for room before it is dropped after all.
         max_in_flight: how many batches may exist outside the buffer; beyond that the buffer fills.
         request_timeout: seconds for one attempt: to connect, to send, to read the answer.
         shutdown_timeout: seconds that ``shutdown()`` waits if it is not told; ``None``: no limit.
         exit_timeout: seconds to deliver what is left when the interpreter exits without
             ``shutdown()``.
-        transport: what makes the requests; it is the caller's to close. ``HttpsTransport()`` if
-            not given, ``CurlTransport()`` for ``"curl"``; these are closed by ``shutdown()``.
-        on_error: called with the exception of each failed batch and each skipped event, in the
-            thread where it came up.
+        transport: what makes the requests; ``HttpsTransport()`` if not given, ``CurlTransport()``
+            for ``"curl"``. A given one is the caller's to close. Its method ``after_fork()``, if it
+            has one, is called in each forked child, to forget what belongs to the parent.
+        on_error: called with the exception of each failed batch and each skipped event, and an
+            ``ErrorInfo``, in a thread of the SDK's own. What it raises is logged. Not called any
+            more for an SDK that was dropped without ``shutdown()``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED=1``.
 
@@ -120,15 +127,17 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         *,
         buffer_bytes: int = 16 * 1024 * 1024,
         overflow: str = "drop_new",
+        block_timeout_ms: int = 1000,
         max_in_flight: int = 20,
         request_timeout: float = 10.0,
         shutdown_timeout: float | None = None,
         exit_timeout: float = 5.0,
         transport: Transport | Literal["curl"] | None = None,
-        on_error: Callable[[Exception], object] | None = None,
+        on_error: Callable[[Exception, ErrorInfo], object] | None = None,
         disabled: bool = False,
     ) -> None:
-        if session_id is None and start_session:
+        self._session_is_generated = session_id is None and start_session
+        if self._session_is_generated:
             session_id = uuid_v7()
         self._options = Options(
             hostname=hostname,
@@ -140,27 +149,35 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             flush_max_retries=flush_max_retries,
             buffer_bytes=buffer_bytes,
             overflow=overflow,
+            block_timeout_ms=block_timeout_ms,
             max_in_flight=max_in_flight,
             request_timeout=request_timeout,
             shutdown_timeout=shutdown_timeout,
             exit_timeout=exit_timeout,
         )
-        disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
-        self._own_transport = transport is None or transport == "curl"
-        if transport is None or transport == "curl":
-            transport = InMemoryTransport() if disabled else make_transport(transport)
-        if not isinstance(transport, Transport):
+        if transport not in (None, "curl") and not isinstance(transport, Transport):
             raise TypeError(
                 f"transport must be 'curl' or have send() and close(), not {transport!r}"
             )
-        if on_error is not None and not callable(on_error):
-            raise TypeError(f"on_error must be callable, not {on_error!r}")
+        if on_error is not None:
+            check_callback(on_error)
         self.context = context
         self._session_wire_id = session_wire_id(session_id)
-        self._reporter = Reporter(on_error)
-        self._transport = transport
+        self._callback = None if on_error is None else Callback(on_error)
+        self._reporter = Reporter(self._callback, self._options)
+        disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
+        if disabled:
+            transport = InMemoryTransport()
         self._set_up(make_engine(self._options.buffer_bytes), disabled)
-        self._control = Control(self._engine, self._options, self._transport, self._reporter)
+        self._control = Control(self._engine, self._options, transport, self._reporter)
+        process.renew_after_fork(self)
+        if process.lacks_threads():
+            self._reporter.log(
+                logging.ERROR,
+                "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
+                " it the option enable-threads",
+            )
+        weakref.finalize(self, self._control.release).atexit = False
         self._known_classes: set[type] = set()
 
     def __enter__(self) -> Self:
@@ -184,6 +201,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         Returns:
             Whether all of it is settled.
         """
+        self._renew_if_forked()
         return self._control.flush(timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
@@ -196,21 +214,21 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         Returns:
             Whether everything was settled in time.
         """
-        settled = self._control.shutdown(
+        self._renew_if_forked()
+        return self._control.shutdown(
             self._options.shutdown_timeout if timeout is None else timeout
         )
-        if self._own_transport:
-            self._transport.close()
-        return settled
 
     def stats(self) -> Stats:
         """Return one consistent snapshot of what became of all events."""
+        self._renew_if_forked()
         return self._control.stats()
 
     @property
     def context(self) -> ContextT:
         """The context that events carry unless ``track()`` is given another; assignable."""
-        return self._context
+        context: ContextT = self._context
+        return context
 
     @context.setter
     def context(self, context: ContextT) -> None:
@@ -226,6 +244,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     @session_id.setter
     def session_id(self, session_id: int | str | None) -> None:
         self._options.session_id = session_id
+        self._session_is_generated = False
         self._session_wire_id = session_wire_id(session_id)
 
     @property
@@ -263,18 +282,50 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         """What is buffered; ``len()`` of it is the number of events."""
         return self._engine
 
-    def _recorded(self) -> None:
-        """There are enough events buffered to tell the control thread."""
-        self._control.event_recorded()
-        if self._control.is_started:
-            self._notify_at = self._options.flush_buffer_size
+    def _renew(self) -> None:
+        """Begin anew in a forked child; see ``process``."""
+        self._control.renew()
+        if self._session_is_generated:
+            self.session_id = uuid_v7()
+            self._session_is_generated = True
 
-    def _recorded_slowly(self, event: Any) -> None:
-        """An event was buffered that had to serialize itself."""
+    def _renew_if_forked(self) -> None:
+        """Notice a fork that has called no hooks of Python."""
+        if self._control.is_forked:
+            process.renew_unnoticed()
+
+    # What the tracker calls; see TrackerHooks.
+
+    def _recorded(self) -> None:
+        self._control.event_recorded()
+
+    def _record_serialized(
+        self, event: Any, context: bytes, header: bytes, payload: bytes
+    ) -> RecordStatus:
+        status = self._engine.record(context, header, payload, self._session_wire_id)
+        if status is RecordStatus.FORKED:
+            process.renew_unnoticed()
+            status = self._engine.record(context, header, payload, self._session_wire_id)
+        if status is RecordStatus.BUFFER_FULL:
+            for _ in self._make_room():
+                status = self._engine.record(context, header, payload, self._session_wire_id)
+                if status is not RecordStatus.BUFFER_FULL:
+                    break
+        if status is not RecordStatus.ACCEPTED:
+            self._refused(status)
+            return status
         if type(event) not in self._known_classes:
             self._meet(type(event))
-        if len(self._engine) >= self._notify_at:
+        if self._engine.due():
             self._recorded()
+        return status
+
+    def _make_room(self) -> Iterator[None]:
+        return self._control.make_room()
+
+    def _failed(self, event: Any, error: Exception) -> None:
+        self._control.ledger.refuse("serialization_error")
+        self._reporter.serialization_failed(event, error)
 
     def _refused(self, status: RecordStatus) -> None:
         reason = _REASONS[status]
@@ -285,10 +336,6 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             reason.replace("_", " "),
             quiet_seconds=math.inf if status is RecordStatus.CLOSED else 20.0,
         )
-
-    def _failed(self, event: Any, error: Exception) -> None:
-        self._control.ledger.refuse("serialization_error")
-        self._reporter.serialization_failed(event, error)
 
     def _meet(self, event_class: type) -> None:
         """Say once what a config module on other base classes costs."""

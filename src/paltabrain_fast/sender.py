@@ -1,15 +1,15 @@
-"""Sends batches: a pool of daemon threads that posts each one, retries it and settles it."""
+"""Brings each batch to its outcome: attempts, retries, refusals, batches that must be split."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import random
-import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
+from ._engine import uuid_v7
 from ._protocol import FramedBatch
 from .constant import (
     BATCH_PATH,
@@ -19,31 +19,50 @@ from .constant import (
     CONTENT_TYPE,
     SDK_NAME,
 )
-from .errors import BatchRejectedError, RetriesExhaustedError
-from .ledger import Ledger
+from .errors import BatchRejectedError, ErrorInfo, RetriesExhaustedError
+from .ledger import DropReason, Ledger
 from .options import Options, base_url
+from .pool import Pool
 from .reporting import Reporter, logger
-from .sdk_pb2 import Batch
+from .sdk_pb2 import Batch, BatchTelemetry
 from .transport import Request, SendResult, Transport
 from .utils import time_ms
 from .version import __version__
 
 __all__ = ["Sender"]
 
-_MAX_THREADS: Final = 20
+_BATCH_SECONDS: Final = 300.0
+"""How long a batch may take in all: no attempt begins later."""
+
 _BACKOFF_SECONDS: Final = 0.1
 _MAX_BACKOFF_SECONDS: Final = 10.0
 _MAX_RETRY_AFTER_SECONDS: Final = 30.0
+_TOO_LARGE_STATUS: Final = 413
+
+_random = random.SystemRandom()  # which a fork does not repeat
+
+
+class _Delivery:
+    """A batch on its way."""
+
+    __slots__ = ("attempts", "batch", "deadline", "started")
+
+    def __init__(self, batch: FramedBatch) -> None:
+        self.batch = batch
+        self.attempts = 0
+        self.started = time.monotonic()
+        self.deadline = self.started + _BATCH_SECONDS
 
 
 class Sender:
-    """Takes framed batches and brings each to its outcome, up to 20 at a time.
+    """Takes framed batches and brings each to its outcome, as many at a time as the pool allows.
 
     Args:
         transport: makes single attempts.
         options: read at each attempt.
         ledger: where outcomes are entered.
         reporter: where failures are told.
+        pool: where attempts run.
         settled: called after each batch that was settled.
     """
 
@@ -53,108 +72,84 @@ class Sender:
         options: Options,
         ledger: Ledger,
         reporter: Reporter,
+        pool: Pool,
         settled: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._options = options
         self._ledger = ledger
         self._reporter = reporter
+        self._pool = pool
         self._settled = settled
-        self._queue: queue.SimpleQueue[FramedBatch | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._abandoned = threading.Event()
-        self._lock = threading.Lock()
+        self._last_attempt: float | None = None
 
     def has_room(self) -> bool:
         """Tell whether another batch may be in flight."""
         return self._ledger.in_flight < self._options.max_in_flight
 
-    def submit(self, batch: FramedBatch) -> None:
+    def submit(self, batch: FramedBatch, report: BatchTelemetry | None) -> None:
         """Put a batch in flight; does not wait for anything."""
-        self._ledger.launch(batch)
-        if logger.isEnabledFor(logging.DEBUG):
-            self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
-        self._queue.put(batch)
-        self.ensure_threads(self._ledger.in_flight)
+        self._ledger.launch(batch, report)
+        self._start(batch)
 
-    def ensure_threads(self, wanted: int) -> None:
-        """Start threads until there are as many as wanted, or as may be."""
-        with self._lock:
-            while len(self._threads) < min(_MAX_THREADS, wanted) and self._start_thread():
-                pass
+    def end_by(self, deadline: float | None) -> None:
+        """Let no attempt last beyond the deadline (``time.monotonic()``)."""
+        self._last_attempt = deadline
 
     def abandon(self) -> int:
-        """Give up: settle what is in flight as lost, and wait for no retry any more.
+        """Give up: settle what is in flight as lost.
 
         Returns:
             How many events that were.
         """
-        self._abandoned.set()
         lost = 0
         for batch in self._ledger.unclaimed():
             if self._ledger.claim(batch):
-                self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "shutdown_timeout")
+                self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "deadline")
                 lost += batch.events
         return lost
 
-    def stop(self, deadline: float | None) -> None:
-        """Let the threads end, and wait for them until the deadline (``time.monotonic()``)."""
-        for _ in self._threads:
-            self._queue.put(None)
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    def _start(self, batch: FramedBatch) -> None:
+        delivery = _Delivery(batch)
+        self._pool.submit(lambda: self._deliver(delivery))
 
-    def _start_thread(self) -> bool:
-        thread = threading.Thread(
-            target=self._work, name=f"paltabrain-sender-{len(self._threads)}", daemon=True
-        )
+    def _deliver(self, delivery: _Delivery) -> float | None:
+        """Make the next attempt, if it is still wanted.
+
+        Returns:
+            Seconds until the one after it, ``None`` if the batch has come to its outcome.
+        """
+        batch = delivery.batch
+        if self._ledger.is_claimed(batch):
+            return None
         try:
-            thread.start()
-        except RuntimeError as error:  # no more threads, or the interpreter is on its way out
-            if not self._threads:
-                self._reporter.warn_sparingly("thread", "no thread to send batches: %s", error)
-            return False
-        self._threads.append(thread)
-        return True
-
-    def _work(self) -> None:
-        while (batch := self._queue.get()) is not None:
-            try:
-                self._deliver(batch)
-            # whatever a transport or a callback raises must cost neither the thread nor the ledger
-            except BaseException as error:
-                fault = error if isinstance(error, Exception) else RuntimeError(repr(error))
-                self._reporter.batch_failed(batch.batch_id, fault)
-                self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "exception")
+            delay = self._attempt(delivery)
+        except BaseException as error:  # whatever happens, the batch has an outcome
+            self._reporter.warn_sparingly("sender", "sending failed: %r", error)
+            self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "internal_error")
+            delay = None
+        if delay is None:
             self._settled()
+        return delay
 
-    def _deliver(self, batch: FramedBatch) -> None:
-        started = time.monotonic()
-        attempts = 0
-        while not self._abandoned.is_set():
-            result = self._attempt(batch, retry=attempts > 0)
-            attempts += 1
-            if result.status == 200:
-                if self._ledger.claim(batch):
-                    self._reporter.batch_succeeded(batch.batch_id, time.monotonic() - started)
-                    self._ledger.settle(batch, BATCH_STATUS_SUCCESS)
-                return
-            if result.status is not None and not _asks_for_retry(result.status):
-                self._reject(batch, result.status)
-                return
-            if attempts >= self._options.flush_max_retries or self._abandoned.wait(
-                _delay(attempts, result.retry_after)
-            ):
-                self._fail(
-                    batch, result.error or RetriesExhaustedError(result.status or 0, attempts)
-                )
-                return
-        if self._ledger.claim(batch):
-            self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "shutdown_timeout")
+    def _attempt(self, delivery: _Delivery) -> float | None:
+        result = self._send(delivery)
+        status = result.status
+        if status is not None and 200 <= status <= 299:
+            self._succeed(delivery)
+        elif status == _TOO_LARGE_STATUS and delivery.batch.events > 1:
+            self._split(delivery.batch)
+        elif status is not None and not _asks_for_retry(status):
+            self._reject(delivery.batch, status)
+        else:
+            return self._retry(delivery, result)
+        return None
 
-    def _attempt(self, batch: FramedBatch, *, retry: bool) -> SendResult:
-        options = self._options
+    def _send(self, delivery: _Delivery) -> SendResult:
+        options, batch = self._options, delivery.batch
+        if not delivery.attempts and logger.isEnabledFor(logging.DEBUG):
+            self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
+        end = min(delivery.deadline, self._last_attempt or delivery.deadline)
         request = Request(
             url=base_url(options.hostname) + BATCH_PATH,
             body=batch.body,
@@ -165,26 +160,54 @@ class Sender:
                 "X-SDK-Version": __version__,
                 "X-SDK-Client-Upload-TS": str(time_ms()),
             },
-            timeout=options.request_timeout,
+            timeout=min(options.request_timeout, max(0.001, end - time.monotonic())),
         )
-        self._ledger.attempt(retry=retry)
+        self._ledger.attempt(retry=delivery.attempts > 0)
+        delivery.attempts += 1
         try:
             return self._transport.send(request)
         except Exception as error:
             return SendResult(error=error)
 
+    def _succeed(self, delivery: _Delivery) -> None:
+        batch = delivery.batch
+        if self._ledger.claim(batch):
+            try:
+                self._reporter.batch_succeeded(batch.batch_id, time.monotonic() - delivery.started)
+            finally:  # delivered is delivered
+                self._ledger.settle(batch, BATCH_STATUS_SUCCESS)
+
     def _reject(self, batch: FramedBatch, status: int) -> None:
         if self._ledger.claim(batch):
             error = BatchRejectedError(status)
             self._reporter.batch_rejected(batch.batch_id, status, error)
+            self._reporter.tell(error, ErrorInfo("rejected", batch.events, batch.batch_id))
             self._ledger.settle(batch, BATCH_STATUS_REJECT, "rejected")
-            self._reporter.tell(error)
 
-    def _fail(self, batch: FramedBatch, error: Exception) -> None:
+    def _retry(self, delivery: _Delivery, result: SendResult) -> float | None:
+        delay = _delay(delivery.attempts, result.retry_after)
+        reason: DropReason = "deadline"
+        if delivery.attempts >= self._options.flush_max_retries:
+            reason = "retries_exhausted"
+        elif time.monotonic() + delay <= delivery.deadline:
+            return delay
+        batch = delivery.batch
+        error = result.error or RetriesExhaustedError(result.status or 0, delivery.attempts)
         if self._ledger.claim(batch):
             self._reporter.batch_failed(batch.batch_id, error)
-            self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "exception")
-            self._reporter.tell(error)
+            self._reporter.tell(error, ErrorInfo(reason, batch.events, batch.batch_id))
+            self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, reason)
+        return None
+
+    def _split(self, batch: FramedBatch) -> None:
+        halves = _halves(batch)
+        if self._ledger.claim(batch):
+            self._reporter.log(
+                logging.INFO, "Batch %s is too large for the API, and sent in two", batch.batch_id
+            )
+            self._ledger.split(batch, halves)
+            for half in halves:
+                self._start(half)
 
 
 def _asks_for_retry(status: int) -> bool:
@@ -193,7 +216,32 @@ def _asks_for_retry(status: int) -> bool:
 
 def _delay(attempts: int, retry_after: float | None) -> float:
     """Seconds until the next attempt: what the server asks for, else exponential, full jitter."""
-    if retry_after is not None:
+    if retry_after is not None and retry_after >= 0:
         return min(retry_after, _MAX_RETRY_AFTER_SECONDS)
     most = min(_BACKOFF_SECONDS * 2.0 ** min(attempts, 32), _MAX_BACKOFF_SECONDS)
-    return random.uniform(0.0, most)
+    return _random.uniform(0.0, most)
+
+
+def _halves(batch: FramedBatch) -> list[FramedBatch]:
+    """Two batches in place of one, the telemetry in the first.
+
+    Each stands for all the events that the whole one stood for: they are settled with the later.
+    """
+    whole = Batch.FromString(batch.body)
+    middle = batch.events // 2
+    halves: list[FramedBatch] = []
+    for events in whole.events[:middle], whole.events[middle:]:
+        half = Batch(context=whole.context, events=events)
+        half.common.CopyFrom(whole.common)
+        half.common.batch_id = uuid_v7()
+        if not halves and whole.HasField("telemetry"):
+            half.telemetry.CopyFrom(whole.telemetry)
+        halves.append(
+            replace(
+                batch,
+                body=half.SerializeToString(),
+                batch_id=half.common.batch_id,
+                events=len(events),
+            )
+        )
+    return halves

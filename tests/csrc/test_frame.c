@@ -45,7 +45,11 @@ static pbf_context_ref add_context(fixture *f, const void *bytes, size_t length)
 
 static pbf_envelope envelope_of(const char *instance_id, const char *batch_id, size_t limit)
 {
-    return (pbf_envelope){instance_id, strlen(instance_id), batch_id, strlen(batch_id), limit};
+    return (pbf_envelope){.instance_id = instance_id,
+                          .instance_id_length = strlen(instance_id),
+                          .batch_id = batch_id,
+                          .batch_id_length = strlen(batch_id),
+                          .limit = limit};
 }
 
 static pbf_event event_of(int64_t event_ts, const char *header, const void *payload, size_t length)
@@ -223,6 +227,43 @@ static void test_limit_to_the_byte(void)
     CHECK_EQUAL(frame.events, 1);
     CHECK_EQUAL(frame.too_large, 1);
     test_free(body, PBF_BATCH_MAX);
+    tear_down(&f);
+}
+
+/* Telemetry comes last, and only if it fits beside the first event, to the byte. */
+static void test_telemetry(void)
+{
+    static const char with[] = "\x0a\x00\x1a\x05\x0a\x00\x1a\x01p\x22\x02\x08\x0e";
+    static const char with_two[] = "\x0a\x00\x1a\x05\x0a\x00\x1a\x01p"
+                                   "\x1a\x05\x0a\x00\x1a\x01p\x22\x02\x08\x0e";
+    pbf_envelope envelope = envelope_of("", "", PBF_BATCH_MAX);
+    fixture f;
+
+    envelope.telemetry = (const uint8_t *)"\x08\x0e";
+    envelope.telemetry_length = 2;
+    set_up(&f, 0);
+    pbf_context_ref context = add_context(&f, NULL, 0);
+
+    check_frame(&f, envelope, 0, 0, NULL, 0);
+    append(&f, context, event_of(0, "", "p", 1));
+    check_frame(&f, envelope, 1, 0, with, 13);
+
+    append(&f, context, event_of(0, "", "p", 1));
+    append(&f, context, event_of(0, "", "p", 1));
+    envelope.limit = 19; /* an event goes to the next batch rather than the telemetry */
+    check_frame(&f, envelope, 1, 0, with, 13);
+    envelope.limit = 13;
+    check_frame(&f, envelope, 1, 0, with, 13);
+    append(&f, context, event_of(0, "", "p", 1));
+    envelope.limit = 12; /* it is left out rather than the event, which would be too large */
+    check_frame(&f, envelope, 1, 0, with, 9);
+
+    append(&f, context, event_of(0, "", "p", 1));
+    append(&f, context, event_of(0, "", "p", 1));
+    envelope.limit = 20;
+    check_frame(&f, envelope, 2, 0, with_two, 20);
+    append(&f, context, event_of(0, "", "large for this limit", 20));
+    check_frame(&f, envelope, 0, 1, NULL, 0);
     tear_down(&f);
 }
 
@@ -464,6 +505,7 @@ int main(void)
     test_golden_of_nothing();
     test_context_change_and_numbers();
     test_limit_to_the_byte();
+    test_telemetry();
     test_append_refuses();
     test_room_ends_the_batch();
     test_space_comes_back();

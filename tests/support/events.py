@@ -30,3 +30,10 @@ class TextEvent(BaseEvent):
 
     def serialize_payload(self) -> bytes:
         return self.text.encode()
+
+
+class UnserializableEvent(TextEvent):
+    """An event that cannot be serialized."""
+
+    def serialize_payload(self) -> bytes:
+        raise ValueError("no such value")

@@ -1,4 +1,4 @@
-"""The native bases of events and contexts: what is read of them without Python's attribute access."""
+"""The native bases of events and contexts, and what is read of them without Python code."""
 
 from libc.stdint cimport uint64_t
 

@@ -303,7 +303,10 @@ cdef object call_init(object callable, PyObject *args, PyObject *kwargs):
     cdef PyObject *value
     cdef Py_ssize_t position = 0, guess = 0, index
 
-    if PyTuple_GET_SIZE(<object>args) != 1 or not self.fits(<object>PyTuple_GET_ITEM(<object>args, 0)):
+    if (
+        PyTuple_GET_SIZE(<object>args) != 1
+        or not self.fits(<object>PyTuple_GET_ITEM(<object>args, 0))
+    ):
         return PyObject_Call(self.function, args, kwargs)
     if PyTuple_GET_SIZE(self.keys):
         payload = PyDict_Copy(self.template)
@@ -350,7 +353,7 @@ cdef class GeneratedSetter(Generated):
         )
 
     cdef object group_of(self, object instance):
-        """The group of an event or a context, made if it is not there yet; None if it is strange."""
+        """The group of an event or a context, made if it is missing; None if it is strange."""
         cdef EventBase event
         cdef object groups, group
         cdef bint is_ours = False

@@ -43,7 +43,6 @@ from .python cimport (
     PyUnicode_KIND,
     PyUnicode_Type,
     dict_size,
-    pbf_add_hint,
     pbf_hint,
     pbf_hint16,
     pbf_list_get,

@@ -16,7 +16,10 @@ cdef class NativeEngine:
     cdef dict owned  # slot -> the bytes object that the table points into
     cdef uint64_t owned_bytes
     cdef uint64_t taken_count
+    cdef uint64_t forks
+    cdef pbf.pbf_wake wake
     cdef bint closed
 
+    cdef void start(self) except *
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *
     cdef void end_drain(self) except *

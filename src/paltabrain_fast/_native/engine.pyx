@@ -6,11 +6,12 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, _PyBytes_Resize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from posix.mman cimport (
     MAP_ANONYMOUS,
     MAP_FAILED,
+    MAP_FIXED,
     MAP_PRIVATE,
     PROT_READ,
     PROT_WRITE,
@@ -19,9 +20,10 @@ from posix.mman cimport (
 )
 
 from . cimport pbf
+from .fork cimport fork_count
+from .python cimport pbf_unix_ms
 
 from .._protocol import Counts, FramedBatch, RecordStatus
-from .python cimport pbf_unix_ms
 from .uuid7 import uuid_v7
 
 cdef extern from "Python.h":
@@ -37,37 +39,61 @@ cdef enum:
     EARLY_LAP_BYTES = 65536
 
 cdef object identities = count(1)
+
+# What an eviction frees at least, as a part of the ring: one costs more than a record, and who runs
+# into a full ring once will do so again.
+cdef enum:
+    EVICTED_PART = 256
+
 cdef object ACCEPTED = RecordStatus.ACCEPTED
 cdef object BUFFER_FULL = RecordStatus.BUFFER_FULL
 cdef object TOO_LARGE = RecordStatus.TOO_LARGE
 cdef object CLOSED = RecordStatus.CLOSED
+cdef object FORKED = RecordStatus.FORKED
 
 
 @cython.final
 cdef class NativeEngine:
     def __cinit__(self, uint64_t buffer_bytes):
-        cdef uint32_t slot_count, bucket_count = 1
-        cdef void *memory
-
-        self.owned = {}
-        self.identity = next(identities)
         self.capacity = pbf.pbf_ring_capacity(buffer_bytes)
         if self.capacity == 0:
             raise ValueError(f"buffer_bytes is too large: {buffer_bytes}")
         self.mapped = sizeof(pbf.pbf_ring) + self.capacity
+        self.start()
+
+    cdef void start(self) except *:
+        """Begin with nothing, in fresh memory, at the place of the ring if there is one."""
+        cdef uint32_t slot_count, bucket_count = 1
+        cdef int in_place = MAP_FIXED if self.ring != NULL else 0
+        cdef void *memory
+
+        self.identity = next(identities)
+        self.owned = {}
+        self.owned_bytes = self.taken_count = 0
+        self.forks = fork_count()
         memory = mmap(
-            NULL, self.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0
+            self.ring,
+            self.mapped,
+            PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | in_place,
+            -1,
+            0,
         )
         if memory == MAP_FAILED:
             raise MemoryError(f"no memory for a buffer of {self.capacity} bytes")
         self.ring = <pbf.pbf_ring *>memory
         pbf.pbf_ring_init(self.ring, self.capacity, 0)
+        if self.closed:
+            pbf.pbf_ring_close(self.ring)
+        pbf.pbf_wake_init(&self.wake)
 
         slot_count = <uint32_t>min(
             1 + self.capacity // pbf.PBF_CONTEXT_COST, <uint64_t>pbf.PBF_CONTEXT_MAX_SLOTS
         )
         while bucket_count < slot_count // 4:
             bucket_count *= 2
+        free(self.slots)
+        free(self.buckets)
         self.slots = <pbf.pbf_context_slot *>calloc(slot_count, sizeof(pbf.pbf_context_slot))
         self.buckets = <uint32_t *>calloc(bucket_count, sizeof(uint32_t))
         if self.slots == NULL or self.buckets == NULL:
@@ -115,6 +141,8 @@ cdef class NativeEngine:
         event.payload = <const uint8_t *>PyBytes_AS_STRING(payload)
         event.payload_length = PyBytes_GET_SIZE(payload)
         while True:
+            if self.forks != fork_count():
+                return FORKED
             status = self.intern(<bytes>context, &ref)
             if status == pbf.PBF_OK:
                 status = pbf.pbf_record_append(self.ring, &self.contexts, ref, &event)
@@ -147,7 +175,7 @@ cdef class NativeEngine:
                     self.owned_bytes += length
         return status
 
-    def take(self, str instance_id not None):
+    def take(self, str instance_id not None, bytes telemetry not None=b""):
         cdef bytes instance = instance_id.encode()
         cdef str batch_id = uuid_v7()
         cdef bytes batch = batch_id.encode()
@@ -163,6 +191,8 @@ cdef class NativeEngine:
         envelope.instance_id_length = PyBytes_GET_SIZE(instance)
         envelope.batch_id = PyBytes_AS_STRING(batch)
         envelope.batch_id_length = PyBytes_GET_SIZE(batch)
+        envelope.telemetry = <const uint8_t *>PyBytes_AS_STRING(telemetry)
+        envelope.telemetry_length = PyBytes_GET_SIZE(telemetry)
         envelope.limit = pbf.PBF_BATCH_MAX
         room = pbf.pbf_frame_bound(self.ring, &self.contexts, &envelope)
         resized = new_bytes(NULL, room)
@@ -177,8 +207,42 @@ cdef class NativeEngine:
             self.end_drain()
             return None
         return FramedBatch(
-            body, batch_id, frame.events, frame.too_large, start, self.taken_count
+            body,
+            batch_id,
+            frame.events,
+            frame.too_large,
+            start,
+            self.taken_count,
+            frame.telemetry,
         )
+
+    def evict(self):
+        cdef pbf.pbf_cursor cursor = pbf.pbf_ring_begin(self.ring)
+        cdef uint64_t start = self.taken_count
+        cdef uint64_t enough = cursor.position + self.capacity // EVICTED_PART
+        cdef pbf.pbf_record record
+
+        with nogil:
+            while cursor.position < enough and pbf.pbf_ring_next(self.ring, &cursor, &record):
+                pass
+            pbf.pbf_ring_release(self.ring, &cursor)
+        self.taken_count = cursor.records
+        if self.contexts.squeezed:
+            self.end_drain()
+        return self.taken_count - start
+
+    def arm(self, uint64_t events):
+        return pbf.pbf_wake_arm(&self.wake, self.ring, events)
+
+    def due(self):
+        return pbf.pbf_wake_due(&self.wake, self.ring)
+
+    @property
+    def forked(self):
+        return self.forks != fork_count()
+
+    def renew(self):
+        self.start()
 
     def close(self):
         with cython.critical_section(self):

@@ -73,14 +73,29 @@ cdef extern from "pbf_ring.h" nogil:
         uint64_t position
         uint64_t records
 
+    ctypedef struct pbf_record:
+        pass
+
     uint64_t pbf_ring_capacity(uint64_t bytes) noexcept
     void pbf_ring_init(pbf_ring *ring, uint64_t capacity, uint64_t position) noexcept
     void pbf_ring_close(pbf_ring *ring) noexcept
     bint pbf_ring_is_final(const pbf_ring *ring) noexcept
+    pbf_cursor pbf_ring_begin(const pbf_ring *ring) noexcept
+    bint pbf_ring_next(const pbf_ring *ring, pbf_cursor *cursor, pbf_record *record) noexcept
+    void pbf_ring_release(pbf_ring *ring, const pbf_cursor *cursor) noexcept
     bint pbf_ring_start_lap(pbf_ring *ring, uint64_t past) noexcept
     uint64_t pbf_ring_accepted(const pbf_ring *ring) noexcept
     uint64_t pbf_ring_pending(const pbf_ring *ring) noexcept
     uint64_t pbf_ring_used(const pbf_ring *ring) noexcept
+
+
+cdef extern from "pbf_wake.h" nogil:
+    ctypedef struct pbf_wake:
+        pass
+
+    void pbf_wake_init(pbf_wake *wake) noexcept
+    bint pbf_wake_arm(pbf_wake *wake, const pbf_ring *ring, uint64_t events) noexcept
+    bint pbf_wake_due(pbf_wake *wake, const pbf_ring *ring) noexcept
 
 
 cdef extern from "pbf_context.h" nogil:
@@ -95,7 +110,7 @@ cdef extern from "pbf_context.h" nogil:
         pass
 
     ctypedef struct pbf_context_table:
-        pass
+        bint squeezed
 
     void pbf_context_init(pbf_context_table *table, pbf_context_slot *slots, uint32_t slot_count,
                           uint32_t *buckets, uint32_t bucket_count) noexcept
@@ -145,6 +160,8 @@ cdef extern from "pbf_frame.h" nogil:
         size_t instance_id_length
         const char *batch_id
         size_t batch_id_length
+        const uint8_t *telemetry
+        size_t telemetry_length
         size_t limit
 
     ctypedef struct pbf_frame:
@@ -152,6 +169,7 @@ cdef extern from "pbf_frame.h" nogil:
         size_t size
         uint64_t events
         uint64_t too_large
+        bint telemetry
 
     size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
                            const pbf_envelope *envelope) noexcept

@@ -4,7 +4,11 @@ from sys import intern
 from weakref import WeakKeyDictionary
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+)
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 

@@ -46,8 +46,8 @@ cdef extern from *:
         return Py_NewRef(Py_None);
     }
 
-    /* An element; NULL, without an exception, beyond the end. Without a GIL the reference is new, with
-     * one it is borrowed. */
+    /* An element; NULL, without an exception, beyond the end. Without a GIL the reference is new,
+     * with one it is borrowed. */
     static inline PyObject *pbf_list_get(PyObject *list, Py_ssize_t index)
     {
     #ifdef Py_GIL_DISABLED

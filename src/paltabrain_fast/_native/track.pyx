@@ -1,7 +1,7 @@
 """``track()``: encode the event, put it into the ring, tell the control thread when it is time."""
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 
 from . cimport pbf
@@ -17,6 +17,7 @@ from .classes cimport (
 )
 from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome
 from .engine cimport NativeEngine
+from .fork cimport fork_count
 from .python cimport pbf_raise_set, pbf_unix_ms
 
 from .._protocol import RecordStatus
@@ -25,6 +26,7 @@ from .._protocol import RecordStatus
 cdef enum:
     LEFT = 100  # to the next that tries, in the end to the event's own serialize_*()
     INTERRUPTION = 101  # by what is no Exception, and is set
+    FORK = 102  # since the engine began
 
 cdef enum:
     SCRATCH = 8192  # on the stack: enough for all but rare events
@@ -38,16 +40,11 @@ cdef dict STATUSES = {
 
 
 cdef class Tracker:
-    """Base of ``PaltabrainSdk``, which tells it what to track with, and hears of what is not usual.
-
-    The subclass has ``_recorded()``, ``_recorded_slowly(event)``, ``_refused(status)`` and
-    ``_failed(event, error)``.
-    """
+    """Base of ``PaltabrainSdk``; see ``TrackerHooks`` for what that has."""
 
     def _set_up(self, NativeEngine engine not None, bint disabled):
         self.engine = engine
         self.disabled = disabled
-        self.notify_at = 1
 
     @property
     def _engine(self):
@@ -73,14 +70,6 @@ cdef class Tracker:
             self.has_session = session_id is not None
             self.session_id = 0 if session_id is None else session_id
 
-    @property
-    def _notify_at(self):
-        return self.notify_at
-
-    @_notify_at.setter
-    def _notify_at(self, uint64_t events):
-        self.notify_at = events
-
     @cython.binding(False)
     def track(self, event, context=None):
         """track($self, /, event, context=None)
@@ -104,14 +93,16 @@ cdef class Tracker:
             with cython.critical_section(self):
                 context = self.context
         status = self.record_unchanged(event, context)
-        if status != pbf.PBF_OK or pbf.pbf_ring_pending(self.engine.ring) >= self.notify_at:
+        if status != pbf.PBF_OK or pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
             self.go_on(event, context, status)
 
     cdef int record_unchanged(self, object event, object context) noexcept:
-        """Record what needs no Python code: an event of a proved class in a context that is known."""
+        """Record what needs no Python code: an event of a proved class in a known context."""
         cdef pbf.pbf_context_ref ref
 
-        return self.record_in(ref, event) if self.find_reference(context, &ref) else LEFT
+        if self.engine.forks != fork_count() or not self.find_reference(context, &ref):
+            return LEFT
+        return self.record_in(ref, event)
 
     cdef int record_in(self, pbf.pbf_context_ref ref, object event) noexcept:
         """Encode the event into scratch memory, then append it: the ring is touched last."""
@@ -142,18 +133,10 @@ cdef class Tracker:
     cdef int go_on(self, object event, object context, int status) except -1:
         """Whatever is not usual. Only here can Python code run, and raise."""
         try:
-            if status == INTERRUPTION:
-                pbf_raise_set()
-            if status == LEFT or status == pbf.PBF_STALE:
-                status = self.record(event, context)
-            if status == INTERRUPTION:
-                pbf_raise_set()
-            if status == LEFT:
-                self.record_slowly(event, context)
-            elif status != pbf.PBF_OK:
-                self._refused(STATUSES[status])
-            elif pbf.pbf_ring_pending(self.engine.ring) >= self.notify_at:
+            if status == pbf.PBF_OK:
                 self._recorded()
+            elif not self.insist(event, context, status):
+                self.record_slowly(event, context)
         except Exception as error:
             try:
                 self._failed(event, error)
@@ -161,12 +144,37 @@ cdef class Tracker:
                 pass
         return 0
 
+    cdef bint insist(self, object event, object context, int status) except -1:
+        """Record the event after all, or say why not; false if it has to serialize itself."""
+        if status == INTERRUPTION:
+            pbf_raise_set()
+        status = self.record(event, context)
+        if status == FORK:
+            self._renew_if_forked()
+            status = self.record(event, context)
+        if status == pbf.PBF_FULL:
+            for _ in self._make_room():
+                status = self.record(event, context)
+                if status != pbf.PBF_FULL:
+                    break
+        if status == INTERRUPTION:
+            pbf_raise_set()
+        if status == LEFT:
+            return False
+        if status != pbf.PBF_OK:
+            self._refused(STATUSES[status])
+        elif self.engine.due():
+            self._recorded()
+        return True
+
     cdef int record(self, object event, object context) except -1:
         """Record an event of a proved class in whatever context."""
         cdef pbf.pbf_context_ref ref
         cdef int status
 
         while True:
+            if self.engine.forks != fork_count():
+                return FORK
             status = self.refer(context, &ref)
             if status != pbf.PBF_OK:
                 return status
@@ -224,14 +232,9 @@ cdef class Tracker:
 
     cdef object record_slowly(self, object event, object context):
         """Have the event serialize itself, and see whether it comes to what is encoded here."""
+        serialized = context_bytes(context)
         header, payload = event.serialize_header(), event.serialize_payload()
-        status = self.engine.record(
-            context_bytes(context), header, payload, self._session_wire_id
-        )
-        if status is not RecordStatus.ACCEPTED:
-            self._refused(status)
-            return
-        self._recorded_slowly(event)
-        plan = event_plan(event)
+        status = self._record_serialized(event, serialized, header, payload)
+        plan = event_plan(event) if status is RecordStatus.ACCEPTED else None
         if plan is not None:
             learn_event(plan, event, header, payload)

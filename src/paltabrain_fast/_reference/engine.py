@@ -9,8 +9,13 @@ from typing import Final, NamedTuple
 
 from .._protocol import Counts, FramedBatch, RecordStatus
 from ..constant import MAX_BATCH_BYTES
-from ..sdk_pb2 import Batch, BatchCommon, Event, EventCommon
+from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
 from .uuid7 import uuid_v7
+
+_EVICTED_PART: Final = 256
+"""What an eviction frees at least, as a part of the capacity."""
+
+_NEVER: Final = 1 << 64
 
 _RECORD_BYTES: Final = 32
 """What a buffered event counts beside its header and payload."""
@@ -37,13 +42,21 @@ class ReferenceEngine:
 
     def __init__(self, buffer_bytes: int) -> None:
         self._capacity = buffer_bytes
+        self._closed = False
+        self.renew()
+
+    def renew(self) -> None:
         self._records: deque[_Record] = deque()
         self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
-        self._closed = False
         self._lock = threading.RLock()  # re-entrant: a signal handler may track an event
         self.accepted = 0
         self.taken = 0
         self._bytes = 0
+        self._mark = 1  # events accepted that are due to be told of
+
+    @property
+    def forked(self) -> bool:
+        return False
 
     def __len__(self) -> int:
         return len(self._records)
@@ -79,7 +92,7 @@ class ReferenceEngine:
             self._records.append(record)
         return RecordStatus.ACCEPTED
 
-    def take(self, instance_id: str) -> FramedBatch | None:
+    def take(self, instance_id: str, telemetry: bytes = b"") -> FramedBatch | None:
         if not self._records:
             return None
         start, too_large = self.taken, 0
@@ -97,15 +110,52 @@ class ReferenceEngine:
             else:
                 size += event_size
                 batch.events.append(event)
+                if len(batch.events) == 1 and telemetry:
+                    size += self._attach(telemetry, batch, MAX_BATCH_BYTES - size)
             self._release()
         body = batch.SerializeToString() if batch.events else b""
         return FramedBatch(
-            body, common.batch_id, len(batch.events), too_large, start, end=self.taken
+            body,
+            common.batch_id,
+            len(batch.events),
+            too_large,
+            start,
+            end=self.taken,
+            telemetry=batch.HasField("telemetry"),
         )
+
+    def evict(self) -> int:
+        start, enough = self.taken, self._bytes - self._capacity // _EVICTED_PART
+        while self._records and self._bytes > enough:
+            self._release()
+        return self.taken - start
+
+    def arm(self, events: int) -> bool:
+        with self._lock:
+            self._mark = self.taken + events
+            return self.accepted < self._mark
+
+    def due(self) -> bool:
+        if self.accepted < self._mark:
+            return False
+        with self._lock:
+            due = self.accepted >= self._mark
+            if due:
+                self._mark = _NEVER
+            return due
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
+
+    @staticmethod
+    def _attach(telemetry: bytes, batch: Batch, room: int) -> int:
+        """Put the telemetry into the batch, if it fits; returns the bytes that it takes."""
+        size = _framed_size(BatchTelemetry.FromString(telemetry))
+        if size > room:
+            return 0
+        batch.telemetry.ParseFromString(telemetry)
+        return size
 
     def _release(self) -> None:
         with self._lock:
@@ -119,7 +169,7 @@ class ReferenceEngine:
                 self._bytes -= context_size
 
 
-def _framed_size(event: Event) -> int:
-    """Bytes of an event within a batch: tag, length, message."""
-    size = event.ByteSize()
+def _framed_size(message: Event | BatchTelemetry) -> int:
+    """Bytes of a message within a batch: tag, length, message."""
+    size = message.ByteSize()
     return 1 + max(1, (size.bit_length() + 6) // 7) + size

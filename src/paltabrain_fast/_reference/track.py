@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from .._protocol import RecordStatus
-from .engine import ReferenceEngine
+from .._protocol import Engine, RecordStatus
 
 
 class Tracker:
-    """Base of ``PaltabrainSdk``; see the native one for what the subclass has."""
+    """Base of ``PaltabrainSdk``; see ``TrackerHooks`` for what that has."""
 
-    _engine: ReferenceEngine
+    _engine: Engine
     _context: Any
     _session_wire_id: int | None
-    _notify_at: int
 
-    def _set_up(self, engine: ReferenceEngine, disabled: bool) -> None:
+    def _set_up(self, engine: Engine, disabled: bool) -> None:
         self._engine = engine
         self._disabled = disabled
-        self._notify_at = 1
 
     def track(self, event: Any, context: Any = None) -> None:
         """Buffer an event, as it is now, to be delivered in the background.
@@ -36,26 +33,19 @@ class Tracker:
         if self._disabled:
             return
         try:
-            status = self._engine.record(
+            self._record_serialized(
+                event,
                 (self._context if context is None else context).serialize_context(),
                 event.serialize_header(),
                 event.serialize_payload(),
-                self._session_wire_id,
             )
         except Exception as error:
             with contextlib.suppress(Exception):  # such as a RecursionError
                 self._failed(event, error)
-            return
-        with contextlib.suppress(Exception):  # the event is safe, or counted
-            if status is not RecordStatus.ACCEPTED:
-                self._refused(status)
-            else:
-                self._recorded_slowly(event)
 
-    def _recorded_slowly(self, event: Any) -> None:
-        raise NotImplementedError
-
-    def _refused(self, status: RecordStatus) -> None:
+    def _record_serialized(
+        self, event: Any, context: bytes, header: bytes, payload: bytes
+    ) -> RecordStatus:
         raise NotImplementedError
 
     def _failed(self, event: Any, error: Exception) -> None:

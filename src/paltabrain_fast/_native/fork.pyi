@@ -1,0 +1,7 @@
+def finish_fork() -> bool:
+    """Do in a forked child what Python would have done, had it known of the fork.
+
+    That is ``PyOS_AfterFork_Child``: it makes the GIL and the interpreter's locks anew, forgets the
+    parent's threads and calls what was given to ``os.register_at_fork``. Does nothing, and returns
+    ``False``, if the child has more than one thread by now or if there is no GIL.
+    """

@@ -1,0 +1,208 @@
+"""Runs calls when they are due, on daemon threads that start as they are needed."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from . import process
+from .reporting import Reporter
+
+__all__ = ["Pool", "Thread", "is_ours"]
+
+Call = Callable[[], float | None]
+"""What a pool runs; returns in how many seconds to run it again, ``None`` for never."""
+
+
+class _Mark(threading.local):
+    ours = False
+
+
+_mark = _Mark()
+
+
+def is_ours() -> bool:
+    """Tell whether the current thread is one of the SDK's own."""
+    return _mark.ours
+
+
+class Thread(threading.Thread):
+    """A thread of the SDK's own; a daemon, so that it never keeps a process alive."""
+
+    def __init__(self, name: str, target: Callable[[], object]) -> None:
+        super().__init__(name=f"paltabrain-{name}", daemon=True)
+        self._call = target
+        self._launched: threading.Event | None = None
+
+    def run(self) -> None:
+        """Run the target."""
+        _mark.ours = True
+        try:
+            self._call()
+        finally:
+            del self._call  # and what it refers to
+
+    def launch(self, failed: Callable[[RuntimeError], object]) -> None:
+        """Start without waiting for anything, as signal handlers and finalizers need it.
+
+        ``start`` takes a lock of ``threading`` that the interrupted code may hold; so it is called
+        in a thread where it can wait.
+
+        Args:
+            failed: called if no thread can be started.
+        """
+        self._launched = threading.Event()
+        try:
+            _thread.start_new_thread(self._launch, (failed, self._launched))
+        except RuntimeError as error:
+            self._launched.set()
+            failed(error)
+
+    def _launch(self, failed: Callable[[RuntimeError], object], launched: threading.Event) -> None:
+        try:
+            self.start()
+        except RuntimeError as error:
+            failed(error)
+        finally:
+            launched.set()
+
+    def wait(self, deadline: float | None) -> None:
+        """Wait for its end, if it is another thread and was started, or until the deadline."""
+        if self is threading.current_thread():
+            return
+        if self._launched is None or self._launched.wait(_left(deadline)):
+            with contextlib.suppress(RuntimeError):  # it could not be started
+                self.join(_left(deadline))
+
+
+class _Entry(NamedTuple):
+    due: float
+    number: int  # first come, first served
+    call: Call
+
+
+class Pool:
+    """Up to ``max_threads`` threads and the calls that they are to run, each when it is due.
+
+    A call that waits for its time holds no thread.
+    """
+
+    def __init__(self, max_threads: int, reporter: Reporter) -> None:
+        self._max_threads = max_threads
+        self._reporter = reporter
+        self._changed = threading.Condition()
+        self._entries: list[_Entry] = []
+        self._numbers = itertools.count()
+        self._threads: list[Thread] = []
+        self._running = 0
+        self._pauses = 0
+        self._closed = False
+
+    @property
+    def has_threads(self) -> bool:
+        """Whether there is a thread to run the calls."""
+        return bool(self._threads)
+
+    def submit(self, call: Call) -> None:
+        """Run the call as soon as a thread is free."""
+        with self._changed:
+            self._push(call, 0.0)
+            wanted = min(self._max_threads, len(self._entries) + self._running)
+            if self._closed or len(self._threads) >= wanted or not process.may_start_threads():
+                return
+            thread = Thread(f"sender-{len(self._threads)}", self._work)
+            self._threads.append(thread)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads, or the interpreter is ending
+            self._threads.remove(thread)
+            if not self._threads:
+                self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
+
+    def run_next(self, deadline: float | None) -> None:
+        """Run one call in this thread, for want of others; wait for it until the deadline."""
+        self._run(self._next(deadline))
+
+    def pause(self) -> None:
+        """Begin no call until ``resume``."""
+        with self._changed:
+            self._pauses += 1
+
+    def await_rest(self, deadline: float) -> None:
+        """Wait until the calls that run when a pause begins are done, or until the deadline."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._running == 0, _left(deadline))
+
+    def resume(self) -> None:
+        """End a pause."""
+        with self._changed:
+            self._pauses -= 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let the threads end, once they have run what is due; what is not will never run."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        while not self._threads and (call := self._next(None)) is not None:
+            self._run(call)
+
+    def join(self, deadline: float | None) -> None:
+        """Wait until the threads of a closed pool have ended, or until the deadline."""
+        for thread in list(self._threads):
+            thread.wait(deadline)
+
+    def _push(self, call: Call, delay: float) -> None:
+        entry = _Entry(time.monotonic() + delay, next(self._numbers), call)
+        heapq.heappush(self._entries, entry)
+        self._changed.notify()
+
+    def _work(self) -> None:
+        while (call := self._next(None)) is not None:
+            self._run(call)
+
+    def _next(self, deadline: float | None) -> Call | None:
+        """Wait for the next call that is due; ``None`` at the end, or at the deadline."""
+        with self._changed:
+            while True:
+                left = _left(deadline)
+                if self._entries and not self._pauses:
+                    delay = self._entries[0].due - time.monotonic()
+                    if delay <= 0:
+                        call = heapq.heappop(self._entries).call
+                        self._running += 1
+                        if self._entries:  # another one waits for the rest
+                            self._changed.notify()
+                        return call
+                    left = delay if left is None else min(left, delay)
+                ended = self._closed and not self._pauses
+                if ended or (deadline is not None and time.monotonic() >= deadline):
+                    return None
+                self._changed.wait(left)
+
+    def _run(self, call: Call | None) -> None:
+        if call is None:
+            return
+        delay = None
+        try:
+            delay = call()
+        # a call sees to its own faults; this one must not cost the thread
+        except BaseException as error:
+            self._reporter.warn_sparingly("pool", "a sender thread failed: %r", error)
+        finally:
+            with self._changed:
+                self._running -= 1
+                if self._pauses:
+                    self._changed.notify_all()
+                if delay is not None:
+                    self._push(call, delay)
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())

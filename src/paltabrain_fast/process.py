@@ -1,0 +1,150 @@
+"""What happens to a whole process, and to every SDK in it: a fork, and the end."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from .control import Control
+
+__all__ = [
+    "enter",
+    "has_entered",
+    "lacks_threads",
+    "leave",
+    "may_start_threads",
+    "renew_after_fork",
+    "renew_unnoticed",
+]
+
+
+_REST_SECONDS: Final = 0.5
+"""How long a fork may be held up by requests that are under way."""
+
+
+class Renewable(Protocol):
+    """What a forked child must renew."""
+
+    def _renew(self) -> None:
+        """Start from nothing, in a process of one thread."""
+
+
+_renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
+_at_work: set[Control] = set()  # each had an event, and is not shut down
+_paused = threading.local()  # the controls that a thread has paused in order to fork
+_is_ending = False
+_finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
+
+
+def may_start_threads() -> bool:
+    """Tell whether a thread of ours would run, and harm nobody.
+
+    Not at the end of the interpreter. Not in the master of uWSGI, which forks as if there were no
+    threads: one that has the GIL then would leave the workers without it.
+    """
+    if _is_ending or lacks_threads():
+        return False
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is None or uwsgi.worker_id() != 0
+
+
+def lacks_threads() -> bool:
+    """Tell whether this is uWSGI without threads, where none of ours would run between requests."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is None or hasattr(uwsgi, "has_threads"):
+        return uwsgi is not None and not uwsgi.has_threads
+    options = {name.decode() if isinstance(name, bytes) else name for name in uwsgi.opt}
+    return not options & {"enable-threads", "threads"}
+
+
+def renew_after_fork(renewable: Renewable) -> None:
+    """Renew this in each forked child, as long as it lives."""
+    _renewables.add(renewable)
+
+
+def enter(control: Control) -> None:
+    """Keep a control until it leaves, and flush what it has at the end of the interpreter."""
+    if not _is_ending:
+        _at_work.add(control)
+        _register_with_multiprocessing()
+
+
+def leave(control: Control) -> None:
+    """Forget a control that is shut down."""
+    _at_work.discard(control)
+
+
+def has_entered(control: Control) -> bool:
+    """Tell whether a control has something to do yet."""
+    return control in _at_work
+
+
+def _register_with_multiprocessing() -> None:
+    """Have our exit handler called where ``multiprocessing`` ends a child without ``atexit``."""
+    global _finalizer_of
+    multiprocessing = sys.modules.get("multiprocessing")
+    util = sys.modules.get("multiprocessing.util")
+    if multiprocessing is None or util is None or multiprocessing.parent_process() is None:
+        return
+    if _finalizer_of != os.getpid():
+        _finalizer_of = os.getpid()
+        util.Finalize(None, _exit, exitpriority=0)
+
+
+def renew_unnoticed() -> None:
+    """Renew after a fork that has bypassed Python's hooks, called by the first SDK that notices.
+
+    Python's own state has to be renewed as well: its GIL counts on threads that are gone.
+    """
+    from ._native.fork import finish_fork  # whose module has noticed the fork
+
+    if not finish_fork():  # which calls ``renew``, among others
+        renew()
+
+
+def renew() -> None:
+    """Renew all that a forked child must; the one place where that is done."""
+    _at_work.clear()  # what the parent has buffered, it sends itself
+    for renewable in list(_renewables):
+        renewable._renew()
+
+
+def _before_fork() -> None:
+    """Let requests come to rest: a child inherits the locks of whoever is inside OpenSSL.
+
+    Those are held for moments, so a request that hangs in the network is not waited for.
+    """
+    _paused.controls = list(_at_work)
+    deadline = time.monotonic() + _REST_SECONDS
+    for control in _paused.controls:
+        control.pause()
+    for control in _paused.controls:
+        control.await_rest(deadline)
+
+
+def _after_fork() -> None:
+    for control in _paused.controls:
+        control.resume()
+
+
+def _exit() -> None:
+    """Flush everything, all at the same time."""
+    global _is_ending
+    _is_ending = True
+    started = time.monotonic()
+    leaving = [control for control in _at_work if not control.is_forked]
+    for control in leaving:
+        control.begin_exit()
+    for control in leaving:
+        control.exit(started)
+
+
+atexit.register(_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=renew)

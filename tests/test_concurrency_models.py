@@ -1,0 +1,311 @@
+"""Promises 12 and 13 with the real thing: gevent, asyncio, subinterpreters, and prefork servers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .support.answers import Answer
+from .support.api_server import ApiServer
+from .support.events import TextEvent
+from .support.sdk import ROOT, MakeSdk, run_script, start_script
+
+
+def received(api: ApiServer) -> Counter[str]:
+    return Counter(event.payload.decode() for batch in api.batches for event in batch.events)
+
+
+def test_gevent_patched_first(api: ApiServer) -> None:
+    """Promise 13."""
+    run_script(
+        """
+from gevent import monkey
+monkey.patch_all()
+import gevent, sys
+from paltabrain_fast import PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+sdk = PaltabrainSdk(sys.argv[1], "key", TextContext(), flush_buffer_size=10, exit_timeout=30)
+
+def work(number):
+    for event in range(100):
+        sdk.track(TextEvent(f"{number}:{event}"))
+        gevent.sleep(0)
+
+gevent.joinall([gevent.spawn(work, number) for number in range(4)])
+assert sdk.flush(timeout=30)
+assert sdk.stats().delivered == 400
+sdk.track(TextEvent("forgotten"))
+""",
+        api.hostname,
+    )
+    assert received(api) == Counter(
+        ["forgotten", *(f"{number}:{event}" for number in range(4) for event in range(100))]
+    )
+
+
+def test_event_loop_is_never_held_up_by_delivery(api: ApiServer, make_sdk: MakeSdk) -> None:
+    """The loop tracks all its events, and does its other work, while no request is answered."""
+    release = threading.Event()
+    api.answer = lambda _count, _request: Answer(release=release)
+    sdk = make_sdk(api.hostname, flush_buffer_size=100)
+    turns = 0
+
+    async def work() -> None:
+        for number in range(5000):
+            sdk.track(TextEvent(str(number)))
+            if number % 10 == 0:
+                await asyncio.sleep(0)
+
+    async def other_work() -> None:
+        nonlocal turns
+        while sdk.stats().accepted < 5000:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        await asyncio.gather(work(), other_work())
+
+    try:
+        asyncio.run(both())
+        assert sdk.stats().delivered == 0
+        assert turns >= 500
+    finally:
+        release.set()
+    assert sdk.flush(timeout=30)
+    assert received(api) == Counter(map(str, range(5000)))
+
+
+SUBINTERPRETERS = """
+import sys
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+else:
+    import _xxsubinterpreters as interpreters
+
+source = '''
+import sys
+sys.path.insert(0, ROOT)
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, engine
+from tests.support.events import TextContext, TextEvent
+transport = InMemoryTransport()
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+sdk.track(TextEvent("x"))
+assert sdk.flush(timeout=30)
+assert sdk.shutdown(timeout=30)
+print(engine, len(transport.batches), flush=True)
+'''
+exec(source)
+interpreters.run_string(interpreters.create(), source)
+"""
+
+
+def test_subinterpreter_works_on_the_reference_engine() -> None:
+    """The extension belongs to the interpreter that loads it first; the others are told so."""
+    done = start_script(SUBINTERPRETERS.replace("ROOT", repr(str(ROOT))))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:2] == ["native 1", "python 1"]
+    assert "the native engine cannot be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def running(directory: Path, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A server in a process group of its own, ended in the end."""
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        env=os.environ | environment | {"PYTHONPATH": f"{ROOT}:{directory}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=30)
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    """Have it end in its own way, and return what it has said."""
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    return output
+
+
+def get(path: Path, url: str, deadline: float = 60.0) -> str:
+    """Ask a server on a Unix socket, as soon as it is there."""
+    end = time.monotonic() + deadline
+    while True:
+        connection = http.client.HTTPConnection("localhost", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.connect(str(path))
+            connection.request("GET", url)
+            return connection.getresponse().read().decode()
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        finally:
+            connection.close()
+
+
+APPLICATION = """
+import os
+from paltabrain_fast import PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+sdk = PaltabrainSdk(os.environ["API"], "key", TextContext(), flush_interval_ms=3_600_000,
+                    start_session=True, exit_timeout=30,
+                    flush_buffer_size=int(os.environ.get("FLUSH_SIZE", "100")))
+sdk.track(TextEvent("loaded"))
+
+def application(environ, start_response):
+    sdk.track(TextEvent(environ["PATH_INFO"]))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+
+
+@pytest.fixture
+def application(tmp_path: Path, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("API", api.hostname)
+    (tmp_path / "app.py").write_text(APPLICATION)
+    return tmp_path
+
+
+def test_gunicorn_with_preload(api: ApiServer, application: Path) -> None:
+    """Promise 12: the SDK is made in the master, the workers are its children."""
+    path = application / "socket"
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3"]
+    with running(application, *command, "--bind", f"unix:{path}", "app:application") as server:
+        workers = {get(path, f"/{number}") for number in range(50)}
+        output = stop(server)
+        assert server.returncode == 0, output
+    assert "Traceback" not in output
+    assert received(api) == Counter(["loaded", *(f"/{number}" for number in range(50))])
+    sessions = {event.common.session_id for batch in api.batches for event in batch.events}
+    assert len(sessions) == len(workers) + 1
+
+
+def test_uwsgi(api: ApiServer, application: Path) -> None:
+    """The SDK is made, and has its first event, in the master; requests come in the workers."""
+    path = application / "socket"
+    command = [str(Path(sys.executable).parent / "uwsgi"), "--die-on-term", "--master"]
+    command += ["--processes", "2", "--enable-threads", "--need-app"]
+    command += ["--http-socket", str(path), "--wsgi-file", "app.py"]
+    with running(application, *command, FLUSH_SIZE="1") as server:
+        for number in range(20):
+            get(path, f"/{number}")
+        end = time.monotonic() + 60
+        while sum(received(api).values()) < 20:
+            assert time.monotonic() < end, received(api)
+            time.sleep(0.01)
+        output = stop(server)
+    assert "Traceback" not in output
+    events = received(api)
+    events.pop("loaded", None)  # which the master sends when it ends, if uWSGI lets it
+    assert events == Counter(f"/{number}" for number in range(20)), output
+
+
+WITHOUT_THREADS = """
+import sys, threading, types
+uwsgi = sys.modules["uwsgi"] = types.ModuleType("uwsgi")  # as older versions have it
+uwsgi.opt = {"http-socket": b":8080"}
+uwsgi.worker_id = lambda: 1
+import logging
+logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stdout)
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+transport = InMemoryTransport()
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport, flush_buffer_size=1)
+for _ in range(10):
+    sdk.track(TextEvent())
+assert threading.active_count() == 1
+assert sdk.flush(timeout=30)
+assert [len(batch.events) for batch in transport.batches] == [10]
+assert sdk.shutdown(timeout=30)
+"""
+
+
+def test_uwsgi_without_threads_is_told_once_what_to_do() -> None:
+    """No thread is started that would never run; ``flush`` with a timeout does all by itself."""
+    (line,) = run_script(WITHOUT_THREADS).splitlines()
+    assert line.startswith("ERROR uWSGI runs without threads")
+    assert "enable-threads" in line
+
+
+TASKS = """
+import os
+from celery import Celery
+from celery.signals import worker_process_shutdown
+from paltabrain_fast import PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+app = Celery("tasks")
+app.conf.update(
+    broker_url="filesystem://",
+    broker_transport_options={
+        "data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"
+    },
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+)
+sdk = PaltabrainSdk(os.environ["API"], "key", TextContext(), flush_interval_ms=3_600_000)
+sdk.track(TextEvent("loaded"))
+
+@worker_process_shutdown.connect
+def flush(**_):
+    sdk.flush(timeout=30)
+
+@app.task
+def work(number):
+    sdk.track(TextEvent(f"task {number}"))
+"""
+
+
+def test_celery_worker_with_one_task_per_child(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise 12: its children end by ``os._exit``, after a signal in which one can flush."""
+    monkeypatch.setenv("API", api.hostname)
+    (tmp_path / "tasks.py").write_text(TASKS)
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "control").mkdir()
+    send = (
+        "import tasks\nfor number in range(4):\n    tasks.work.delay(number)\ntasks.sdk.shutdown()"
+    )
+    subprocess.run(
+        [sys.executable, "-c", send],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        check=True,
+        timeout=60,
+    )
+    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--pool", "prefork"]
+    command += ["--concurrency", "2", "--max-tasks-per-child", "1"]
+    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with running(tmp_path, *command) as worker:
+        api.wait_for(1 + 4, deadline=90)  # that of the sender, and one of each task
+        output = stop(worker)
+    assert "Traceback" not in output
+    assert received(api) == Counter(
+        ["loaded", "loaded", *(f"task {number}" for number in range(4))]
+    ), output

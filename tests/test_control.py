@@ -1,0 +1,287 @@
+"""The control thread: sleeps without polling, misses nothing, survives what it meets."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from paltabrain_fast import InMemoryTransport, SendResult
+from paltabrain_fast.control import Control
+
+from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.sdk import MakeSdk, Sdk, run_script, texts
+
+
+def until(condition: Callable[[], bool], deadline: float = 30.0) -> None:
+    end = time.monotonic() + deadline
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def control_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "paltabrain-control"]
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the control thread went to sleep for, each time; -1 for ever."""
+    seen: list[float] = []
+    sleep_seconds = Control._sleep_seconds
+
+    def look(control: Control) -> float:
+        seconds = sleep_seconds(control)
+        seen.append(seconds)
+        return seconds
+
+    monkeypatch.setattr(Control, "_sleep_seconds", look)
+    return seen
+
+
+def test_thread_starts_with_the_first_event(make_sdk: MakeSdk) -> None:
+    before = len(control_threads())
+    sdk = make_sdk(transport=InMemoryTransport())
+    sdk.flush_buffer_size = 10
+    assert len(control_threads()) == before
+    sdk.track(TextEvent())
+    until(lambda: len(control_threads()) == before + 1)
+    (thread,) = [thread for thread in control_threads() if thread is sdk._control._thread]
+    assert thread.daemon
+
+
+def test_empty_ring_means_no_wake_ups(make_sdk: MakeSdk, sleeps: list[float]) -> None:
+    """After an interval without events it sleeps for ever, and the next event still counts."""
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, flush_interval_ms=1)
+    for number in range(3):
+        sdk.track(TextEvent(str(number)))
+        until(lambda: bool(sleeps) and sleeps[-1] == -1)
+        assert len(transport.batches) == number + 1
+        slept = len(sleeps)
+        time.sleep(0.02)  # twenty intervals
+        assert len(sleeps) == slept
+        sleeps.clear()
+
+
+def test_busy_buffer_costs_one_wake_up_a_flush(make_sdk: MakeSdk, sleeps: list[float]) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, flush_buffer_size=10)
+    for number in range(100):
+        sdk.track(TextEvent())
+        if number % 10 == 9:
+            until(lambda number=number: sdk._engine.taken == number + 1)  # type: ignore[misc]
+    assert len(transport.batches) == 10
+    assert len(sleeps) <= 12
+
+
+def test_no_wake_up_is_lost(make_sdk: MakeSdk) -> None:
+    """Events at all times, on an SDK that flushes only when woken."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, flush_buffer_size=1, max_in_flight=1)
+    for number in range(2000):
+        sdk.track(TextEvent(), TextContext(str(chance.randrange(2))))
+        if chance.random() < 0.2:
+            until(lambda number=number: sdk.stats().delivered == number + 1)  # type: ignore[misc]
+    until(lambda: sdk.stats().delivered == 2000)
+
+
+def test_backlog_waits_for_a_settled_batch_without_polling(
+    make_sdk: MakeSdk, sleeps: list[float]
+) -> None:
+    release = threading.Event()
+
+    def hold(_request: object) -> SendResult:
+        release.wait(60)
+        return SendResult(status=200)
+
+    sdk = make_sdk(
+        transport=InMemoryTransport(hold), max_in_flight=1, flush_buffer_size=1, flush_interval_ms=1
+    )
+    try:
+        for number in range(10):
+            sdk.track(TextEvent(), TextContext(str(number)))
+        until(lambda: bool(sleeps) and sleeps[-1] == -1)
+        slept = len(sleeps)
+        time.sleep(0.02)
+        assert len(sleeps) == slept
+    finally:
+        release.set()
+    until(lambda: sdk.stats().delivered == 10)
+
+
+def test_fault_of_framing_is_survived(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, flush_buffer_size=1)
+    faults = iter([MemoryError("no memory")])
+    frame = Control._frame
+
+    def fail_once(control: Control) -> int | None:
+        for fault in faults:
+            raise fault
+        return frame(control)
+
+    monkeypatch.setattr(Control, "_frame", fail_once)
+    sdk.track(TextEvent())
+    until(lambda: sdk.stats().delivered == 1)
+    assert "framing failed: MemoryError('no memory')" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_dead_control_thread_is_replaced(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(transport=InMemoryTransport(), flush_interval_ms=1)
+    sdk.track(TextEvent())
+    until(lambda: sdk.stats().delivered == 1)
+    dead = sdk._control._thread
+    assert dead is not None
+    ident = ctypes.c_ulong(dead.ident or 0)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
+    sdk._control.wake()
+    dead.join(30)
+    assert not dead.is_alive()
+    sdk.track(TextEvent())
+    until(lambda: sdk.stats().delivered == 2)
+    assert sdk._control._thread is not dead
+
+
+def test_thread_that_cannot_be_started_is_tried_again(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_arguments: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, flush_buffer_size=1)
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr("_thread.start_new_thread", refuse)
+        without_threads.setattr("threading._start_new_thread", refuse)
+        sdk.track(TextEvent("1"))
+        sdk.track(TextEvent("2"))
+        assert len(sdk.event_buffer) == 2
+        assert sdk.flush(timeout=30)  # in this thread, for want of others
+        assert texts(transport) == [["1", "2"]]
+        sdk.track(TextEvent("3"))
+    sdk.track(TextEvent("4"))
+    until(lambda: sdk.stats().delivered == 4)
+    assert "cannot start: can't start new thread" in caplog.text
+
+
+def test_on_error_is_called_in_a_thread_of_our_own(make_sdk: MakeSdk) -> None:
+    threads: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+    sdk = make_sdk(
+        transport=InMemoryTransport(lambda _request: SendResult(status=400)),
+        on_error=lambda *_told: threads.put(threading.current_thread()),
+    )
+    sdk.track(UnserializableEvent())
+    assert threads.get(timeout=30) is not threading.current_thread()
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert threads.get(timeout=30) is not threading.current_thread()
+
+
+def test_hanging_on_error_holds_up_nothing(make_sdk: MakeSdk) -> None:
+    release, calls = threading.Event(), []
+
+    def hang(*told: object) -> None:
+        calls.append(told)
+        release.wait(60)
+
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, on_error=hang, flush_buffer_size=1)
+    try:
+        for _ in range(2000):
+            sdk.track(UnserializableEvent())
+        for _ in range(10):
+            sdk.track(TextEvent())
+        until(lambda: sdk.stats().delivered == 10)
+        assert len(calls) == 1
+    finally:
+        release.set()
+    assert sdk.shutdown()
+    assert 1000 <= len(calls) <= 1002  # those beyond were not kept
+
+
+def test_handler_that_tracks_what_we_log_is_no_loop(make_sdk: MakeSdk) -> None:
+    """Promise 14: neither a deadlock nor a recursion."""
+
+    class Tracking(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            sdk.track(TextEvent("logged"))
+            sdk.track(UnserializableEvent())
+            sdk.stats()
+            sdk.flush(timeout=60)
+
+    sdk: Sdk = make_sdk(
+        transport=InMemoryTransport(lambda _request: SendResult(status=400)), flush_buffer_size=1
+    )
+    handler = Tracking()
+    sdk.logger.addHandler(handler)
+    try:
+        sdk.track(UnserializableEvent())
+        for _ in range(10):
+            sdk.track(TextEvent())
+        assert sdk.flush(timeout=60)
+    finally:
+        sdk.logger.removeHandler(handler)
+    assert sdk.shutdown()
+
+
+REENTRANT = """
+import signal, sys, threading
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+class Restless:
+    def __del__(self):
+        sdk.track(TextEvent("del"))
+
+transport = InMemoryTransport()
+sdk = PaltabrainSdk(
+    "localhost", "key", TextContext(), transport=transport, flush_buffer_size=1,
+    overflow=sys.argv[1], buffer_bytes=65536, block_timeout_ms=1,
+)
+signalled = 0
+
+def handler(_signal, _frame):
+    global signalled
+    signalled += 1
+    sdk.track(TextEvent("signal"))
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+tracked = 0
+while signalled < 500:
+    a, b = Restless(), Restless()
+    a.b, b.a = b, a
+    sdk.track(TextEvent("x" * 1000))
+    sdk.stats()
+    sdk.flush()
+    threading.Thread(target=int).start()
+    tracked += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+del a, b
+import gc; gc.collect()
+assert sdk.flush(timeout=60)
+stats = sdk.stats()
+assert stats.accepted == stats.delivered + stats.dropped_after_acceptance, stats
+refused = sum(stats.dropped.values()) - stats.dropped_after_acceptance
+assert stats.accepted + refused == signalled + 3 * tracked, (stats, signalled, tracked)
+assert sdk.shutdown()
+"""
+
+
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
+def test_track_from_signal_handlers_and_finalizers(overflow: str) -> None:
+    """Promise 14."""
+    run_script(REENTRANT, overflow, timeout=100)

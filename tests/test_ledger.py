@@ -1,0 +1,269 @@
+"""Promises 1, 2 and 5: every event has one outcome, memory is bounded, drops reach the server."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+
+import pytest
+
+from paltabrain_fast import InMemoryTransport, SendResult
+from paltabrain_fast._protocol import Counts, FramedBatch
+from paltabrain_fast.ledger import Ledger
+from paltabrain_fast.sdk_pb2 import Batch
+from paltabrain_fast.transport import Request
+
+from .support.answers import Answer, Fault, Received
+from .support.api_server import ApiServer
+from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.sdk import MakeSdk, Sdk, assert_balanced
+
+NOTHING = Counts(0, 0, 0)
+
+
+def batch(events: int = 3, batch_id: str = "id") -> FramedBatch:
+    return FramedBatch(b"body", batch_id, events, 0, 0, events)
+
+
+def reported(batches: list[Batch]) -> int:
+    return sum(each.telemetry.events_dropped for each in batches)
+
+
+# The ledger alone
+
+
+def test_only_the_first_outcome_of_a_batch_counts() -> None:
+    ledger = Ledger()
+    ledger.launch(batch())
+    assert ledger.stats(NOTHING).pending_events == 3
+    assert [ledger.claim(batch()), ledger.claim(batch())] == [True, False]
+    ledger.settle(batch(), "SUCCESS")
+    ledger.settle(batch(), "EXCEPTION", "deadline")
+    stats = ledger.stats(Counts(3, 0, 0))
+    assert (stats.delivered, stats.dropped, stats.pending_events) == (3, {}, 0)
+    assert ledger.batch_counters == {"SUCCESS": 1, "REJECT": 0, "EXCEPTION": 0}
+    assert not ledger.claim(batch())
+
+
+def test_balance_can_fail() -> None:
+    """Nothing is computed from what it is to be compared with: a batch that vanishes shows."""
+    ledger = Ledger()
+    ledger.launch(batch())
+    ledger._in_flight.clear()
+    stats = ledger.stats(Counts(3, 0, 0))
+    assert stats.accepted != (
+        stats.delivered + stats.dropped_after_acceptance + stats.pending_events
+    )
+
+
+def test_reports_come_back_from_lost_batches() -> None:
+    ledger = Ledger()
+    assert ledger.take_report() is None
+    ledger.refuse("queue_full")
+    ledger.note_error("first")
+    report = ledger.take_report()
+    assert report is not None
+    assert ledger.take_report() is None
+    ledger.launch(batch(), report)
+    ledger.note_error("second")
+    ledger.claim(batch())
+    ledger.settle(batch(), "EXCEPTION", "deadline")
+    again = ledger.take_report()
+    assert again is not None
+    assert again.events_dropped == 1 + 3
+    assert list(again.serialization_errors) == ["first", "second"]
+    ledger.launch(batch(), again)
+    ledger.claim(batch())
+    ledger.settle(batch(), "SUCCESS")
+    assert ledger.take_report() is None
+
+
+def test_error_texts_are_few() -> None:
+    ledger = Ledger()
+    for number in range(1000):
+        ledger.note_error(str(number))
+    report = ledger.take_report()
+    assert report is not None
+    assert list(report.serialization_errors) == [str(n) for n in range(990, 1000)]
+    ledger.note_error("new")
+    ledger.return_report(report)
+    report = ledger.take_report()
+    assert report is not None
+    assert list(report.serialization_errors) == [*(str(n) for n in range(991, 1000)), "new"]
+
+
+# Through the SDK
+
+
+def test_every_event_has_exactly_one_outcome(api: ApiServer, make_sdk: MakeSdk) -> None:
+    """Promise 1, against the server's own log: threads, faults of each kind, drops."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    committed: list[Received] = []
+
+    def answer(_count: int, request: Received) -> Answer:
+        fault = chance.random()
+        if fault < 0.1:
+            return Answer(503, headers={"Retry-After": "0"})
+        if fault < 0.2:
+            return Answer(fault=Fault.RESET)
+        committed.append(request)
+        if fault < 0.25:
+            return Answer(fault=Fault.RESET)  # received, and the client cannot know
+        return Answer(400) if fault < 0.3 else Answer()
+
+    api.answer = answer
+    sdk = make_sdk(
+        api.hostname, flush_buffer_size=200, buffer_bytes=1 << 18, flush_max_retries=3, session_id=1
+    )
+
+    def work(thread: int) -> None:
+        for number in range(1000):
+            sdk.track(TextEvent(f"{thread}:{number}"), TextContext(str(number // 100 % 2)))
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sdk.flush(timeout=100)
+    stats = sdk.stats()
+    assert_balanced(sdk)
+    assert stats.pending_events == 0
+    assert stats.accepted + stats.dropped.get("queue_full", 0) == 16_000
+    by_id = {request.batch.common.batch_id: request.body for request in committed}
+    assert len(set(by_id.values())) == len(by_id)
+    received = Counter(
+        event.payload for body in by_id.values() for event in Batch.FromString(body).events
+    )
+    assert set(received.values()) == {1}
+    answered_well = stats.delivered
+    in_doubt = stats.dropped.get("retries_exhausted", 0) + stats.dropped.get("rejected", 0)
+    assert answered_well <= len(received) <= answered_well + in_doubt
+    assert stats.requests == len(api.requests)
+
+
+def test_memory_is_bounded_while_nobody_answers(api: ApiServer, make_sdk: MakeSdk) -> None:
+    """Promise 2."""
+    release = threading.Event()
+    api.answer = lambda _count, _request: Answer(release=release)
+    sdk = make_sdk(api.hostname, buffer_bytes=1 << 20, max_in_flight=2, flush_buffer_size=10)
+    try:
+        for number in range(20_000):
+            sdk.track(TextEvent(f"{number:01000}"))
+            if number % 1000 == 0:
+                assert sdk.stats().pending_bytes <= (1 << 20) + 2 * 524_288
+                assert sdk.stats().batches_in_flight <= 2
+        assert sdk.stats().dropped["queue_full"] > 15_000
+        assert_balanced(sdk)
+    finally:
+        release.set()
+    assert sdk.flush(timeout=60)
+    assert sdk.stats().delivered == sdk.stats().accepted
+
+
+def fill_and_overflow(sdk: Sdk, events: int = 300) -> None:
+    for _ in range(events):
+        sdk.track(TextEvent("x" * 1000))
+
+
+def test_healthy_sdk_sends_no_telemetry(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport)
+    for context in "abc":
+        sdk.track(TextEvent(), TextContext(context))
+    assert sdk.flush(timeout=30)
+    assert len(transport.batches) == 3
+    assert not any(each.HasField("telemetry") for each in transport.batches)
+
+
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
+def test_drops_reach_the_server(make_sdk: MakeSdk, overflow: str) -> None:
+    """Promise 5: however they came about, and through batches that are lost."""
+    answers = iter([400, 503, 503, 200, 400])
+    arrived = []
+    hold = threading.Event()
+
+    def answer(request: Request) -> SendResult:
+        hold.wait(60)
+        status = next(answers, 200)
+        if status == 200:
+            arrived.append(Batch.FromString(request.body))
+        return SendResult(status, retry_after=0.0)
+
+    sdk = make_sdk(
+        transport=InMemoryTransport(answer),
+        buffer_bytes=65_536,
+        max_in_flight=1,
+        flush_max_retries=2,
+        overflow=overflow,
+        block_timeout_ms=0,
+    )
+    try:
+        for number in range(4):
+            fill_and_overflow(sdk)
+            sdk.track(UnserializableEvent())
+            sdk.track(TextEvent("x" * 600_000))
+            sdk.track(TextEvent(), TextContext(str(number)))
+    finally:
+        hold.set()
+    for _ in range(4):
+        assert sdk.flush(timeout=30)
+        fill_and_overflow(sdk)
+    assert sdk.flush(timeout=30)
+    sdk.track(TextEvent("carries the rest"))
+    assert sdk.flush(timeout=30)
+    stats = sdk.stats()
+    assert {"queue_full", "serialization_error", "too_large", "rejected"} <= set(stats.dropped)
+    assert reported(arrived) == sum(stats.dropped.values())
+    assert_balanced(sdk)
+    sdk.track(TextEvent("all is said"))
+    assert sdk.flush(timeout=30)
+    assert not arrived[-1].HasField("telemetry")
+
+
+def test_serialization_errors_reach_the_server_in_few_words(make_sdk: MakeSdk) -> None:
+    class Hostile(TextEvent):
+        def serialize_payload(self) -> bytes:
+            raise ValueError(self.text)
+
+    class UnprintableError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    class Worse(TextEvent):
+        def serialize_payload(self) -> bytes:
+            raise UnprintableError
+
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, api_key="s3cret")
+    sdk.track(Hostile("the key is s3cret"))
+    sdk.track(Hostile("long" * 1000))
+    sdk.track(Hostile("\ud800"))
+    sdk.track(Worse())
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    telemetry = transport.batches[0].telemetry
+    assert telemetry.events_dropped == 4
+    key, long, surrogate, unprintable = telemetry.serialization_errors
+    assert key == "Hostile: ValueError: the key is ***"
+    assert len(long) == 200
+    assert surrogate == "Hostile: ValueError: ?"
+    assert unprintable == "Worse: UnprintableError"
+
+
+def test_batch_limit_includes_telemetry(make_sdk: MakeSdk) -> None:
+    """Promise 7."""
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, flush_buffer_size=10_000)
+    for _ in range(20):
+        sdk.track(UnserializableEvent())
+    for _ in range(6000):
+        sdk.track(TextEvent("x" * 100))
+    assert sdk.flush(timeout=30)
+    sizes = [len(request.body) for request in transport.requests]
+    assert len(sizes) == 2
+    assert transport.batches[0].HasField("telemetry")
+    assert 524_288 - 130 < sizes[0] <= 524_288

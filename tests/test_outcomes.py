@@ -1,0 +1,145 @@
+"""What becomes of a batch: delivered, refused, retried, given up; and what is said of it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+
+import pytest
+
+from paltabrain_fast import (
+    BatchRejectedError,
+    ErrorInfo,
+    InMemoryTransport,
+    RetriesExhaustedError,
+    SendResult,
+)
+from paltabrain_fast.transport import Request
+
+from .support.answers import Answer, Fault
+from .support.api_server import ApiServer
+from .support.events import TextEvent
+from .support.sdk import MakeSdk, assert_balanced
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
+def test_retry_has_the_same_bytes_and_id(api: ApiServer, make_sdk: MakeSdk, status: int) -> None:
+    api.answer = lambda count, _request: Answer(status if count == 0 else 200)
+    sdk = make_sdk(api.hostname)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    first, second = api.requests
+    assert first.body == second.body
+    stats = sdk.stats()
+    assert (stats.requests, stats.retries, stats.delivered) == (2, 1, 1)
+    assert sdk.batch_counters == {"SUCCESS": 1, "REJECT": 0, "EXCEPTION": 0}
+    assert sdk.last_request_error is None
+
+
+def test_reset_connection_is_retried(api: ApiServer, make_sdk: MakeSdk) -> None:
+    api.answer = lambda count, _request: Answer(fault=None if count else Fault.RESET)
+    sdk = make_sdk(api.hostname)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert len(api.requests) == 2
+    assert sdk.stats().delivered == 1
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 1), (3, 3)])
+def test_exhausted_retries_are_an_exception(
+    api: ApiServer,
+    make_sdk: MakeSdk,
+    caplog: pytest.LogCaptureFixture,
+    retries: int,
+    attempts: int,
+) -> None:
+    errors: queue.SimpleQueue[tuple[Exception, ErrorInfo]] = queue.SimpleQueue()
+    api.answer = lambda _count, _request: Answer(503)
+    sdk = make_sdk(api.hostname, flush_max_retries=retries, on_error=lambda *told: errors.put(told))
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert len(api.requests) == attempts
+    assert sdk.batch_counters == {"SUCCESS": 0, "REJECT": 0, "EXCEPTION": 1}
+    assert isinstance(sdk.last_request_error, RetriesExhaustedError)
+    batch_id = api.batches[0].common.batch_id
+    info = ErrorInfo("retries_exhausted", 1, batch_id=batch_id)
+    assert errors.get(timeout=30) == (sdk.last_request_error, info)
+    assert sdk.stats().dropped == {"retries_exhausted": 1}
+    assert (
+        "paltabrain_sdk.sdk",
+        logging.WARNING,
+        f"Batch: {batch_id}, Status: EXCEPTION, Reason: HTTP status 503 after {attempts} attempts",
+    ) in caplog.record_tuples
+    assert_balanced(sdk)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 413])
+def test_refusal_is_not_retried(
+    api: ApiServer, make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level(logging.INFO, "paltabrain_sdk")
+    target = {"Location": f"https://{api.hostname}/elsewhere"} if 300 <= status < 400 else {}
+    api.answer = lambda _count, _request: Answer(status, headers=target)
+    sdk = make_sdk(api.hostname)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert len(api.requests) == 1
+    assert sdk.batch_counters == {"SUCCESS": 0, "REJECT": 1, "EXCEPTION": 0}
+    assert isinstance(sdk.last_request_error, BatchRejectedError)
+    assert sdk.last_request_error.status == status
+    batch_id = api.batches[0].common.batch_id
+    assert (
+        "paltabrain_sdk.sdk",
+        logging.INFO,
+        f"Batch {batch_id}, Status: REJECT, Code: {status}",
+    ) in caplog.record_tuples
+    assert_balanced(sdk)
+
+
+def test_unreachable_server_is_an_exception(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk("localhost:1", flush_max_retries=2)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert sdk.batch_counters["EXCEPTION"] == 1
+    assert isinstance(sdk.last_request_error, Exception)
+    assert sdk.stats().requests == 2
+
+
+def test_success_is_logged(
+    api: ApiServer, make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "paltabrain_sdk")
+    sdk = make_sdk(api.hostname, api_key="s3cret", instance_id="the instance")
+    sdk.track(TextEvent("the payload"))
+    assert sdk.flush(timeout=30)
+    assert sdk.shutdown()
+    batch_id = api.batches[0].common.batch_id
+    messages = [(r.levelname, r.getMessage()) for r in caplog.records]
+    assert any(
+        level == "INFO" and text.startswith(f"Batch {batch_id}, Status: SUCCESS, Time: ")
+        for level, text in messages
+    )
+    assert any(
+        level == "DEBUG" and "the instance" in text and "the payload" in text
+        for level, text in messages
+    )
+    assert "s3cret" not in caplog.text
+
+
+def test_api_key_is_in_no_repr(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, api_key="s3cret")
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    shown = [sdk, sdk._options, transport, *transport.requests, sdk.stats(), sdk._control]
+    assert "s3cret" not in "".join(map(repr, shown))
+
+
+def test_transport_that_raises_is_an_exception(make_sdk: MakeSdk) -> None:
+    def explode(_request: Request) -> SendResult:
+        raise LookupError("transport")
+
+    sdk = make_sdk(transport=InMemoryTransport(explode), flush_max_retries=1)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert isinstance(sdk.last_request_error, LookupError)

@@ -1,0 +1,295 @@
+"""Promises 9, 15 to 17: what is tried again, when, and what is not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from paltabrain_fast import (
+    BatchRejectedError,
+    ErrorInfo,
+    InMemoryTransport,
+    RetriesExhaustedError,
+    SendResult,
+    sender,
+)
+from paltabrain_fast.sdk_pb2 import Batch
+from paltabrain_fast.transport import Request
+
+from .support.answers import Answer, Fault, Received
+from .support.api_server import ApiServer
+from .support.events import TextContext, TextEvent
+from .support.sdk import MakeSdk, assert_balanced, texts
+
+# When
+
+
+def delays(attempts: int, retry_after: float | None = None, times: int = 300) -> list[float]:
+    return [sender._delay(attempts, retry_after) for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "most"), [(1, 0.2), (2, 0.4), (5, 3.2), (10, 10.0), (100_000, 10.0)]
+)
+def test_backoff_is_exponential_with_full_jitter(attempts: int, most: float) -> None:
+    """Promise 15: all of the range is used, from nothing on."""
+    drawn = delays(attempts)
+    assert 0 <= min(drawn) < most * 0.1
+    assert most * 0.9 < max(drawn) <= most
+
+
+@pytest.mark.parametrize(
+    ("asked", "delay"), [(0.0, 0.0), (7.0, 7.0), (30.0, 30.0), (31.0, 30.0), (float("inf"), 30.0)]
+)
+def test_retry_after_is_honoured_and_capped(asked: float, delay: float) -> None:
+    assert set(delays(1, asked)) == {delay}
+
+
+@pytest.mark.parametrize("asked", [-1.0, float("nan")])
+def test_senseless_retry_after_is_ignored(asked: float) -> None:
+    assert len(set(delays(1, asked))) > 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["3000", format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)],
+    ids=["seconds", "date"],
+)
+def test_retry_after_of_a_real_answer(
+    api: ApiServer, make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    asked = []
+
+    def shorter(attempts: int, retry_after: float | None) -> float:
+        asked.append((attempts, retry_after))
+        return 0.0
+
+    monkeypatch.setattr(sender, "_delay", shorter)
+    api.answer = lambda count, _request: Answer(503 if not count else 200, {"Retry-After": value})
+    sdk = make_sdk(api.hostname)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    ((attempts, retry_after),) = asked
+    assert attempts == 1
+    assert retry_after is not None
+    assert retry_after >= 3000
+
+
+def test_upload_time_is_taken_for_each_attempt(make_sdk: MakeSdk) -> None:
+    def answer(_request: Request) -> SendResult:
+        before = time.time_ns() // 1_000_000
+        while time.time_ns() // 1_000_000 == before:
+            pass
+        return SendResult(status=503, retry_after=0.0)
+
+    transport = InMemoryTransport(answer)
+    sdk = make_sdk(transport=transport, flush_max_retries=3)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    times = [int(request.headers["X-SDK-Client-Upload-TS"]) for request in transport.requests]
+    assert times[0] < times[1] < times[2]
+
+
+# What
+
+
+def test_retry_after_a_lost_answer_repeats_bytes_and_id(api: ApiServer, make_sdk: MakeSdk) -> None:
+    """Promise 17: the server has the batch already, which the client cannot know."""
+    api.answer = lambda count, _request: Answer(fault=Fault.RESET if count < 2 else None)
+    sdk = make_sdk(api.hostname)
+    for number in range(10):
+        sdk.track(TextEvent(str(number)))
+    assert sdk.flush(timeout=30)
+    first, second, third = (request.body for request in api.requests)
+    assert first == second == third
+    assert sdk.stats().delivered == 10
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_status_of_success_is_success(api: ApiServer, make_sdk: MakeSdk, status: int) -> None:
+    api.answer = lambda _count, _request: Answer(status)
+    sdk = make_sdk(api.hostname)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert sdk.stats().delivered == 1
+
+
+def test_batch_has_a_deadline_over_all_attempts(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_BATCH_SECONDS", 20.0)
+    told: list[tuple[Exception, ErrorInfo]] = []
+    transport = InMemoryTransport(lambda _request: SendResult(status=503, retry_after=25.0))
+    sdk = make_sdk(
+        transport=transport,
+        flush_max_retries=1000,
+        request_timeout=60,
+        on_error=lambda *arguments: told.append(arguments),
+    )
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)  # at once: the next attempt would be after the deadline
+    (request,) = transport.requests
+    assert request.timeout <= 20.0
+    assert sdk.stats().dropped == {"deadline": 1}
+    assert sdk.shutdown()
+    ((error, info),) = told
+    assert isinstance(error, RetriesExhaustedError)
+    assert (info.reason, info.events) == ("deadline", 1)
+
+
+# Beside each other
+
+
+def test_hanging_requests_do_not_hold_up_the_rest(api: ApiServer, make_sdk: MakeSdk) -> None:
+    """Promise 9."""
+    release = threading.Event()
+
+    def answer(_count: int, request: Received) -> Answer:
+        hangs = request.batch.events[0].payload == b"hang"
+        return Answer(release=release if hangs else None)
+
+    api.answer = answer
+    sdk = make_sdk(api.hostname, flush_buffer_size=1, max_in_flight=20)
+    try:
+        for number in range(19):
+            sdk.track(TextEvent("hang"), TextContext(str(number)))
+        api.wait_for(19)
+        for number in range(100):
+            sdk.track(TextEvent("go"), TextContext(str(number)))
+        api.wait_for(119)
+        stats = sdk.stats()
+        assert stats.batches_in_flight in (19, 20)
+    finally:
+        release.set()
+    assert sdk.flush(timeout=30)
+    assert sdk.stats().delivered == 119
+
+
+def test_waiting_for_a_retry_holds_no_thread(api: ApiServer, make_sdk: MakeSdk) -> None:
+    later = {"Retry-After": "30"}
+    api.answer = lambda count, _request: Answer(503, later) if count < 40 else Answer()
+    sdk = make_sdk(api.hostname, max_in_flight=100)
+    for number in range(60):
+        sdk.track(TextEvent(), TextContext(str(number)))
+    sdk.flush()
+    api.wait_for(60)
+    assert not sdk.shutdown(timeout=1)
+    stats = sdk.stats()
+    assert (stats.delivered, stats.dropped) == (20, {"deadline": 40})
+
+
+def test_retries_come_when_they_are_due_while_new_batches_hang(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_delay", lambda *_arguments: 0.05)
+    release, hanging = threading.Event(), threading.Semaphore(0)
+    seen = []
+
+    def answer(request: Request) -> SendResult:
+        (event,) = Batch.FromString(request.body).events
+        if event.payload == b"hang":
+            hanging.release()
+            release.wait(60)
+        seen.append(event.payload)
+        return SendResult(503 if seen.count(b"retry") == 1 else 200)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer))
+    try:
+        sdk.track(TextEvent("retry"))
+        sdk.flush()
+        for number in range(19):
+            sdk.track(TextEvent("hang"), TextContext(str(number)))
+            sdk.flush()
+        assert all(hanging.acquire(timeout=30) for _ in range(19))
+        deadline = time.monotonic() + 30
+        while seen != [b"retry", b"retry"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+    finally:
+        release.set()
+
+
+# Too large for the API
+
+
+def refuse_above(events: int) -> Callable[[int, Received], Answer]:
+    return lambda _count, request: Answer(413 if len(request.batch.events) > events else 200)
+
+
+def test_batch_too_large_for_the_api_is_split(api: ApiServer, make_sdk: MakeSdk) -> None:
+    """Promise 16."""
+    api.answer = refuse_above(3)
+    sdk = make_sdk(api.hostname, session_id=5, flush_buffer_size=1000)
+    for number in range(10):
+        sdk.track(TextEvent(str(number)))
+    assert sdk.flush(timeout=30)
+    accepted = [request for request in api.batches if len(request.events) <= 3]
+    events = sorted(
+        (event for batch in accepted for event in batch.events),
+        key=lambda event: event.common.session_event_seq_num,
+    )
+    assert [event.payload for event in events] == [b"%d" % n for n in range(10)]
+    assert [event.common.session_event_seq_num for event in events] == list(range(1, 11))
+    assert {batch.context for batch in api.batches} == {b"context"}
+    assert {batch.common.instance_id for batch in api.batches} == {sdk.instance_id}
+    ids = [batch.common.batch_id for batch in api.batches]
+    assert len(set(ids)) == len(ids)
+    stats = sdk.stats()
+    assert (stats.delivered, stats.dropped) == (10, {})
+    assert stats.batches == {"SUCCESS": len(accepted), "REJECT": 0, "EXCEPTION": 0}
+    assert_balanced(sdk)
+
+
+def test_single_event_too_large_for_the_api_is_dropped(api: ApiServer, make_sdk: MakeSdk) -> None:
+    """Promise 16: and its neighbours are delivered."""
+    api.answer = lambda _count, request: Answer(
+        413 if any(len(event.payload) > 9 for event in request.batch.events) else 200
+    )
+    sdk = make_sdk(api.hostname, flush_buffer_size=1000)
+    for number in range(8):
+        sdk.track(TextEvent("x" * (10 if number == 3 else 1) + str(number)))
+    assert sdk.flush(timeout=30)
+    stats = sdk.stats()
+    assert (stats.delivered, stats.dropped) == (7, {"rejected": 1})
+    assert isinstance(sdk.last_request_error, BatchRejectedError)
+    assert sdk.last_request_error.status == 413
+    assert_balanced(sdk)
+
+
+def test_flush_waits_for_both_halves(make_sdk: MakeSdk) -> None:
+    release = threading.Event()
+
+    def answer(request: Request) -> SendResult:
+        texts_ = [event.payload for event in Batch.FromString(request.body).events]
+        if texts_ == [b"2"]:
+            release.wait(60)
+        return SendResult(413 if len(texts_) == 2 else 200)
+
+    transport = InMemoryTransport(answer)
+    sdk = make_sdk(transport=transport)
+    sdk.track(TextEvent("1"))
+    sdk.track(TextEvent("2"))
+    try:
+        assert not sdk.flush(timeout=0.2)
+        assert_balanced(sdk)
+    finally:
+        release.set()
+    assert sdk.flush(timeout=30)
+    assert sorted(texts(transport)) == [["1"], ["1", "2"], ["2"]]
+
+
+def test_half_carries_the_telemetry_of_the_whole(api: ApiServer, make_sdk: MakeSdk) -> None:
+    api.answer = refuse_above(1)
+    sdk = make_sdk(api.hostname, flush_buffer_size=1000)
+    sdk.track(TextEvent("x" * 600_000))
+    for number in range(4):
+        sdk.track(TextEvent(str(number)))
+    assert sdk.flush(timeout=30)
+    arrived = [batch for batch in api.batches if len(batch.events) == 1]
+    assert len(arrived) == 4
+    assert sum(batch.telemetry.events_dropped for batch in arrived) == 1
