@@ -148,6 +148,31 @@ def test_fork_under_load(api: ApiServer, overflow: str) -> None:
     assert received(api) == each_once(*parents, *children)
 
 
+@pytest.mark.parametrize("fork", ["os.fork", "ctypes.PyDLL(None).fork"])
+def test_child_leaves_the_connections_of_the_parent_alone(api: ApiServer, fork: str) -> None:
+    """A byte that it wrote there, or a farewell of TLS, would cost the parent a retry."""
+    run(
+        api,
+        f"""
+sdk = make(max_in_flight=1)
+sdk.track(TextEvent("before:0"))
+assert sdk.flush(timeout=30)
+time.sleep(0.1)
+child = {fork}()
+if child == 0:
+    sdk.track(TextEvent("child:0"))
+    assert sdk.shutdown(timeout=30)
+    sys.exit()
+reap(child)
+sdk.track(TextEvent("after:0"))
+assert sdk.flush(timeout=30)
+assert sdk.stats().retries == 0
+""",
+    )
+    assert received(api) == each_once(("before", 1), ("child", 1), ("after", 1))
+    assert api.connections == 2
+
+
 def test_child_inherits_no_lock(api: ApiServer) -> None:
     """Every lock that the parent may hold at the fork is held."""
     run(
