@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import logging
 import queue
 import random
@@ -215,8 +216,11 @@ def test_hanging_on_error_holds_up_nothing(make_sdk: MakeSdk) -> None:
 def test_handler_that_tracks_what_we_log_is_no_loop(make_sdk: MakeSdk) -> None:
     """Promise 14: neither a deadlock nor a recursion."""
 
+    depths = [0]
+
     class Tracking(logging.Handler):
         def emit(self, _record: logging.LogRecord) -> None:
+            depths.append(len(inspect.stack(0)))
             sdk.track(TextEvent("logged"))
             sdk.track(UnserializableEvent())
             sdk.stats()
@@ -234,6 +238,7 @@ def test_handler_that_tracks_what_we_log_is_no_loop(make_sdk: MakeSdk) -> None:
         assert sdk.flush(timeout=60)
     finally:
         sdk.logger.removeHandler(handler)
+    assert max(depths) < 200
     assert sdk.shutdown()
 
 

@@ -30,6 +30,20 @@ def reap(*children):
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0, status
 
+def switches():
+    tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != str(os.getpid())]
+    try:
+        return ["".join(re.findall("ctxt.*", (task / "status").read_text())) for task in tasks]
+    except OSError:  # one has just ended
+        return object()
+
+def await_silence():
+    "Wait until no other thread runs, or wants the GIL: Python itself could not bear that."
+    before = None
+    while before != (now := switches()):
+        before = now
+        time.sleep(0.1)
+
 sdk = make(start_session=True)
 """
 
@@ -149,6 +163,31 @@ def test_fork_under_load(api: ApiServer, overflow: str) -> None:
     assert received(api) == each_once(*parents, *children)
 
 
+@pytest.mark.parametrize("fork", ["os.fork", "ctypes.PyDLL(None).fork"])
+def test_child_leaves_the_connections_of_the_parent_alone(api: ApiServer, fork: str) -> None:
+    """A byte that it wrote there, or a farewell of TLS, would cost the parent a retry."""
+    run(
+        api,
+        f"""
+sdk = make(max_in_flight=1)
+sdk.track(TextEvent("before:0"))
+assert sdk.flush(timeout=30)
+await_silence()
+child = {fork}()
+if child == 0:
+    sdk.track(TextEvent("child:0"))
+    assert sdk.shutdown(timeout=30)
+    sys.exit()
+reap(child)
+sdk.track(TextEvent("after:0"))
+assert sdk.flush(timeout=30)
+assert sdk.stats().retries == 0
+""",
+    )
+    assert received(api) == each_once(("before", 1), ("child", 1), ("after", 1))
+    assert api.connections == 2
+
+
 def test_child_inherits_no_lock(api: ApiServer) -> None:
     """Every lock that the parent may hold at the fork is held."""
     run(
@@ -186,20 +225,6 @@ thread.join()
 
 
 BYPASSING = """
-def switches():
-    tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != str(os.getpid())]
-    try:
-        return ["".join(re.findall("ctxt.*", (task / "status").read_text())) for task in tasks]
-    except OSError:  # one has just ended
-        return object()
-
-def await_silence():
-    "Wait until no other thread runs, or wants the GIL: Python itself could not bear that."
-    before = None
-    while before != (now := switches()):
-        before = now
-        time.sleep(0.1)
-
 fork = ctypes.PyDLL(None).fork  # keeps the GIL, and tells Python nothing
 for number in range(25):
     sdk.track(TextEvent(f"before:{number}"))
@@ -251,6 +276,41 @@ for generation in range(1, 4):
 """,
     )
     assert received(api) == each_once(*((str(generation), 1) for generation in range(4)))
+
+
+def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
+    """What the child comes back to is the parent's business, and no reason to wait."""
+    release = threading.Event()
+    api.answer = lambda count, _request: Answer(release=None if count else release)
+
+    def let_go() -> None:
+        api.wait_for(2)
+        release.set()
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    run(
+        api,
+        """
+import signal
+child = None
+
+def handler(_signal, _frame):
+    global child
+    child = os.fork()
+
+signal.signal(signal.SIGALRM, handler)
+sdk.track(TextEvent("parent:0"))
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+assert sdk.flush(timeout=60)
+if child == 0:
+    sdk.track(TextEvent("child:0"))
+    sys.exit()
+reap(child)
+""",
+    )
+    thread.join()
+    assert received(api) == each_once(("parent", 1), ("child", 1))
 
 
 def test_child_that_ends_at_once_loses_only_what_it_has_not_flushed(api: ApiServer) -> None:

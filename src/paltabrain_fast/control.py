@@ -95,6 +95,7 @@ class Control:
     def renew(self) -> None:
         """Start from nothing in a forked child: no events, threads, connections or locks."""
         self._engine.renew()
+        self.ledger.dismiss()
         if self._make_transport is not None:
             # never touched again, not even to close it: its connections and locks are the parent's
             self._inherited.append(self._transport)
@@ -251,16 +252,23 @@ class Control:
     def _settle(self, mark: int, deadline: float | None) -> bool:
         """Frame whenever there is room until the first ``mark`` events are settled.
 
-        Not left to the control thread, which may have ended.
+        Not left to the control thread, which may have ended. If a signal handler forks meanwhile,
+        all of them are the parent's, and the child has nothing to wait for.
         """
-        while not self._is_settled(mark):
+        ledger = self.ledger
+        while ledger is self.ledger and not self._is_settled(mark):
             framed = self._drain()
             if not framed or self._reporter.is_logging or _is_over(deadline):
                 return self._is_settled(mark)
             if self.ledger.in_flight and not self._pool.has_threads:
                 self._pool.run_next(deadline)
             else:
-                self.ledger.wait(lambda: self._is_settled(mark) or self._can_frame(mark), deadline)
+                ledger.wait(
+                    lambda: (
+                        ledger is not self.ledger or self._is_settled(mark) or self._can_frame(mark)
+                    ),
+                    deadline,
+                )
         return True
 
     def _can_frame(self, mark: int) -> bool:
@@ -303,7 +311,11 @@ class Control:
         ledger = self.ledger
         report = ledger.take_report()
         telemetry = b"" if report is None else report.SerializeToString()
-        batch = self._engine.take(self._options.instance_id, telemetry)
+        try:
+            batch = self._engine.take(self._options.instance_id, telemetry)
+        except BaseException:
+            ledger.return_report(report)
+            raise
         if ledger is not self.ledger:  # forked meanwhile, in a signal handler: it is the parent's
             return None
         if batch is None or not batch.telemetry:

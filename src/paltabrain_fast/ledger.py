@@ -117,7 +117,9 @@ class Ledger:
             self._dropped[reason] += 1
 
     def drop(self, reason: DropReason, events: int) -> None:
-        """Count accepted events that were given up."""
+        """Count accepted events that were given up, if any."""
+        if not events:
+            return
         with self._changed:
             self._dropped[reason] += events
             self._lost += events
@@ -225,6 +227,12 @@ class Ledger:
         timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         with self._changed:
             return self._changed.wait_for(predicate, timeout)
+
+    def dismiss(self) -> None:
+        """Wake who waits, in a forked child that has another ledger, unless its lock is lost."""
+        if self._changed.acquire(blocking=False):
+            self._changed.notify_all()
+            self._changed.release()
 
     def stats(self, buffered: Counts) -> Stats:
         """Return a snapshot. The caller lets no event pass from the buffer to a batch meanwhile."""
