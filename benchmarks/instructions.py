@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -101,8 +102,9 @@ def measure() -> dict[str, Profile]:
         out = Path(directory) / "callgrind"
         command = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
         command += [sys.executable, "-m", "benchmarks.instructions", "--run"]
+        # nothing else: where objects lie depends on how long the environment is
         variables = {"PYTHONHASHSEED": "0", "PALTABRAIN_SDK_ENGINE": "native"}
-        subprocess.run(command, check=True, env=os.environ | variables)
+        subprocess.run(command, check=True, env=variables | {"PATH": os.environ["PATH"]})
         profiles = {}
         for number, name in enumerate(names):
             few, many = (Profile(Path(f"{out}.{2 * number + part}")) for part in (1, 2))
@@ -162,6 +164,8 @@ def report(profiles: dict[str, Profile]) -> None:
 def main() -> None:
     if sys.argv[1:] == ["--run"]:
         run_loops()
+    if shutil.which("valgrind") is None:
+        sys.exit("valgrind counts the instructions; install it, with its headers")
     profiles = measure()
     counts = {name: round(profile.instructions, 1) for name, profile in profiles.items()}
     report(profiles)
