@@ -6,7 +6,7 @@ FREE_THREADED := $(VENV)-free-threaded
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-free-threaded bench lint clean
+.PHONY: demo test test-free-threaded bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -23,6 +23,12 @@ test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Py
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \
 		--benchmark-sort=name --benchmark-columns=min,median,iqr,rounds
+
+bench-instructions: $(VENV)/.test  ## Instructions of one track() under valgrind, beside those kept
+	$(BIN)/python -m benchmarks.instructions
+
+bench-instructions-update: $(VENV)/.test  ## Keep the instructions that are counted now
+	$(BIN)/python -m benchmarks.instructions --update
 
 lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/ruff check

@@ -1,0 +1,182 @@
+"""Instructions of one ``track()`` on the native engine, counted by callgrind, beside those kept.
+
+    python -m benchmarks.instructions [--update]
+
+Each shape is counted at 10,000 and at 30,000 events; the difference, less that of the empty loop,
+is exact: no thread runs, nothing is delivered, and strings hash alike. Valgrind has no vDSO, so
+the kernel's part of reading the clock is missing, in the floor as well. Exits with 1 when a shape
+takes over 3 % more than ``instructions.json`` says.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from .floor import COMPILER, load_floor
+from .shapes import SHAPES, Loop, empty_loop, make_values, take_all, tracking, undrained_sdk
+
+KEPT = Path(__file__).with_suffix(".json")
+COUNTS = 10_000, 30_000
+TOLERANCE = 0.03
+PROFILED = "no properties", "string + header"
+EMPTY, FLOOR = "empty loop", "floor"
+ALLOCATORS = re.compile(r"(_PyObject_|_PyMem_Raw)?([Mm]alloc|[Cc]alloc|[Rr]ealloc)")
+
+
+class Profile:
+    """What a dump of callgrind says: each function's own instructions, and how often it ran."""
+
+    def __init__(self, dump: Path) -> None:
+        self.own: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        names: dict[str, str] = {}
+        function, in_call = "", False
+        for line in dump.read_text().splitlines():
+            if found := re.match(r"(c?)fn=(\(\d+\))(?: (.*))?", line):
+                number, name = found[2], found[3]
+                if name:
+                    names[number] = name.partition("'")[0]  # without the depth of a recursion
+                if found[1]:
+                    callee = names[number]
+                else:
+                    function = names[number]
+            elif line.startswith("calls="):
+                self.calls[callee] += int(line[6:].split()[0])
+                in_call = True
+            elif re.match(r"[\d+*-]", line):
+                if not in_call:  # the line after "calls=" has what was spent in the callee
+                    self.own[function] += int(line.split()[1])
+                in_call = False
+
+    def subtract(self, other: Profile) -> None:
+        self.own.subtract(other.own)
+        self.calls.subtract(other.calls)
+
+    def per_event(self, counter: Counter[str]) -> dict[str, float]:
+        events = COUNTS[1] - COUNTS[0]
+        return {name: count / events for name, count in counter.most_common() if count}
+
+    @property
+    def instructions(self) -> float:
+        return sum(self.per_event(self.own).values())
+
+    @property
+    def allocations(self) -> float:
+        calls = self.per_event(self.calls)
+        return sum(count for name, count in calls.items() if ALLOCATORS.fullmatch(name))
+
+
+def run_loops() -> None:
+    """Run under callgrind: dump the counts of each loop, in this order, at both counts."""
+    floor, sdk = load_floor(), undrained_sdk()
+    loops: dict[str, Loop] = {EMPTY: empty_loop, FLOOR: tracking(floor.Floor(), None)}
+    loops |= {name: make(sdk) for name, make in SHAPES.items()}
+    gc.disable()
+    for name, loop in loops.items():
+        print(f"counting: {name}", file=sys.stderr, flush=True)
+        loop(make_values(100))  # classes are learned, bytecode is specialized
+        for count in COUNTS:
+            values = make_values(count)
+            take_all(sdk)
+            floor.zero()
+            loop(values)
+            floor.dump()
+            assert len(sdk._engine) == (count if name in SHAPES else 0)
+    os._exit(0)
+
+
+def measure() -> dict[str, Profile]:
+    """Return the profile of each loop, the empty one's subtracted."""
+    names = [EMPTY, FLOOR, *SHAPES]
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "callgrind"
+        command = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
+        command += [sys.executable, "-m", "benchmarks.instructions", "--run"]
+        # nothing else: where objects lie depends on how long the environment is
+        variables = {"PYTHONHASHSEED": "0", "PALTABRAIN_SDK_ENGINE": "native"}
+        subprocess.run(command, check=True, env=variables | {"PATH": os.environ["PATH"]})
+        profiles = {}
+        for number, name in enumerate(names):
+            few, many = (Profile(Path(f"{out}.{2 * number + part}")) for part in (1, 2))
+            many.subtract(few)
+            profiles[name] = many
+    empty = profiles.pop(EMPTY)
+    for profile in profiles.values():
+        profile.subtract(empty)
+    return profiles
+
+
+def environment() -> dict[str, str]:
+    """What the counts depend on beside our own code."""
+    version = subprocess.run([COMPILER[0], "--version"], check=True, capture_output=True, text=True)
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "compiler": version.stdout.splitlines()[0],
+        "libc": " ".join(platform.libc_ver()),
+        "machine": platform.machine(),
+    }
+
+
+def compare(counts: dict[str, float]) -> int:
+    """Print each count beside the one kept; return how many are too high."""
+    kept = json.loads(KEPT.read_text())
+    for name, value in environment().items():
+        if value != kept["environment"].get(name):
+            print(f"NOTE: {name} is {value}, the figures kept are of {kept['environment'][name]}:")
+            print("      counts may differ for that")
+    failures = 0
+    for shape, count in counts.items():
+        before = kept["instructions"].get(shape)
+        if before is None:
+            print(f"{shape:20} {count:8.1f}  not kept yet")
+            failures += 1
+            continue
+        change = count / before - 1
+        worse = change > TOLERANCE
+        failures += worse
+        print(f"{shape:20} {count:8.1f}  {change:+7.1%}  {'TOO MANY' if worse else ''}")
+    return failures
+
+
+def report(profiles: dict[str, Profile]) -> None:
+    """Print where the instructions go, and how often the heap is asked for memory."""
+    for shape in PROFILED:
+        profile = profiles[shape]
+        print(f"\n{shape}: {profile.instructions:.0f} instructions by function")
+        for name, count in profile.per_event(profile.own).items():
+            if abs(count) >= 1:
+                print(f"{count:8.1f}  {count / profile.instructions:6.1%}  {name}")
+    print("\nheap allocations of one event")
+    for shape, profile in profiles.items():
+        print(f"{profile.allocations:8.1f}  {shape}")
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--run"]:
+        run_loops()
+    if shutil.which("valgrind") is None:
+        sys.exit("valgrind counts the instructions; install it, with its headers")
+    profiles = measure()
+    counts = {name: round(profile.instructions, 1) for name, profile in profiles.items()}
+    report(profiles)
+    print("\ninstructions of one event")
+    if sys.argv[1:] == ["--update"]:
+        kept = {"environment": environment(), "instructions": counts}
+        KEPT.write_text(json.dumps(kept, indent=2) + "\n")
+        print("\n".join(f"{shape:20} {count:8.1f}" for shape, count in counts.items()))
+    elif failures := compare(counts):
+        sys.exit(f"{failures} shapes take more instructions than they did, or are not kept yet")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What the benchmarks track: loops over each shape of event, and an SDK that delivers nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from examples.config import (
+    Context,
+    EnumTheme,
+    Event,
+    EventEverything,
+    EventPageOpen,
+    EventSessionStart,
+)
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+
+Loop = Callable[[Iterable[str]], None]
+"""Does its work once for each of the strings given."""
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PARENTS = ["main_screen", "first_block"]
+
+EVENTS: dict[str, Callable[[], Event]] = {
+    "no properties": EventSessionStart,
+    "string + header": lambda: EventPageOpen(page_id="page-12345").set_parent(
+        parent_elements=PARENTS
+    ),
+    "everything": lambda: EventEverything(
+        flag=True,
+        price=Decimal("9.99"),
+        rate=Decimal("0.000000001"),
+        theme=EnumTheme.DARK,
+        count=1_234_567,
+        label="primary button",
+        happened_ts=NOON,
+        flags=[True, False],
+        amounts=[Decimal("1"), Decimal("2.50")],
+        themes=[EnumTheme.LIGHT, EnumTheme.AUTO],
+        counts=[1, -1, 1_000_000],
+        labels=["left", "right", "naïve ☕"],
+        moments=[NOON, NOON],
+        label_by_name={"left": "right", "top": "bottom"},
+    ),
+}
+
+
+def make_context() -> Context:
+    """Return four groups of ten properties in all: the nine strings that there are, and a bool."""
+    return (
+        Context()
+        .set_application(app_id="com.example.shop", app_platform="web", app_version="1.2.3")
+        .set_os(os_name="Linux", os_version="6.1")
+        .set_user(user_id="user-12345", country_code="GB", is_trial=True)
+        .set_identify(advertising_id="38400000-8cf0-11bd-b23e-10b96e40000d", country_code="DE")
+    )
+
+
+def undrained_sdk() -> PaltabrainSdk[Context]:
+    """Return an SDK in its steady state: it waits for more events than will ever come."""
+    sdk = PaltabrainSdk[Context](
+        "localhost",
+        "key",
+        make_context(),
+        start_session=True,
+        buffer_bytes=1 << 28,
+        transport=InMemoryTransport(),
+    )
+    sdk._notify_at = 1 << 62  # nor is the control thread started, which only happens beyond that
+    return sdk
+
+
+def empty_loop(values: Iterable[str]) -> None:
+    """What every loop costs beside its work."""
+    for _ in values:
+        pass
+
+
+def tracking(sdk: Any, event: object) -> Loop:
+    def loop(values: Iterable[str]) -> None:
+        for _ in values:
+            sdk.track(event)
+
+    return loop
+
+
+def constructing(sdk: PaltabrainSdk[Context]) -> Loop:
+    def loop(values: Iterable[str]) -> None:
+        for value in values:
+            sdk.track(EventPageOpen(page_id=value).set_parent(parent_elements=PARENTS))
+
+    return loop
+
+
+def changing(sdk: PaltabrainSdk[Context]) -> Loop:
+    event = EventSessionStart()
+
+    def loop(values: Iterable[str]) -> None:
+        for value in values:
+            sdk.context.set_user(user_id=value)
+            sdk.track(event)
+
+    return loop
+
+
+def serializing(sdk: PaltabrainSdk[Context], event: Event) -> Loop:
+    """The protobuf calls that a ``track()`` of the reference engine contains, and nothing else."""
+
+    def loop(values: Iterable[str]) -> None:
+        context = sdk.context
+        for _ in values:
+            context.serialize_context()
+            event.serialize_header()
+            event.serialize_payload()
+
+    return loop
+
+
+SHAPES: dict[str, Callable[[PaltabrainSdk[Context]], Loop]] = {
+    "no properties": lambda sdk: tracking(sdk, EVENTS["no properties"]()),
+    "string + header": lambda sdk: tracking(sdk, EVENTS["string + header"]()),
+    "everything": lambda sdk: tracking(sdk, EVENTS["everything"]()),
+    "construct + header": constructing,
+    "context changed": changing,
+}
+
+
+def make_values(count: int) -> list[str]:
+    return [f"page-{number:05}" for number in range(count)]
+
+
+def take_all(sdk: PaltabrainSdk[Context]) -> int:
+    """Empty the buffer; return how many bytes all the batches have."""
+    size = 0
+    while (batch := sdk._engine.take("instance")) is not None:
+        size += len(batch.body)
+    return size
