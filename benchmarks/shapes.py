@@ -68,7 +68,7 @@ def undrained_sdk() -> PaltabrainSdk[Context]:
         buffer_bytes=1 << 28,
         transport=InMemoryTransport(),
     )
-    sdk._notify_at = 1 << 62  # nor is the control thread started, which only happens beyond that
+    sdk._engine.arm(1 << 40)  # the control thread starts with the event that wakes it
     return sdk
 
 

@@ -28,3 +28,5 @@ cdef class ContextBase:
     cdef uint64_t versions[MAX_TRACKED]
     cdef uint64_t engine  # whose reference this is
     cdef pbf.pbf_context_ref ref
+
+    cdef object all_groups(self)

@@ -145,6 +145,9 @@ cdef class ContextBase:
     @property
     def _context(self):
         """Context properties by group."""
+        return self.all_groups()
+
+    cdef object all_groups(self):
         with cython.critical_section(self):
             if self.groups is None:
                 self.groups = defaultdict(dict)
@@ -359,7 +362,7 @@ cdef class GeneratedSetter(Generated):
         cdef bint is_ours = False
 
         if self.in_context:
-            groups = (<ContextBase>instance)._context
+            groups = (<ContextBase>instance).all_groups()
         else:
             event = <EventBase>instance
             with cython.critical_section(event):

@@ -431,7 +431,7 @@ cdef bytes encoded_context(ContextPlan plan, ContextBase context):
     cdef Encoding encoding
     cdef bytes serialized
     cdef int count, number
-    groups = context._context
+    groups = context.all_groups()
 
     count = track_dicts(groups, tracked, versions)
     serialized = encode_groups(plan, groups, &encoding, lessons)
