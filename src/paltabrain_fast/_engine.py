@@ -13,7 +13,17 @@ from ._reference.engine import ReferenceEngine
 from ._reference.track import Tracker as _ReferenceTracker
 from ._reference.uuid7 import uuid_v7 as _reference_uuid_v7
 
-__all__ = ["ContextBase", "EventBase", "Sentinel", "Tracker", "adopt", "make_engine", "name", "uuid_v7"]
+__all__ = [
+    "ContextBase",
+    "EventBase",
+    "Sentinel",
+    "Tracker",
+    "adopt",
+    "make_engine",
+    "name",
+    "slow_reason",
+    "uuid_v7",
+]
 
 _VARIABLE: Final = "PALTABRAIN_SDK_ENGINE"
 
@@ -32,6 +42,7 @@ name = _wanted()
 if name == "native":
     try:
         from ._native.base import ContextBase, EventBase, Sentinel, adopt
+        from ._native.classes import slow_reason
         from ._native.engine import NativeEngine
         from ._native.track import Tracker
         from ._native.uuid7 import uuid_v7
@@ -49,6 +60,6 @@ if name == "native":
 if name == "python":
     ContextBase, EventBase = _reference_base.ContextBase, _reference_base.EventBase
     Sentinel, Tracker = _reference_base.Sentinel, _ReferenceTracker
-    adopt = _reference_base.adopt
+    adopt, slow_reason = _reference_base.adopt, _reference_base.slow_reason
     make_engine = ReferenceEngine
     uuid_v7 = _reference_uuid_v7
