@@ -252,8 +252,8 @@ def test_bad_event_is_logged_and_harms_no_neighbour(
     sdk = make_sdk(api.hostname, on_error=errors.append, session_id=1)
     sdk.track(TextEvent("first"))
     sdk.track(UnserializableEvent())
-    sdk.track(object())  # type: ignore[arg-type]
-    sdk.track(None)  # type: ignore[arg-type]
+    sdk.track(object())
+    sdk.track(None)
     sdk.track(TextEvent("second"))
     assert sdk.flush(timeout=30)
     assert texts(api) == [["first", "second"]]
@@ -361,8 +361,8 @@ def test_events_on_other_base_classes_are_sent_with_one_hint(
 
     monkeypatch.setattr("paltabrain_fast.sdk._foreign_classes_reported", False)
     sdk = make_sdk(api.hostname)
-    sdk.track(ForeignEvent())  # type: ignore[arg-type]
-    sdk.track(ForeignEvent())  # type: ignore[arg-type]
+    sdk.track(ForeignEvent())
+    sdk.track(ForeignEvent())
     assert sdk.flush(timeout=30)
     assert texts(api) == [["foreign", "foreign"]]
     hints = [r for r in caplog.records if "install_as_paltabrain_sdk" in r.getMessage()]

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ._protocol import Engine
-from ._reference import base as _reference_base
 from ._reference.engine import ReferenceEngine
-from ._reference.track import Tracker as _ReferenceTracker
-from ._reference.uuid7 import uuid_v7 as _reference_uuid_v7
 
 __all__ = [
     "ContextBase",
@@ -39,7 +36,11 @@ make_engine: Callable[[int], Engine]
 """Makes an engine from ``buffer_bytes``."""
 
 name = _wanted()
-if name == "native":
+if TYPE_CHECKING:  # what the two have in common
+    from ._reference.base import ContextBase, EventBase, Sentinel, adopt, slow_reason
+    from ._reference.track import Tracker
+    from ._reference.uuid7 import uuid_v7
+if not TYPE_CHECKING and name == "native":
     try:
         from ._native.base import ContextBase, EventBase, Sentinel, adopt
         from ._native.classes import slow_reason
@@ -57,9 +58,9 @@ if name == "native":
         name = "python"
     else:
         make_engine = NativeEngine
-if name == "python":
-    ContextBase, EventBase = _reference_base.ContextBase, _reference_base.EventBase
-    Sentinel, Tracker = _reference_base.Sentinel, _ReferenceTracker
-    adopt, slow_reason = _reference_base.adopt, _reference_base.slow_reason
+if not TYPE_CHECKING and name == "python":
+    from ._reference.base import ContextBase, EventBase, Sentinel, adopt, slow_reason
+    from ._reference.track import Tracker
+    from ._reference.uuid7 import uuid_v7
+
     make_engine = ReferenceEngine
-    uuid_v7 = _reference_uuid_v7

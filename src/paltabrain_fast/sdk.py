@@ -208,7 +208,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     @property
     def context(self) -> ContextT:
         """The context that events carry unless ``track()`` is given another; assignable."""
-        return self._context
+        context: ContextT = self._context
+        return context
 
     @context.setter
     def context(self, context: ContextT) -> None:
@@ -274,7 +275,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         if len(self._engine) >= self._notify_at:
             self._recorded()
 
-    def _refused(self, event: Any, context: Any, status: RecordStatus) -> None:
+    def _refused(self, status: RecordStatus) -> None:
         reason = _REASONS[status]
         self._control.ledger.refuse(reason)
         self._reporter.warn_sparingly(

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from google.protobuf import message_factory
 
 cimport cython
-from cpython.dict cimport PyDict_CheckExact, PyDict_Contains, PyDict_Next, PyDict_Size
+from cpython.dict cimport PyDict_CheckExact, PyDict_Contains, PyDict_Next
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_TYPE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -102,7 +102,7 @@ cdef extern from "Python.h":
 
 cdef enum:
     PLANS = 256
-    CONTEXT_SCRATCH = 16384
+    CONTEXT_SCRATCH = 4096
 
 # Fields of Event, as tags.
 cdef enum:
@@ -382,6 +382,7 @@ cdef void begin(Encoding *encoding, uint8_t *scratch, size_t length) noexcept:
     encoding.cacheable = True
     encoding.present = False
     encoding.unproved = False
+    encoding.innermost = NULL
     encoding.lessons = NULL
     encoding.lesson_count = 0
 
@@ -462,46 +463,53 @@ cdef bytes encode_groups(
     ContextPlan plan, object groups, Encoding *encoding, Lesson *lessons
 ):
     """The context as encoded here, None if it is not."""
-    cdef size_t room = CONTEXT_SCRATCH
-    cdef uint8_t *scratch
+    cdef uint8_t scratch[CONTEXT_SCRATCH]
+    cdef uint8_t *larger
     cdef Outcome outcome
 
     if not is_groups(groups):
         return None
-    while True:
-        scratch = <uint8_t *>malloc(room)
-        if scratch == NULL:
+    begin(encoding, scratch, CONTEXT_SCRATCH)
+    encoding.deterministic = True
+    encoding.lessons = lessons
+    outcome = encode_message(plan.groups, groups, encoding)
+    if outcome == ENCODED:
+        return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
+    if outcome == NO_ROOM:
+        larger = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
+        if larger == NULL:
             raise MemoryError
         try:
-            begin(encoding, scratch, room)
+            begin(encoding, larger, pbf.PBF_BATCH_MAX)
             encoding.deterministic = True
             encoding.lessons = lessons
             outcome = encode_message(plan.groups, groups, encoding)
-            if outcome == INTERRUPTED:
-                pbf_raise_set()
             if outcome == ENCODED:
                 return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
         finally:
-            free(scratch)
-        if outcome != NO_ROOM or room > pbf.PBF_BATCH_MAX:
-            return None
-        room *= 8
+            free(larger)
+    if outcome == INTERRUPTED:
+        pbf_raise_set()
+    return None
 
 
 cdef int track_dicts(object groups, void **tracked, uint64_t *versions) except -1:
     """List the dicts that a context consists of, and their versions; 0 if that cannot be done."""
+    cdef PyObject *group
+    cdef Py_ssize_t position = 0
     cdef int count = 1
 
-    if not is_groups(groups) or PyDict_Size(groups) >= MAX_TRACKED:
+    if not is_groups(groups):
         return 0
     tracked[0] = <void *>groups
     watch(groups, versions)
-    for group in list(groups.values()):
-        if count == MAX_TRACKED or not PyDict_CheckExact(group):
-            return 0
-        tracked[count] = <void *>group
-        watch(group, &versions[count])
-        count += 1
+    with cython.critical_section(groups):
+        while PyDict_Next(groups, &position, NULL, &group):
+            if count == MAX_TRACKED or not PyDict_CheckExact(<object>group):
+                return 0
+            tracked[count] = <void *>group
+            watch(<object>group, &versions[count])
+            count += 1
     return count
 
 

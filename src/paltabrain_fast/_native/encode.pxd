@@ -1,10 +1,12 @@
 """Encoding of events and contexts from their dicts."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+
+from cpython.object cimport PyObject
 
 from . cimport pbf
 from .base cimport ContextBase, EventBase
-from .plan cimport MessagePlan
+from .plan cimport MAX_FIELDS, MessagePlan
 
 # What came of it.
 cdef enum Outcome:
@@ -33,12 +35,22 @@ cdef struct Lesson:
     uint32_t types
 
 
+# The properties that are set, while their message is written.
+cdef struct Properties:
+    Properties *outer
+    int count
+    bint owned
+    uint16_t numbers[MAX_FIELDS]
+    PyObject *values[MAX_FIELDS]
+
+
 cdef struct Encoding:
     pbf.pbf_encoder out
     bint deterministic
     bint cacheable  # only immutable values so far
     bint present  # the group is, even if nothing is written
     bint unproved  # a value was of a type that its property does not trust yet
+    Properties *innermost  # what is being written
     Lesson *lessons  # NULL, or room for MAX_LESSONS
     int lesson_count
 

@@ -10,6 +10,7 @@ from cpython.datetime cimport (
     PyDateTime_DATE_GET_MICROSECOND,
     PyDateTime_DATE_GET_MINUTE,
     PyDateTime_DATE_GET_SECOND,
+    PyDateTime_DATE_GET_TZINFO,
     PyDateTime_DELTA_GET_DAYS,
     PyDateTime_DELTA_GET_MICROSECONDS,
     PyDateTime_DELTA_GET_SECONDS,
@@ -27,7 +28,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
 from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from .plan cimport BOOL, GROUP, MAP, MAX_FIELDS, PACKED, SCALAR, SINT64, STRING, Field
+from .plan cimport BOOL, GROUP, MAP, PACKED, SCALAR, SINT64, STRING, Field
 from .python cimport (
     PBF_FREE_THREADED,
     PyBool_Type,
@@ -35,7 +36,6 @@ from .python cimport (
     PyLong_Check,
     PyLong_Type,
     PyObject_CallMethodNoArgs,
-    PyObject_Str,
     PyUnicode_DATA,
     PyUnicode_GET_LENGTH,
     PyUnicode_IS_COMPACT_ASCII,
@@ -58,7 +58,7 @@ import_datetime()
 
 cdef PyTypeObject *DECIMAL = <PyTypeObject *>Decimal
 cdef object UTC = timezone.utc
-cdef object TIMEZONE = timezone
+cdef PyTypeObject *TIMEZONE = <PyTypeObject *>timezone
 cdef str UTCOFFSET = "utcoffset"
 
 # Tags of a map's entry: key and value, the latter as bytes or varint.
@@ -66,14 +66,6 @@ cdef enum:
     ENTRY_KEY = 0x0A
     ENTRY_VALUE_BYTES = 0x12
     ENTRY_VALUE_VARINT = 0x10
-
-
-# The properties that are set, while their message is written.
-cdef struct Properties:
-    int count
-    bint owned
-    uint16_t numbers[MAX_FIELDS]
-    PyObject *values[MAX_FIELDS]
 
 
 cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
@@ -90,35 +82,25 @@ cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encod
     """
     cdef Properties found
     cdef Outcome outcome
-    cdef int place
 
     with cython.critical_section(properties):
         outcome = gather(plan, properties, &found)
+    found.outer = encoding.innermost
+    encoding.innermost = &found
     if outcome == ENCODED:
         outcome = write(plan.fields, &found, encoding)
+    encoding.innermost = found.outer
     if found.owned:
-        for place in range(found.count):
-            Py_DECREF(<object>found.values[place])
+        disown(&found)
     return outcome
 
 
-cdef inline bint is_plain(PyObject *value) noexcept:
-    """Whether writing the value runs no code but ours."""
-    cdef PyTypeObject *cls = Py_TYPE(<object>value)
-
-    return cls == &PyUnicode_Type or cls == &PyLong_Type or cls == &PyBool_Type
-
-
 cdef inline Outcome gather(MessagePlan plan, object properties, Properties *found) noexcept:
-    """Find the properties that are not None, in the order of their numbers.
-
-    Their values are borrowed as long as writing them runs no foreign code.
-    """
+    """Find the properties that are not None, in the order of their numbers."""
     cdef PyObject *key
     cdef PyObject *value
     cdef Py_ssize_t position = 0, left = dict_size(properties)
     cdef int place = 0, number, slot, count = 0, last = -1
-    cdef bint plain = not PBF_FREE_THREADED
 
     found.count = 0
     found.owned = False
@@ -134,7 +116,6 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
         place += 1
         if value == <PyObject *>None:
             continue
-        plain = plain and is_plain(value)
         slot = count
         if number < last:
             while slot > 0 and found.numbers[slot - 1] > number:
@@ -147,11 +128,34 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
         found.values[slot] = value
         count += 1
     found.count = count
-    if not plain:
-        found.owned = True
-        for place in range(count):
-            Py_INCREF(<object>found.values[place])
+    if PBF_FREE_THREADED:
+        own(found)
     return ENCODED
+
+
+cdef void own(Properties *found) noexcept:
+    cdef int place
+
+    found.owned = True
+    for place in range(found.count):
+        Py_INCREF(<object>found.values[place])
+
+
+cdef void disown(Properties *found) noexcept:
+    cdef int place
+
+    for place in range(found.count):
+        Py_DECREF(<object>found.values[place])
+
+
+cdef void expect_foreign_code(Encoding *encoding) noexcept:
+    """Own what was only borrowed: the dicts may change now. To be called before anything that runs
+    Python code, or allocates what the garbage collector knows of, since that runs finalizers."""
+    cdef Properties *found = encoding.innermost
+
+    while found != NULL and not found.owned:
+        own(found)
+        found = found.outer
 
 
 cdef int find(MessagePlan plan, PyObject *key) noexcept:
@@ -232,7 +236,8 @@ cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_
         if item == NULL:
             return SLOW  # it has become shorter
         outcome = write_value(field, tag, item, encoding, types)
-        Py_DECREF(<object>item)
+        if PBF_FREE_THREADED:
+            Py_DECREF(<object>item)
         if outcome != ENCODED:
             return outcome
     if field.shape == PACKED:
@@ -248,6 +253,7 @@ cdef Outcome write_map(Field *field, object values, Encoding *encoding, uint32_t
     if not PyDict_CheckExact(values):
         return SLOW
     encoding.cacheable = False
+    expect_foreign_code(encoding)
     try:
         items = PyDict_Items(values)
         if encoding.deterministic and len(items) > 1:
@@ -301,7 +307,7 @@ cdef inline Outcome write_value(
             return write_int(tag, value, encoding)
         if PyDateTime_CheckExact(<object>value):
             return write_time(tag, <object>value, encoding, types)
-        if is_enum(field, value):
+        if is_enum(field, value, encoding):
             types[0] |= AN_ENUM
             return write_int(tag, value, encoding)
     elif field.kind == BOOL and cls == &PyBool_Type:
@@ -351,15 +357,14 @@ cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) n
 
 
 cdef Outcome write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
-    cdef PyObject *text = PyObject_Str(value)
-    cdef Outcome outcome
+    cdef object text
 
-    if text == NULL:
-        PyErr_Clear()
+    expect_foreign_code(encoding)  # it may have to make a context
+    try:
+        text = DECIMAL.tp_str(<object>value)  # str() would run signal handlers as well
+    except Exception:
         return SLOW
-    outcome = write_text(tag, text, encoding)
-    Py_DECREF(<object>text)
-    return outcome
+    return write_text(tag, <PyObject *>text, encoding)
 
 
 cdef Outcome write_int(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
@@ -376,15 +381,16 @@ cdef Outcome write_time(
 ) noexcept:
     cdef pbf.pbf_wall_clock clock
     cdef int64_t offset_us = 0
-    cdef object zone = value.tzinfo
+    cdef PyObject *zone = PyDateTime_DATE_GET_TZINFO(value)
     cdef PyObject *offset
 
-    if zone is None:
+    if zone == <PyObject *>None:
         types[0] |= A_NAIVE_TIME
     else:
         types[0] |= AN_AWARE_TIME
-        if zone is not UTC:
-            encoding.cacheable = encoding.cacheable and type(zone) is TIMEZONE
+        if zone != <PyObject *>UTC:
+            encoding.cacheable = encoding.cacheable and Py_TYPE(<object>zone) == TIMEZONE
+            expect_foreign_code(encoding)
             offset = PyObject_CallMethodNoArgs(<PyObject *>value, <PyObject *>UTCOFFSET)
             if offset == NULL:
                 if not PyErr_ExceptionMatches(Exception):
@@ -411,7 +417,7 @@ cdef Outcome write_time(
     )
 
 
-cdef bint is_enum(Field *field, PyObject *value) noexcept:
+cdef bint is_enum(Field *field, PyObject *value, Encoding *encoding) noexcept:
     """Whether this is a member of an ``IntEnum`` whose members are their values."""
     cdef PyTypeObject *cls = Py_TYPE(<object>value)
     cdef uint32_t version = pbf_type_version(cls)
@@ -420,6 +426,7 @@ cdef bint is_enum(Field *field, PyObject *value) noexcept:
         return True
     if not PyLong_Check(value):
         return False
+    expect_foreign_code(encoding)
     try:
         if not is_plain_enum(<object>cls):
             return False

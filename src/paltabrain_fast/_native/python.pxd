@@ -46,17 +46,18 @@ cdef extern from *:
         return Py_NewRef(Py_None);
     }
 
-    /* An element as a new reference; NULL, without an exception, beyond the end. */
+    /* An element; NULL, without an exception, beyond the end. Without a GIL the reference is new, with
+     * one it is borrowed. */
     static inline PyObject *pbf_list_get(PyObject *list, Py_ssize_t index)
     {
-    #if PY_VERSION_HEX >= 0x030D0000
+    #ifdef Py_GIL_DISABLED
         PyObject *item = PyList_GetItemRef(list, index);
 
         if (item == NULL)
             PyErr_Clear();
         return item;
     #else
-        return index < PyList_GET_SIZE(list) ? Py_NewRef(PyList_GET_ITEM(list, index)) : NULL;
+        return index < PyList_GET_SIZE(list) ? PyList_GET_ITEM(list, index) : NULL;
     #endif
     }
 
@@ -130,6 +131,5 @@ cdef extern from "Python.h":
     int PyUnicode_KIND(PyObject *) noexcept
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject *) noexcept
     void *PyUnicode_DATA(PyObject *) noexcept
-    PyObject *PyObject_Str(PyObject *) noexcept
     long long PyLong_AsLongLongAndOverflow(PyObject *, int *overflow) noexcept
     bint PyType_IsSubtype(PyTypeObject *, PyTypeObject *) noexcept

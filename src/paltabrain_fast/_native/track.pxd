@@ -3,7 +3,6 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from . cimport pbf
-from .classes cimport EventPlan
 from .encode cimport Encoding
 from .engine cimport NativeEngine
 
@@ -16,7 +15,11 @@ cdef class Tracker:
     cdef bint disabled
     cdef uint64_t notify_at
 
-    cdef int record(self, EventPlan plan, object event, object context) except -1
-    cdef int append(self, Encoding *encoding, object context, pbf.pbf_context_ref *ref) except -1
+    cdef int record_unchanged(self, object event, object context) noexcept
+    cdef int record_in(self, pbf.pbf_context_ref ref, object event) noexcept
+    cdef int go_on(self, object event, object context, int status) except -1
+    cdef int record(self, object event, object context) except -1
+    cdef int append(self, Encoding *encoding, pbf.pbf_context_ref ref) noexcept
+    cdef bint find_reference(self, object context, pbf.pbf_context_ref *ref) noexcept
     cdef pbf.pbf_status refer(self, object context, pbf.pbf_context_ref *ref) except *
     cdef object record_slowly(self, object event, object context)

@@ -21,9 +21,10 @@ from .python cimport pbf_raise_set, pbf_unix_ms
 
 from .._protocol import RecordStatus
 
-# What record() answers: a pbf_status, or this.
+# What becomes of an event: a pbf_status, or one of these.
 cdef enum:
-    LEFT = 100  # to the event's own serialize_*()
+    LEFT = 100  # to the next that tries, in the end to the event's own serialize_*()
+    INTERRUPTION = 101  # by what is no Exception, and is set
 
 cdef enum:
     SCRATCH = 8192  # on the stack: enough for all but rare events
@@ -39,7 +40,7 @@ cdef dict STATUSES = {
 cdef class Tracker:
     """Base of ``PaltabrainSdk``, which tells it what to track with, and hears of what is not usual.
 
-    The subclass has ``_recorded()``, ``_refused(event, context, status)`` and
+    The subclass has ``_recorded()``, ``_recorded_slowly(event)``, ``_refused(status)`` and
     ``_failed(event, error)``.
     """
 
@@ -95,70 +96,86 @@ cdef class Tracker:
             event: an event of the config module.
             context: context to send with this event in place of ``sdk.context``.
         """
-        cdef EventPlan plan
-        cdef int status = LEFT
+        cdef int status
 
         if self.disabled:
             return
         if context is None:
             with cython.critical_section(self):
                 context = self.context
+        status = self.record_unchanged(event, context)
+        if status != pbf.PBF_OK or pbf.pbf_ring_pending(self.engine.ring) >= self.notify_at:
+            self.go_on(event, context, status)
+
+    cdef int record_unchanged(self, object event, object context) noexcept:
+        """Record what needs no Python code: an event of a proved class in a context that is known."""
+        cdef pbf.pbf_context_ref ref
+
+        return self.record_in(ref, event) if self.find_reference(context, &ref) else LEFT
+
+    cdef int record_in(self, pbf.pbf_context_ref ref, object event) noexcept:
+        """Encode the event into scratch memory, then append it: the ring is touched last."""
+        cdef uint8_t scratch[SCRATCH]
+        cdef uint8_t *larger
+        cdef EventPlan plan = event_plan(event)
+        cdef Encoding encoding
+        cdef Outcome outcome
+        cdef int status = LEFT
+
+        if plan is None:
+            return LEFT
+        begin(&encoding, scratch, SCRATCH)
+        outcome = encode_event(plan, event, &encoding)
+        if outcome == ENCODED and not encoding.unproved:
+            return self.append(&encoding, ref)
+        if outcome == NO_ROOM:
+            larger = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
+            if larger != NULL:
+                begin(&encoding, larger, pbf.PBF_BATCH_MAX)
+                outcome = encode_event(plan, event, &encoding)
+                if outcome == ENCODED and not encoding.unproved:
+                    status = self.append(&encoding, ref)
+                free(larger)
+        # what is too large is left, too: its own methods may find another fault first
+        return INTERRUPTION if outcome == INTERRUPTED else status
+
+    cdef int go_on(self, object event, object context, int status) except -1:
+        """Whatever is not usual. Only here can Python code run, and raise."""
         try:
-            plan = event_plan(event)
-            if plan is not None:
-                status = self.record(plan, event, context)
-            if status == pbf.PBF_OK:
-                if pbf.pbf_ring_pending(self.engine.ring) >= self.notify_at:
-                    self._recorded()
-            elif status == LEFT:
+            if status == INTERRUPTION:
+                pbf_raise_set()
+            if status == LEFT or status == pbf.PBF_STALE:
+                status = self.record(event, context)
+            if status == INTERRUPTION:
+                pbf_raise_set()
+            if status == LEFT:
                 self.record_slowly(event, context)
-            else:
-                self._refused(event, context, STATUSES[status])
+            elif status != pbf.PBF_OK:
+                self._refused(STATUSES[status])
+            elif pbf.pbf_ring_pending(self.engine.ring) >= self.notify_at:
+                self._recorded()
         except Exception as error:
             try:
                 self._failed(event, error)
             except Exception:  # such as a RecursionError, where no call succeeds
                 pass
+        return 0
 
-    cdef int record(self, EventPlan plan, object event, object context) except -1:
-        """Encode the event into scratch memory, then append it: the ring is touched last."""
-        cdef uint8_t scratch[SCRATCH]
-        cdef uint8_t *larger
+    cdef int record(self, object event, object context) except -1:
+        """Record an event of a proved class in whatever context."""
         cdef pbf.pbf_context_ref ref
-        cdef Encoding encoding
-        cdef Outcome outcome
         cdef int status
 
-        status = self.refer(context, &ref)
-        if status != pbf.PBF_OK:
-            return status
-        begin(&encoding, scratch, SCRATCH)
-        outcome = encode_event(plan, event, &encoding)
-        if outcome == ENCODED and not encoding.unproved:
-            return self.append(&encoding, context, &ref)
-        if outcome != NO_ROOM:
-            if outcome == INTERRUPTED:
-                pbf_raise_set()
-            return LEFT
-        larger = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
-        if larger == NULL:
-            raise MemoryError
-        try:
-            begin(&encoding, larger, pbf.PBF_BATCH_MAX)
-            outcome = encode_event(plan, event, &encoding)
-            if outcome == ENCODED and not encoding.unproved:
-                return self.append(&encoding, context, &ref)
-            if outcome == INTERRUPTED:
-                pbf_raise_set()
-            return LEFT  # also what is too large: its own methods may find another fault first
-        finally:
-            free(larger)
+        while True:
+            status = self.refer(context, &ref)
+            if status != pbf.PBF_OK:
+                return status
+            status = self.record_in(ref, event)
+            if status != pbf.PBF_STALE:
+                return status
 
-    cdef int append(
-        self, Encoding *encoding, object context, pbf.pbf_context_ref *ref
-    ) except -1:
+    cdef int append(self, Encoding *encoding, pbf.pbf_context_ref ref) noexcept:
         cdef pbf.pbf_encoded_event encoded
-        cdef pbf.pbf_status status
 
         encoded.has_session = self.has_session
         if pbf.pbf_encode_common(
@@ -167,15 +184,22 @@ cdef class Tracker:
             return LEFT
         encoded.bytes = encoding.out.at
         encoded.length = pbf.pbf_encoded_length(&encoding.out)
-        while True:
-            status = pbf.pbf_record_append_encoded(
-                self.engine.ring, &self.engine.contexts, ref[0], &encoded
-            )
-            if status != pbf.PBF_STALE:
-                return status
-            status = self.refer(context, ref)
-            if status != pbf.PBF_OK:
-                return status
+        return pbf.pbf_record_append_encoded(
+            self.engine.ring, &self.engine.contexts, ref, &encoded
+        )
+
+    cdef bint find_reference(self, object context, pbf.pbf_context_ref *ref) noexcept:
+        """Find what a record of this context names, if the context is as it was."""
+        cdef bint found = False
+
+        if isinstance(context, ContextBase):
+            with cython.critical_section(context):
+                found = (
+                    (<ContextBase>context).engine == self.engine.identity
+                    and is_unchanged(<ContextBase>context)
+                )
+                ref[0] = (<ContextBase>context).ref
+        return found
 
     cdef pbf.pbf_status refer(self, object context, pbf.pbf_context_ref *ref) except *:
         """Find what a record of this context names; serialize the context if it has changed."""
@@ -187,11 +211,6 @@ cdef class Tracker:
             own = <ContextBase>context
             with cython.critical_section(own):
                 if is_unchanged(own):
-                    if own.engine == self.engine.identity and pbf.pbf_context_is_live(
-                        &self.engine.contexts, own.ref
-                    ):
-                        ref[0] = own.ref
-                        return pbf.PBF_OK
                     serialized = own.serialized
         if serialized is None:
             serialized = context_bytes(context)
@@ -210,7 +229,7 @@ cdef class Tracker:
             context_bytes(context), header, payload, self._session_wire_id
         )
         if status is not RecordStatus.ACCEPTED:
-            self._refused(event, context, status)
+            self._refused(status)
             return
         self._recorded_slowly(event)
         plan = event_plan(event)

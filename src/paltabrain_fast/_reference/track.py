@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from .._protocol import RecordStatus
-from .engine import ReferenceEngine
+from .._protocol import Engine, RecordStatus
 
 
 class Tracker:
     """Base of ``PaltabrainSdk``; see the native one for what the subclass has."""
 
-    _engine: ReferenceEngine
+    _engine: Engine
     _context: Any
     _session_wire_id: int | None
     _notify_at: int
 
-    def _set_up(self, engine: ReferenceEngine, disabled: bool) -> None:
+    def _set_up(self, engine: Engine, disabled: bool) -> None:
         self._engine = engine
         self._disabled = disabled
         self._notify_at = 1
@@ -48,14 +47,14 @@ class Tracker:
             return
         with contextlib.suppress(Exception):  # the event is safe, or counted
             if status is not RecordStatus.ACCEPTED:
-                self._refused(event, context, status)
+                self._refused(status)
             else:
                 self._recorded_slowly(event)
 
     def _recorded_slowly(self, event: Any) -> None:
         raise NotImplementedError
 
-    def _refused(self, event: Any, context: Any, status: RecordStatus) -> None:
+    def _refused(self, status: RecordStatus) -> None:
         raise NotImplementedError
 
     def _failed(self, event: Any, error: Exception) -> None:
