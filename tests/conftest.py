@@ -12,7 +12,8 @@ import pytest
 
 from paltabrain_fast import PaltabrainSdk
 
-from .support.api_server import ApiServer, make_certificates
+from .support.api_server import ApiServer
+from .support.certificates import make_certificates
 from .support.events import TextContext
 from .support.scarce import NO_DUCKDB
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from urllib3.util import parse_url
+
+from paltabrain_fast import PaltabrainSdk
 from paltabrain_fast.options import base_url, session_wire_id
+
+from .support.events import TextContext
 
 
 @pytest.mark.parametrize(
@@ -19,6 +26,11 @@ from paltabrain_fast.options import base_url, session_wire_id
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://127.9.9.9", "http://127.9.9.9"),
         ("http://[::1]:8080", "http://[::1]:8080"),
+        ("xn--mnchen-3ya.example", "https://xn--mnchen-3ya.example"),
+        ("a_b.example.com.", "https://a_b.example.com."),
+        ("127.0.0.1:65535", "https://127.0.0.1:65535"),
+        ("[::ffff:127.0.0.1]:1", "https://[::ffff:127.0.0.1]:1"),
+        ("a" * 63 + ".example", "https://" + "a" * 63 + ".example"),
     ],
 )
 def test_hostname(hostname: str, url: str) -> None:
@@ -51,6 +63,51 @@ def test_hostname(hostname: str, url: str) -> None:
         "http://127.0.0.1.example.com",
         "http://127.0.0.1@example.com",
         "http://",
+        "http://localhost@example.com",
+        "http://localhost\\@example.com",
+        "http://localhost#@example.com",
+        "http://localhost.example.com",
+        "http://127.0.0.1%2eexample.com",
+        "http://127.1",
+        "http://2130706433",
+        "http://[::ffff:127.0.0.1]",
+        "http://http://localhost",
+        "HTTP://localhost",
+        "host:\u0663",
+        "host:443\n",
+        "host:443:443",
+        "host\r\nX-Injected: y",
+        "host\t",
+        " host",
+        "host\u00a0",
+        "host\u200b",
+        "\uff48ost",
+        "host\u3002example",
+        "ho%73t",
+        "host%00",
+        "host\\x",
+        "[::1",
+        "::1]",
+        "[::1]x",
+        "[::1]:",
+        "[fe80::1%eth0]",
+        "[fe80::1%25eth0]:443",
+        "[127.0.0.1]",
+        "127.0.0.1.",
+        "127.0.0.01",
+        "1.2.3",
+        "0x7f.1",
+        "1.2.3.4.5",
+        ".",
+        "..",
+        "host..",
+        ".host",
+        "a..b",
+        "-host",
+        "host-",
+        "a" * 64,
+        "a." * 127,
+        "*.example.com",
     ],
 )
 def test_bad_hostname(hostname: str) -> None:
@@ -58,14 +115,35 @@ def test_bad_hostname(hostname: str) -> None:
         base_url(hostname)
 
 
-@given(st.text())
+@given(st.text() | st.text("a1.-_:[]%@/\\?#x\n\r\t \0\u0663\u3002", max_size=12))
+@example("a.:1")
+@example("[::1]:1")
 def test_any_text_is_a_host_or_an_error(hostname: str) -> None:
+    """A host is the same one to everybody who takes the URL apart."""
     try:
         url = base_url(hostname)
     except ValueError:
         return
     assert url.isascii()
     assert url.count("/") == 2
+    split, parsed = urlsplit(url), parse_url(url)
+    assert split.username is None
+    assert parsed.auth is None
+    assert parsed.host is not None
+    assert split.hostname == parsed.host.strip("[]").lower()
+    assert split.port == parsed.port
+    assert url in (f"https://{hostname}", hostname)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "K\n", "K\r\nX: y", "K\0", "K\t1", "K\x7f", "K\u0663", "Kü", "K\ud800", " K", "K ", "\nK"],
+)
+def test_bad_api_key_is_not_quoted(key: str) -> None:
+    secret = key.replace("K", "s3cret")
+    with pytest.raises(ValueError, match="api_key must be printable ASCII") as caught:
+        PaltabrainSdk[Any]("localhost", secret, TextContext(), disabled=True)
+    assert "s3cret" not in repr(caught.value)
 
 
 @given(st.uuids())

@@ -29,7 +29,8 @@ from paltabrain_fast import (
 from paltabrain_fast._protocol import FramedBatch
 from paltabrain_fast.transport import Request
 
-from .support.api_server import Answer, ApiServer
+from .support.answers import Answer, Fault
+from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent
 
 Sdk = PaltabrainSdk[Any]
@@ -466,7 +467,7 @@ def test_retry_has_the_same_bytes_and_id(api: ApiServer, make_sdk: MakeSdk, stat
 
 
 def test_reset_connection_is_retried(api: ApiServer, make_sdk: MakeSdk) -> None:
-    api.answer = lambda count, _request: Answer(reset=count == 0)
+    api.answer = lambda count, _request: Answer(fault=None if count else Fault.RESET)
     sdk = make_sdk(api.hostname)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 __all__ = ["Options", "base_url", "session_wire_id"]
@@ -16,7 +15,9 @@ __all__ = ["Options", "base_url", "session_wire_id"]
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 _MAX_ID_BYTES: Final = 1024
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
+_NUMERIC_NAME: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _PLAIN_SCHEME: Final = "http://"
 
@@ -34,22 +35,31 @@ def base_url(hostname: str) -> str:
         raise TypeError(f"hostname must be a str, not {type(hostname).__name__}")
     plain = hostname.startswith(_PLAIN_SCHEME)
     authority = hostname.removeprefix(_PLAIN_SCHEME)
-    problem = f"hostname must be 'host' or 'host:port', not {hostname!r}"
+    problem = f"hostname must be 'host' or 'host:port' in ASCII, not {hostname!r}"
     host, _, port = authority.rpartition(":")
     if not host or authority.endswith("]"):
         host, port = authority, "443"
-    if not _HOST.fullmatch(host) or not re.fullmatch("[0-9]{1,5}", port):
-        raise ValueError(problem)
-    try:
-        split = urlsplit(f"https://{host}:{port}")
-        valid = bool(split.hostname) and split.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
+    if not _is_host(host) or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
         raise ValueError(problem)
     if plain and not _is_loopback(host):
         raise ValueError(f"hostname may use http:// for a loopback host only, not {hostname!r}")
     return f"{'http' if plain else 'https'}://{authority}"
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether this is a name of DNS, in ASCII, or an address.
+
+    What looks like an IPv4 address must be one as it is usually written: the system's resolver
+    also takes ``127.1`` and ``0x7f.1``, and every library reads them in its own way.
+    """
+    try:
+        if host.startswith("[") and host.endswith("]"):
+            return ipaddress.IPv6Address(host[1:-1]).scope_id is None
+        if _NUMERIC_NAME.fullmatch(host):
+            return ipaddress.IPv4Address(host).version == 4
+    except ValueError:
+        return False
+    return _NAME.fullmatch(host) is not None
 
 
 def _is_loopback(host: str) -> bool:

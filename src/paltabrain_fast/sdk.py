@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sized
 from types import TracebackType
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, overload
 
 from ._engine import Tracker, make_engine, uuid_v7
 from ._protocol import RecordStatus
@@ -17,7 +17,7 @@ from .control import Control
 from .ledger import Stats
 from .options import Options, session_wire_id
 from .reporting import Reporter, logger
-from .transport import HttpsTransport, InMemoryTransport, Transport
+from .transport import InMemoryTransport, Transport, make_transport
 
 __all__ = ["PaltabrainSdk"]
 
@@ -78,12 +78,12 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         overflow: what happens to an event when the buffer is full; ``"drop_new"``: it is dropped
             and counted.
         max_in_flight: how many batches may exist outside the buffer; beyond that the buffer fills.
-        request_timeout: seconds for connecting, and for each wait for an answer.
+        request_timeout: seconds for one attempt: to connect, to send, to read the answer.
         shutdown_timeout: seconds that ``shutdown()`` waits if it is not told; ``None``: no limit.
         exit_timeout: seconds to deliver what is left when the interpreter exits without
             ``shutdown()``.
-        transport: what makes the requests; ``HttpsTransport()`` if not given. It is then the
-            caller's to close.
+        transport: what makes the requests; it is the caller's to close. ``HttpsTransport()`` if
+            not given, ``CurlTransport()`` for ``"curl"``; these are closed by ``shutdown()``.
         on_error: called with the exception of each failed batch and each skipped event, in the
             thread where it came up.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
@@ -124,7 +124,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         request_timeout: float = 10.0,
         shutdown_timeout: float | None = None,
         exit_timeout: float = 5.0,
-        transport: Transport | None = None,
+        transport: Transport | Literal["curl"] | None = None,
         on_error: Callable[[Exception], object] | None = None,
         disabled: bool = False,
     ) -> None:
@@ -145,17 +145,19 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             shutdown_timeout=shutdown_timeout,
             exit_timeout=exit_timeout,
         )
-        if transport is not None and not isinstance(transport, Transport):
-            raise TypeError(f"transport must have send() and close(), not {transport!r}")
+        disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
+        self._own_transport = transport is None or transport == "curl"
+        if transport is None or transport == "curl":
+            transport = InMemoryTransport() if disabled else make_transport(transport)
+        if not isinstance(transport, Transport):
+            raise TypeError(
+                f"transport must be 'curl' or have send() and close(), not {transport!r}"
+            )
         if on_error is not None and not callable(on_error):
             raise TypeError(f"on_error must be callable, not {on_error!r}")
         self.context = context
         self._session_wire_id = session_wire_id(session_id)
         self._reporter = Reporter(on_error)
-        disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
-        self._own_transport = transport is None
-        if transport is None:
-            transport = InMemoryTransport() if disabled else HttpsTransport()
         self._transport = transport
         self._set_up(make_engine(self._options.buffer_bytes), disabled)
         self._control = Control(self._engine, self._options, self._transport, self._reporter)

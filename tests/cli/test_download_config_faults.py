@@ -124,7 +124,7 @@ def test_redirect_is_not_followed(
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("hostname", ["127.0.0.1:1", "name.invalid", f"{'a' * 64}.invalid"])
+@pytest.mark.parametrize("hostname", ["127.0.0.1:1", "name.invalid", f"{'a' * 63}.invalid"])
 def test_unreachable(
     hostname: str, module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,61 +1,68 @@
-"""A real HTTPS server on loopback that stands in for PaltaBrain's API."""
+"""A real HTTP(S) server on loopback that stands in for PaltaBrain's API, faults included."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
+import socketserver
 import ssl
 import struct
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from io import BufferedReader
+from typing import Any, cast
 
+from google.protobuf.message import DecodeError
+
+from paltabrain_fast.constant import BATCH_PATH
 from paltabrain_fast.sdk_pb2 import Batch
 
+from .answers import Answer, Chooser, Fault, Received, always
+from .event_log import EventLog
 
-@dataclass(frozen=True)
-class Received:
-    """One request as it came in."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def batch(self) -> Batch:
-        return Batch.FromString(self.body)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How to answer: a status and headers; a reset in place of an answer; after ``release``."""
-
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    reset: bool = False
-    release: threading.Event | None = None
+_BLOCK = b"x" * 65_536
 
 
 class ApiServer:
-    """Keeps every request; ``answer`` decides on each, given how many came before it."""
+    """Keeps books on every request; what it does with one is for the test to decide.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    Args:
+        context: of the server's TLS; ``None``: plain HTTP.
+        keep_requests: keep whole requests as well; not for a long run.
+
+    Attributes:
+        hostname: ``localhost`` and port.
+        answer: decides on a request once it is in, given how many came before it.
+        refuse: the same before its body is read; ``None``: the request goes on.
+        greet: decides on a connection before a byte is read from it, given how many came before.
+        requests: those that came in wholly.
+        log: identities of the events among them.
+        connections: how many were accepted.
+        received: how many requests came in wholly.
+        handshakes: how many of them came through their TLS handshake.
+        streamed: bytes of endless answers that went out.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None, *, keep_requests: bool = True) -> None:
+        self.answer: Chooser = always(Answer())
+        self.refuse: Callable[[int, Received], Fault | None] = lambda _count, _request: None
+        self.greet: Callable[[int], Fault | None] = lambda _count: None
         self.requests: list[Received] = []
+        self.log = EventLog()
         self.connections = 0
-        self.answer: Callable[[int, Received], Answer] = lambda _count, _request: Answer()
+        self.handshakes = 0
+        self.streamed = 0
+        self._context = context
+        self._keep_requests = keep_requests
+        self.received = 0
+        self._heads = 0
         self._arrived = threading.Condition()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        self._server.context = context
-        self._server.api = self
-        self.hostname = f"localhost:{self._server.server_address[1]}"
+        self._stopping = threading.Event()
+        self._open: set[socket.socket] = set()
+        self._server = _Server(("127.0.0.1", 0), self._serve)
+        self.port: int = self._server.server_address[1]
+        self.hostname = f"localhost:{self.port}"
 
     @property
     def batches(self) -> list[Batch]:
@@ -64,10 +71,17 @@ class ApiServer:
     def wait_for(self, count: int, deadline: float = 30.0) -> list[Received]:
         """Wait until this many requests have come in."""
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.requests) >= count, deadline), (
-                f"{len(self.requests)} of {count} requests within {deadline} s"
+            assert self._arrived.wait_for(lambda: self.received >= count, deadline), (
+                f"{self.received} of {count} requests within {deadline} s"
             )
             return list(self.requests)
+
+    def wait_until_open(self, count: int, deadline: float = 30.0) -> None:
+        """Wait until there are this many connections."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self._open) == count, deadline), (
+                f"{len(self._open)} connections after {deadline} s, not {count}"
+            )
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[ApiServer]:
@@ -78,74 +92,149 @@ class ApiServer:
         finally:
             self._server.shutdown()
             thread.join()
-            self._server.server_close()
+            self._stopping.set()
+            with self._arrived:
+                for connection in self._open:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(socket.SHUT_RDWR)
+            self._server.server_close()  # joins the threads of the connections
 
-    def _receive(self, request: Received) -> Answer:
+    def _serve(self, connection: socket.socket) -> None:
+        """Serve one connection to its end, in a thread of its own."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._context is not None:
+            connection = self._context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
         with self._arrived:
-            count = len(self.requests)
-            self.requests.append(request)
-            self._arrived.notify_all()
-        return self.answer(count, request)
+            count = self.connections
+            self.connections += 1
+            self._open.add(connection)
+        try:
+            with contextlib.suppress(OSError):  # a client that goes away or does not trust us
+                self._converse(connection, self.greet(count))
+        finally:
+            connection.close()
+            with self._arrived:
+                self._open.discard(connection)
+                self._arrived.notify_all()
 
-    def _handler(api) -> type[BaseHTTPRequestHandler]:  # noqa: N805
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                received = Received(self.command, self.path, dict(self.headers), body)
-                answer = api._receive(received)
-                if answer.release is not None:
-                    answer.release.wait(60)
-                if answer.reset:
-                    self.close_connection = True
-                    _reset(self.connection)
+    def _converse(self, connection: socket.socket, fault: Fault | None) -> None:
+        if fault is not None:
+            self._break(connection, fault)
+            return
+        if isinstance(connection, ssl.SSLSocket):
+            connection.do_handshake()
+            with self._arrived:
+                self.handshakes += 1
+        with cast(BufferedReader, connection.makefile("rb", 65_536)) as stream:
+            while not self._stopping.is_set() and (head := _read_head(stream)) is not None:
+                with self._arrived:
+                    count = self._heads
+                    self._heads += 1
+                if (fault := self.refuse(count, head)) is not None:
+                    self._break(connection, fault)
                     return
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
-                self.end_headers()
-                self.wfile.write(answer.body)
+                body = stream.read(int(head.headers.get("Content-Length", 0)))
+                if not self._answer(
+                    connection, Received(head.method, head.path, head.headers, body)
+                ):
+                    return
 
-            do_GET = do_POST  # noqa: N815
+    def _answer(self, connection: socket.socket, request: Received) -> bool:
+        """Answer a request; return whether the connection can take another."""
+        with self._arrived:
+            count = self.received
+            self.received += 1
+            if self._keep_requests:
+                self.requests.append(request)
+            self._arrived.notify_all()
+        answer = self.answer(count, request)
+        while answer.release is not None and not answer.release.wait(0.02):
+            if self._stopping.is_set():
+                return False
+        if request.path == BATCH_PATH:
+            with contextlib.suppress(DecodeError):  # tests of transports send no batches
+                self.log.enter(request.batch, request.body, commit=answer.commits)
+        return self._send(connection, answer)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                """Keep the tests' output quiet."""
+    def _send(self, connection: socket.socket, answer: Answer) -> bool:
+        fault = answer.fault
+        if fault in (Fault.RESET, Fault.CLOSE, Fault.SILENCE):
+            self._break(connection, fault)
+            return False
+        endless = fault is Fault.ENDLESS_BODY
+        head = _head(answer, None if endless else len(answer.body))
+        if fault is None or fault is Fault.CLOSE_AFTER:
+            connection.sendall(head + answer.body)
+        elif fault is Fault.HALF_HEAD:
+            connection.sendall(head[: len(head) // 2])
+        elif fault is Fault.HALF_BODY:
+            assert answer.body, "half of nothing"
+            connection.sendall(head + answer.body[: len(answer.body) // 2])
+        elif fault is Fault.DRIP:
+            return self._drip(connection, head + answer.body, answer.pause)
+        elif fault is Fault.DRIP_BODY:
+            connection.sendall(head)
+            return self._drip(connection, answer.body, answer.pause)
+        else:
+            connection.sendall(head if endless else head[:-4] + b"\r\nX-Endless: ")
+            while not self._stopping.is_set():
+                connection.sendall(_BLOCK)
+                self.streamed += len(_BLOCK)
+        return fault is None
 
-        return Handler
+    def _drip(self, connection: socket.socket, data: bytes, pause: float) -> bool:
+        for index in range(len(data)):
+            connection.sendall(data[index : index + 1])
+            if self._stopping.wait(pause):
+                return False
+        return True
+
+    def _break(self, connection: socket.socket, fault: Fault) -> None:
+        if fault is Fault.RESET:
+            # makes close() send RST in place of FIN; shutdown() would send FIN first
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif fault is Fault.SILENCE:
+            self._stopping.wait()
+        else:
+            assert fault is Fault.CLOSE, fault
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    context: ssl.SSLContext
-    api: ApiServer
+class _Server(socketserver.ThreadingTCPServer):
+    request_queue_size = 128
 
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        self.api.connections += 1
-        with (
-            contextlib.suppress(OSError),  # a client that goes away or does not trust us
-            self.context.wrap_socket(request, server_side=True) as connection,
-        ):
-            super().finish_request(connection, client_address)
+    def __init__(self, address: tuple[str, int], serve: Callable[[socket.socket], None]) -> None:
+        super().__init__(address, socketserver.BaseRequestHandler)
+        self._serve = serve
 
+    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        self._serve(request)
 
-def _reset(connection: socket.socket) -> None:
-    """Make the kernel send RST in place of FIN."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    def shutdown_request(self, request: Any) -> None:
+        """Send no FIN before RST: whoever serves the connection has closed it already."""
+        request.close()
 
 
-def make_certificates(directory: Path, *names: str) -> tuple[Path, ssl.SSLContext]:
-    """Return a CA file to trust, and the context of a server for ``localhost``, or other names.
+def _head(answer: Answer, length: int | None) -> bytes:
+    try:
+        reason = HTTPStatus(answer.status).phrase
+    except ValueError:
+        reason = "Unknown"
+    fields = dict(answer.headers)
+    if length is not None:
+        fields["Content-Length"] = str(length)
+    lines = [f"HTTP/1.1 {answer.status} {reason}", *(f"{k}: {v}" for k, v in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
-    trustme makes them, by its command: TRUSTME_PYTHON names the interpreter that has it where ours
-    cannot, as when there is no build of its dependencies for a free-threaded one.
-    """
-    python = os.environ.get("TRUSTME_PYTHON", sys.executable)
-    identities = names or ("localhost", "127.0.0.1")
-    command = [python, "-m", "trustme", "--quiet", "--dir", str(directory), "--identities"]
-    subprocess.run([*command, *identities], check=True, timeout=60)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "server.pem", directory / "server.key")
-    return directory / "client.pem", context
+
+def _read_head(stream: BufferedReader) -> Received | None:
+    """Read the head of a request; ``None`` where the client has closed the connection."""
+    if not (line := stream.readline(65_536)):
+        return None
+    method, path, _version = line.decode("latin-1").split()
+    headers: dict[str, str] = {}
+    while (line := stream.readline(65_536)) not in (b"\r\n", b""):
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name] = value.strip()
+    return Received(method, path, headers)

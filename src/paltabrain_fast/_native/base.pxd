@@ -12,6 +12,7 @@ cdef class EventBase:
     cdef object extras  # the instance's __dict__; NULL until there is one
     cdef object header  # None until it is used, as is the payload
     cdef object payload
+    cdef bint header_is_plain  # a dict of ours, which nobody has seen yet
 
 
 cdef class ContextBase:

@@ -96,12 +96,16 @@ cdef class EventBase:
         with cython.critical_section(self):
             if self.header is None:
                 self.header = defaultdict(dict)
+            elif self.header_is_plain:
+                self.header = defaultdict(dict, self.header)
+            self.header_is_plain = False
             return self.header
 
     @_header.setter
     def _header(self, value):
         with cython.critical_section(self):
             self.header = value
+            self.header_is_plain = False
 
     @property
     def _payload(self):
@@ -315,6 +319,7 @@ cdef object call_init(object callable, PyObject *args, PyObject *kwargs):
     event = <EventBase>PyTuple_GET_ITEM(<object>args, 0)
     with cython.critical_section(event):
         event.header = None
+        event.header_is_plain = False
         event.payload = payload
     return None
 
@@ -344,16 +349,34 @@ cdef class GeneratedSetter(Generated):
             and inherited(cls, "__getattribute__") is UNCHANGED_GETATTRIBUTE
         )
 
-    cdef object groups_of(self, object instance):
-        """The groups of an event or a context, made if they are not there yet."""
+    cdef object group_of(self, object instance):
+        """The group of an event or a context, made if it is not there yet; None if it is strange."""
         cdef EventBase event
-        cdef ContextBase context
+        cdef object groups, group
+        cdef bint is_ours = False
 
         if self.in_context:
-            context = <ContextBase>instance
-            return context.groups if context.groups is not None else context._context
-        event = <EventBase>instance
-        return event.header if event.header is not None else event._header
+            groups = (<ContextBase>instance)._context
+        else:
+            event = <EventBase>instance
+            with cython.critical_section(event):
+                if event.header is None:
+                    # a defaultdict is slow to make: that waits until Python code asks for it
+                    event.header = {}
+                    event.header_is_plain = True
+                groups = event.header
+                is_ours = event.header_is_plain
+        if type(groups) is defaultdict:
+            group = pbf_dict_get(groups, self.group)
+            if group is None:
+                group = groups[self.group]
+        elif is_ours:
+            group = pbf_dict_get(groups, self.group)
+            if group is None:
+                group = groups[self.group] = {}
+        else:
+            return None
+        return group if type(group) is dict else None
 
 
 cdef enum:
@@ -368,7 +391,7 @@ cdef object call_setter(
     cdef Py_ssize_t count = PyTuple_GET_SIZE(self.parameters)
     cdef Py_ssize_t given_count = 0 if kwnames == NULL else PyTuple_GET_SIZE(<object>kwnames)
     cdef Py_ssize_t number, index, guess = 0
-    cdef object groups, group, value
+    cdef object group, value
 
     if PyVectorcall_NARGS(nargsf) != 1 or count > MAX_PARAMETERS or not self.fits(<object>args[0]):
         return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
@@ -381,13 +404,8 @@ cdef object call_setter(
         guess = index + 1
         given[index] = args[1 + number]
 
-    groups = self.groups_of(<object>args[0])
-    if type(groups) is not defaultdict:
-        return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
-    group = pbf_dict_get(groups, self.group)
+    group = self.group_of(<object>args[0])
     if group is None:
-        group = groups[self.group]
-    if type(group) is not dict:
         return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
     for number in range(count):  # in the order of the signature, as the function does
         if given[number] != NULL:

@@ -1,0 +1,43 @@
+"""Transports: one attempt to post a body, a result object back; no retries, no exceptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from .base import Request, SendResult, Transport
+from .https import HttpsTransport
+from .memory import InMemoryTransport
+
+if TYPE_CHECKING:
+    from .curl import CurlTransport as CurlTransport
+
+__all__ = [
+    "HttpsTransport",
+    "InMemoryTransport",
+    "Request",
+    "SendResult",
+    "Transport",
+    "make_transport",
+]
+
+
+def make_transport(name: Literal["curl"] | None = None) -> Transport:
+    """Return a transport by its name: the default one, or that of libcurl.
+
+    Raises:
+        ImportError: the extra that it needs is not installed.
+    """
+    if name == "curl":
+        from .curl import CurlTransport
+
+        return CurlTransport()
+    return HttpsTransport()
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``CurlTransport`` when it is first asked for: it needs an extra."""
+    if name != "CurlTransport":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .curl import CurlTransport
+
+    return CurlTransport

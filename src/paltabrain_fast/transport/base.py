@@ -1,0 +1,92 @@
+"""What every transport has in common: requests, results, and what is read from answers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final, Protocol, runtime_checkable
+
+__all__ = ["MAX_ANSWER_BYTES", "Request", "SendResult", "Transport", "retry_after", "timed_out"]
+
+MAX_ANSWER_BYTES: Final = 65_536
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One attempt to make: what to post, and where.
+
+    Attributes:
+        url: absolute URL.
+        body: one serialized ``Batch``.
+        headers: names and values; the API key is among them, so the repr leaves them out.
+        timeout: seconds for the whole attempt: to connect, to send, to read the answer.
+
+    Raises:
+        ValueError: a header is not printable ASCII; its value is never quoted.
+    """
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    timeout: float
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers.items():
+            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+                raise ValueError(f"header {name!r} must be printable ASCII, without blanks around")
+
+    def __repr__(self) -> str:
+        return f"Request(url={self.url!r}, body=<{len(self.body)} bytes>, timeout={self.timeout!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What came of one attempt: a status, or the error in place of one.
+
+    Attributes:
+        status: HTTP status of the answer, ``None`` if there was no answer.
+        error: why there was none.
+        retry_after: seconds that the answer asks to wait, ``None`` if it does not say.
+    """
+
+    status: int | None = None
+    error: Exception | None = None
+    retry_after: float | None = None
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """What ``PaltabrainSdk(transport=...)`` accepts. Both methods are called from many threads."""
+
+    def send(self, request: Request) -> SendResult:
+        """Make one attempt. An exception that escapes counts as ``SendResult(error=...)``."""
+
+    def close(self) -> None:
+        """Give back connections; an attempt that is under way may fail."""
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3); garbage is as if it were absent."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:10])
+    try:
+        when = parsedate_to_datetime(text)
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        return max(0.0, when.timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def timed_out(request: Request) -> SendResult:
+    """Return the result of an attempt that took its whole time."""
+    return SendResult(error=TimeoutError(f"the attempt timed out after {request.timeout:g} s"))

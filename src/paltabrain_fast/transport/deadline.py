@@ -1,0 +1,165 @@
+"""Connections of ``urllib3`` on which all that a thread does together ends at one deadline.
+
+The timeout of a socket is for each wait, so that a peer that sends a byte now and then would hold
+a thread for ever. These sockets wait for what is left of the attempt, whatever it is they wait for.
+Only the system's name resolution has bounds of its own.
+"""
+
+from __future__ import annotations
+
+import http.client
+import math
+import queue
+import socket
+import ssl
+import sys
+import threading
+import time
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
+
+__all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
+
+
+class _Attempt(threading.local):
+    """The attempt that this thread is making."""
+
+    deadline = math.inf  # reading of time.monotonic()
+
+    def left(self) -> float:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return left
+
+
+attempt = _Attempt()
+
+
+class _Deadline:
+    """Mixin of sockets: every call that may wait waits for what is left."""
+
+    def connect(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("connect", *arguments, **options)
+
+    def do_handshake(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("do_handshake", *arguments, **options)
+
+    def recv(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("recv", *arguments, **options)
+
+    def recv_into(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("recv_into", *arguments, **options)
+
+    def send(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("send", *arguments, **options)
+
+    def sendall(self, *arguments: Any, **options: Any) -> Any:
+        return self._within("sendall", *arguments, **options)
+
+    def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
+        self.settimeout(attempt.left())  # type: ignore[attr-defined]
+        return getattr(super(), call)(*arguments, **options)
+
+
+class _Socket(_Deadline, socket.socket):
+    pass
+
+
+class TlsSocket(_Deadline, ssl.SSLSocket):
+    """To be the ``sslsocket_class`` of an ``SSLContext``."""
+
+
+class _Head:
+    """A stream that remembers the last line read from it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.last = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last = self._stream.readline(limit)
+        return self.last
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that breaks off within its head is none; ``http.client`` itself would take it."""
+
+    def begin(self) -> None:
+        if self.headers is not None:
+            return
+        stream = self.fp
+        self.fp = head = _Head(stream)
+        super().begin()
+        if self.fp is head:
+            self.fp = stream
+        if head.last not in (b"\r\n", b"\n"):
+            self.close()
+            raise http.client.RemoteDisconnected("the answer broke off within its head")
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        failure: OSError | None = None
+        sys.audit("http.client.connect", self, self.host, self.port)
+        family = urllib3.util.connection.allowed_gai_family()
+        try:
+            for *kind, _name, address in socket.getaddrinfo(
+                self._dns_host, self.port, family, socket.SOCK_STREAM
+            ):
+                connection = _Socket(*kind)
+                try:
+                    for option in self.socket_options or ():
+                        connection.setsockopt(*option)
+                    connection.connect(address)
+                    return connection
+                except OSError as error:
+                    connection.close()
+                    failure = error
+        except OSError as error:  # the name is unknown
+            failure = error
+        raise NewConnectionError(self, f"cannot connect: {failure}") from failure
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _IdleStack(queue.LifoQueue[Any]):
+    """Idle connections, without the lock of its base, which a fork may copy while it is held."""
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
+        if self.qsize() >= self.maxsize:
+            raise queue.Full
+        self.queue.append(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
+        try:
+            return self.queue.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def qsize(self) -> int:
+        return len(self.queue)
+
+
+class HttpPool(urllib3.HTTPConnectionPool):
+    """Plain connections to one host."""
+
+    ConnectionCls = _Connection
+    QueueCls = _IdleStack
+
+
+class HttpsPool(urllib3.HTTPSConnectionPool):
+    """TLS connections to one host."""
+
+    ConnectionCls = _TlsConnection
+    QueueCls = _IdleStack

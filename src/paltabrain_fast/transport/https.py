@@ -1,0 +1,117 @@
+"""The default transport: pooled connections of ``urllib3``."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
+from .deadline import HttpPool, HttpsPool, TlsSocket, attempt
+from .environment import origin_of, proxy_for, trusted_certificates
+
+__all__ = ["HttpsTransport"]
+
+
+class HttpsTransport:
+    """Posts through pooled keep-alive connections, certificates always verified.
+
+    The environment is read once for each host, with the conventions of ``requests``: proxies
+    (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A redirect
+    is an answer like any other and is never followed, so that the API key reaches no other host.
+    A forked child makes connections of its own and leaves its parent's alone.
+
+    Args:
+        ca_bundle: file or directory of trusted certificates; wins over the environment.
+        connections: how many connections to a host are kept open.
+
+    Raises:
+        FileNotFoundError: the bundle, given or from the environment, does not exist.
+        ValueError: it is a file without a certificate.
+    """
+
+    def __init__(
+        self, *, ca_bundle: str | os.PathLike[str] | None = None, connections: int = 20
+    ) -> None:
+        self._connections = connections
+        self._context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        self._context.sslsocket_class = TlsSocket
+        trusted_certificates(ca_bundle, self._context)
+        # by process, then by origin; no lock, since a fork might copy it while it is held
+        self._pools: dict[int, dict[str, HTTPConnectionPool]] = {}
+
+    def send(self, request: Request) -> SendResult:
+        """Make one attempt; see ``Transport.send``."""
+        attempt.deadline = deadline = time.monotonic() + request.timeout
+        try:
+            origin = origin_of(request.url)
+            response = self._pool(origin).urlopen(
+                "POST",
+                request.url[len(origin) :],
+                body=request.body,
+                headers=request.headers,
+                timeout=request.timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                return SendResult(
+                    status=response.status,
+                    retry_after=retry_after(response.headers.get("Retry-After")),
+                )
+            finally:
+                _finish(response)
+        except Exception as error:
+            if time.monotonic() >= deadline:
+                return timed_out(request)
+            # the text alone: the frames of the original hold headers and body
+            return SendResult(error=ConnectionError(f"{type(error).__name__}: {error}"))
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        for pool in self._pools.pop(os.getpid(), {}).values():
+            pool.close()
+
+    def _pool(self, origin: str) -> HTTPConnectionPool:
+        pid = os.getpid()
+        pools = self._pools.get(pid)
+        if pools is None:
+            pools = self._pools.setdefault(pid, {})
+        pool = pools.get(origin)
+        if pool is None:
+            pool = pools.setdefault(origin, self._new_pool(origin))
+        return pool
+
+    def _new_pool(self, origin: str) -> HTTPConnectionPool:
+        proxy = proxy_for(origin)
+        manager = (
+            urllib3.PoolManager(maxsize=self._connections, ssl_context=self._context)
+            if proxy is None
+            else urllib3.ProxyManager(
+                proxy.url,
+                proxy_headers=proxy.headers,
+                proxy_ssl_context=self._context,
+                maxsize=self._connections,
+                ssl_context=self._context,
+            )
+        )
+        manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
+        return manager.connection_from_url(origin)
+
+
+def _finish(response: urllib3.BaseHTTPResponse) -> None:
+    """Read what is left of an answer, so that its connection can be used again; not without end."""
+    try:
+        response.read(MAX_ANSWER_BYTES)
+        whole = not response.read(1)
+    except Exception:  # the status has come, which is all that counts
+        whole = False
+    if not whole:
+        response.close()
+    response.release_conn()

@@ -1,0 +1,35 @@
+"""The transport without a network, for tests of what uses the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..sdk_pb2 import Batch
+from .base import Request, SendResult
+
+__all__ = ["InMemoryTransport"]
+
+
+class InMemoryTransport:
+    """Keeps every request instead of sending it; for tests.
+
+    Args:
+        answer: called with each request, returns its result; every request succeeds without it.
+    """
+
+    def __init__(self, answer: Callable[[Request], SendResult] | None = None) -> None:
+        self.requests: list[Request] = []
+        self._answer = answer
+
+    @property
+    def batches(self) -> list[Batch]:
+        """The body of every request so far, in their order, as ``Batch`` messages."""
+        return [Batch.FromString(request.body) for request in self.requests]
+
+    def send(self, request: Request) -> SendResult:
+        """Keep the request and answer it."""
+        self.requests.append(request)
+        return self._answer(request) if self._answer else SendResult(status=200)
+
+    def close(self) -> None:
+        """Do nothing: there are no connections."""

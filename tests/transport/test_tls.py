@@ -1,0 +1,150 @@
+"""Certificates: which are trusted, and that no switch changes that they are verified."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+import warnings
+from pathlib import Path
+
+import pytest
+
+from paltabrain_fast import SendResult, Transport
+
+from ..support.api_server import ApiServer
+from ..support.certificates import Authority
+from .conftest import MakeTransport, request
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def assert_refused(transport: Transport, context: ssl.SSLContext) -> None:
+    """No byte of a request may reach a server that is not who it must be."""
+    with ApiServer(context).serving() as server:
+        result = transport.send(request(server.hostname))
+        assert result.status is None
+        assert isinstance(result.error, ConnectionError)
+        assert "certificate" in str(result.error).lower()
+        assert server.connections >= 1
+        assert server.requests == []
+
+
+def test_trusted(make_transport: MakeTransport, authority: Authority) -> None:
+    transport = make_transport(ca_bundle=authority.ca_file)
+    with ApiServer(authority.context()).serving() as server:
+        for host in ("localhost", "127.0.0.1"):
+            assert transport.send(request(f"{host}:{server.port}")) == SendResult(status=200)
+
+
+def test_other_name(make_transport: MakeTransport, authority: Authority) -> None:
+    transport = make_transport(ca_bundle=authority.ca_file)
+    assert_refused(transport, authority.context("example.com"))
+    assert_refused(transport, authority.context("localhost.example.com"))
+    assert_refused(transport, authority.context("127.0.0.1"))
+
+
+def test_expired(make_transport: MakeTransport, authority: Authority) -> None:
+    transport = make_transport(ca_bundle=authority.ca_file)
+    assert_refused(transport, authority.context(valid_days=-1))
+
+
+def test_untrusted(make_transport: MakeTransport, authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    assert_refused(make_transport(), authority.context())
+    assert_refused(make_transport(ca_bundle=other.ca_file), authority.context())
+
+
+def test_kept_alive_connection_of_another_host_is_not_used(
+    make_transport: MakeTransport, authority: Authority
+) -> None:
+    transport = make_transport(ca_bundle=authority.ca_file)
+    with ApiServer(authority.context("localhost")).serving() as server:
+        assert transport.send(request(server.hostname)).status == 200
+        assert transport.send(request(f"127.0.0.1:{server.port}")).status is None
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_bundle_of_the_environment(
+    api: ApiServer,
+    make_transport: MakeTransport,
+    ca_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(variable, str(ca_file))
+    transport = make_transport()
+    monkeypatch.setenv(variable, "/no/such")  # it is read once
+    assert transport.send(request(api.hostname)).status == 200
+
+
+def test_given_bundle_wins_over_the_environment(
+    make_transport: MakeTransport,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(variable, str(other.ca_file))
+    transport = make_transport(ca_bundle=authority.ca_file)
+    assert_refused(transport, other.context())
+    with ApiServer(authority.context()).serving() as server:
+        assert transport.send(request(server.hostname)).status == 200
+
+
+def test_bundle_may_be_a_directory(
+    make_transport: MakeTransport, authority: Authority, tmp_path: Path
+) -> None:
+    directory = tmp_path / "trusted"
+    directory.mkdir()
+    assert_refused(make_transport(ca_bundle=directory), authority.context())
+    name = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", authority.ca_file],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    shutil.copy(authority.ca_file, directory / f"{name}.0")
+    transport = make_transport(ca_bundle=directory)
+    with ApiServer(authority.context()).serving() as server:
+        assert transport.send(request(server.hostname)).status == 200
+
+
+def test_missing_bundle_is_named(make_transport: MakeTransport, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no_such"):
+        make_transport(ca_bundle=tmp_path / "no_such")
+
+
+def test_bundle_without_certificates(make_transport: MakeTransport, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    with pytest.raises(ValueError, match=r"CA bundle without a certificate: .*empty\.pem"):
+        make_transport(ca_bundle=empty)
+
+
+def test_old_protocols_are_refused(make_transport: MakeTransport, authority: Authority) -> None:
+    context = authority.context()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with ApiServer(context).serving() as server:
+        transport = make_transport(ca_bundle=authority.ca_file)
+        assert isinstance(transport.send(request(server.hostname)).error, ConnectionError)
+        assert (server.connections, server.handshakes) == (1, 0)
+
+
+def test_no_switch_turns_verification_off(
+    make_transport: MakeTransport, authority: Authority
+) -> None:
+    for options in ({"verify": False}, {"cert_reqs": "CERT_NONE"}):
+        with pytest.raises(TypeError):
+            make_transport(ca_bundle=authority.ca_file, **options)
