@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CASES ?= 100000
 FREE_THREADED := $(VENV)-free-threaded
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-free-threaded bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo test test-free-threaded fuzz bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -19,6 +20,9 @@ test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Py
 		'import sys, paltabrain_fast; assert not sys._is_gil_enabled()'
 	PYTHON_GIL=0 TRUSTME_PYTHON=$(abspath $(BIN)/python) \
 		$(FREE_THREADED)/bin/python -m pytest --ignore=tests/csrc
+
+fuzz: $(VENV)/.test  ## 100,000 random events and contexts, of random schemas, against protobuf
+	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \

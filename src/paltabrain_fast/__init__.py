@@ -6,6 +6,7 @@ from ._engine import name as engine
 from .alias import install_as_paltabrain_sdk, install_fallback
 from .base import BaseContext, BaseEnum, BaseEvent, BaseSentinel
 from .errors import BatchRejectedError, ErrorInfo, PaltabrainError, RetriesExhaustedError
+from .explanation import Explanation, explain
 from .ledger import Stats
 from .sdk import PaltabrainSdk
 from .transport import HttpsTransport, InMemoryTransport, Request, SendResult, Transport
@@ -19,6 +20,7 @@ __all__ = [
     "BaseSentinel",
     "BatchRejectedError",
     "ErrorInfo",
+    "Explanation",
     "HttpsTransport",
     "InMemoryTransport",
     "PaltabrainError",
@@ -30,6 +32,7 @@ __all__ = [
     "Transport",
     "__version__",
     "engine",
+    "explain",
     "install_as_paltabrain_sdk",
     "set_proto",
 ]

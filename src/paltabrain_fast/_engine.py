@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ._protocol import Engine
-from ._reference.base import ContextBase, EventBase, Sentinel, adopt
+from ._reference.base import ContextBase, EventBase, Sentinel, adopt, slow_reason
 from ._reference.engine import ReferenceEngine
 from ._reference.track import Tracker
 from ._reference.uuid7 import uuid_v7
@@ -21,6 +21,7 @@ __all__ = [
     "adopt",
     "make_engine",
     "name",
+    "slow_reason",
     "uuid_v7",
 ]
 
@@ -40,7 +41,7 @@ make_engine: Callable[[int], Engine] = ReferenceEngine
 name = _wanted()
 if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from ._native import base, engine, track, uuid7
+        from ._native import base, classes, engine, track, uuid7
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -53,4 +54,4 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
         adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
-        make_engine = engine.NativeEngine
+        make_engine, slow_reason = engine.NativeEngine, classes.slow_reason

@@ -8,6 +8,9 @@ cdef enum:
     MAX_TRACKED = 16
 
 
+# Neither has cdef methods: a table of those would stand where `extras` must be.
+
+
 cdef class EventBase:
     cdef object extras  # the instance's __dict__; NULL until there is one
     cdef object header  # None until it is used, as is the payload
@@ -29,4 +32,5 @@ cdef class ContextBase:
     cdef uint64_t engine  # whose reference this is
     cdef pbf.pbf_context_ref ref
 
-    cdef object all_groups(self)
+
+cdef object groups_of(ContextBase context)

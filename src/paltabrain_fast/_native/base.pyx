@@ -47,9 +47,14 @@ cdef extern from *:
         static PyGetSetDef definition = {
             "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL,
         };
-        PyObject *descriptor = PyDescr_NewGetSet(type, &definition);
+        PyObject *descriptor;
         int result = -1;
 
+        if (PyDict_GetItemString(type->tp_dict, "__pyx_vtable__") != NULL) {
+            PyErr_SetString(PyExc_SystemError, "extras is not the first member");
+            return -1;
+        }
+        descriptor = PyDescr_NewGetSet(type, &definition);
         if (descriptor != NULL) {
             result = PyDict_SetItemString(type->tp_dict, "__dict__", descriptor);
             Py_DECREF(descriptor);
@@ -145,13 +150,7 @@ cdef class ContextBase:
     @property
     def _context(self):
         """Context properties by group."""
-        return self.all_groups()
-
-    cdef object all_groups(self):
-        with cython.critical_section(self):
-            if self.groups is None:
-                self.groups = defaultdict(dict)
-            return self.groups
+        return groups_of(self)
 
     @_context.setter
     def _context(self, value):
@@ -168,6 +167,13 @@ cdef class ContextBase:
     def __setstate__(self, state):
         for name, value in state.items():
             setattr(self, name, value)
+
+
+cdef object groups_of(ContextBase context):
+    with cython.critical_section(context):
+        if context.groups is None:
+            context.groups = defaultdict(dict)
+        return context.groups
 
 
 cdef class Sentinel:
@@ -362,7 +368,7 @@ cdef class GeneratedSetter(Generated):
         cdef bint is_ours = False
 
         if self.in_context:
-            groups = (<ContextBase>instance).all_groups()
+            groups = groups_of(<ContextBase>instance)
         else:
             event = <EventBase>instance
             with cython.critical_section(event):

@@ -14,7 +14,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from . cimport pbf
-from .base cimport MAX_TRACKED
+from .base cimport MAX_TRACKED, groups_of
 from .encode cimport ENCODED, INTERRUPTED, MAX_LESSONS, NO_ROOM, SLOW, Lesson, encode_message
 from .python cimport pbf_add_hint, pbf_extras, pbf_raise_set, pbf_share, pbf_type_version
 
@@ -431,7 +431,7 @@ cdef bytes encoded_context(ContextPlan plan, ContextBase context):
     cdef Encoding encoding
     cdef bytes serialized
     cdef int count, number
-    groups = context.all_groups()
+    groups = groups_of(context)
 
     count = track_dicts(groups, tracked, versions)
     serialized = encode_groups(plan, groups, &encoding, lessons)

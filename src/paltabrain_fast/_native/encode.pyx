@@ -114,6 +114,8 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
             pbf_set_hint16(plan.guesses[place], <uint16_t>number)
         place += 1
         if value == <PyObject *>None:
+            if plan.fields[number].kind == GROUP:
+                return SLOW  # only a property can be None
             continue
         slot = count
         if number < last:
@@ -306,9 +308,7 @@ cdef inline Outcome write_value(
             return write_int(tag, value, encoding)
         if PyDateTime_CheckExact(<object>value):
             return write_time(tag, <object>value, encoding, types)
-        if is_enum(field, value, encoding):
-            types[0] |= AN_ENUM
-            return write_int(tag, value, encoding)
+        return write_enum(field, tag, <object>value, encoding, types)
     elif field.kind == BOOL and cls == &PyBool_Type:
         types[0] |= A_BOOL
         return write_varint(tag, 1 if <object>value is True else 0, encoding)
@@ -356,13 +356,16 @@ cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) n
 
 
 cdef Outcome write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
+    cdef object kept = <object>value  # a list may lose it meanwhile
     cdef object text
 
     expect_foreign_code(encoding)  # it may have to make a context
     try:
-        text = DECIMAL.tp_str(<object>value)  # str() would run signal handlers as well
+        text = DECIMAL.tp_str(kept)  # str() would run signal handlers as well
     except Exception:
         return SLOW
+    if encoding.deterministic and ("E" in text or "e" in text):
+        encoding.cacheable = False  # which of the two it is, the decimal context of the thread says
     return write_text(tag, <PyObject *>text, encoding)
 
 
@@ -379,6 +382,7 @@ cdef Outcome write_time(
     uint64_t tag, object value, Encoding *encoding, uint32_t *types
 ) noexcept:
     cdef pbf.pbf_wall_clock clock
+    cdef object kept = value  # a list may lose it meanwhile
     cdef int64_t offset_us = 0
     cdef PyObject *zone = PyDateTime_DATE_GET_TZINFO(value)
     cdef PyObject *offset
@@ -390,7 +394,7 @@ cdef Outcome write_time(
         if zone != <PyObject *>UTC:
             encoding.cacheable = encoding.cacheable and Py_TYPE(<object>zone) == TIMEZONE
             expect_foreign_code(encoding)
-            offset = PyObject_CallMethodNoArgs(<PyObject *>value, <PyObject *>UTCOFFSET)
+            offset = PyObject_CallMethodNoArgs(<PyObject *>kept, <PyObject *>UTCOFFSET)
             if offset == NULL:
                 if not PyErr_ExceptionMatches(Exception):
                     return INTERRUPTED
@@ -414,6 +418,17 @@ cdef Outcome write_time(
     return write_varint(
         tag, pbf.pbf_zigzag(pbf.pbf_wall_clock_ms(&clock, offset_us)), encoding
     )
+
+
+cdef Outcome write_enum(
+    Field *field, uint64_t tag, object value, Encoding *encoding, uint32_t *types
+) noexcept:
+    cdef object kept = value  # a list may lose it meanwhile
+
+    if not is_enum(field, <PyObject *>kept, encoding):
+        return SLOW
+    types[0] |= AN_ENUM
+    return write_int(tag, <PyObject *>kept, encoding)
 
 
 cdef bint is_enum(Field *field, PyObject *value, Encoding *encoding) noexcept:

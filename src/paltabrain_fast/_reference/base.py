@@ -34,3 +34,8 @@ class Sentinel:
 
 def adopt(cls: type) -> None:
     """Leave a new class as it is."""
+
+
+def slow_reason(_cls: type) -> str | None:
+    """Tell why the objects of a class are left to their own methods: here, they all are."""
+    return "the engine is pure Python"

@@ -1,0 +1,48 @@
+"""``explain()``: whether a class of events or contexts is accelerated, and if not, why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._engine import slow_reason
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How the objects of a class are serialized.
+
+    Attributes:
+        name: of the class, with its module.
+        accelerated: whether the native engine encodes them from their properties; otherwise their
+            own ``serialize_*()`` methods do it, which is as correct, but slower.
+        reason: why they are not accelerated, ``None`` if they are.
+    """
+
+    name: str
+    accelerated: bool
+    reason: str | None
+
+    def __str__(self) -> str:
+        if self.accelerated:
+            return f"{self.name} is accelerated"
+        return f"{self.name} is serialized by its own methods, which is slower: {self.reason}"
+
+
+def explain(cls: type) -> Explanation:
+    """Tell how the events or contexts of a class are serialized, as the class is now.
+
+    Args:
+        cls: an event class or a context class.
+
+    Raises:
+        TypeError: ``cls`` is no class, or neither events nor contexts are made from it.
+    """
+    if not isinstance(cls, type):
+        raise TypeError(f"an event or context class is wanted, not {cls!r}")
+    methods = ("serialize_context",), ("serialize_header", "serialize_payload")
+    if not any(all(hasattr(cls, name) for name in names) for names in methods):
+        raise TypeError(f"an event or context class is wanted, not {cls.__qualname__}")
+    reason = slow_reason(cls)
+    return Explanation(f"{cls.__module__}.{cls.__qualname__}", reason is None, reason)

@@ -1,0 +1,52 @@
+"""A tracker without threads: what it recorded is read back at once, and so is what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from paltabrain_fast._engine import Tracker, make_engine
+from paltabrain_fast._protocol import RecordStatus
+from paltabrain_fast.sdk_pb2 import Batch
+
+Sent = tuple[bytes, bytes, bytes]
+"""Context, header and payload of an event."""
+
+
+class Recorder(Tracker):
+    """Base and engine of ``PaltabrainSdk``, without what sends."""
+
+    def __init__(self, context: Any, buffer_bytes: int = 1 << 22) -> None:
+        self._context = context
+        self._session_wire_id = None
+        self._set_up(make_engine(buffer_bytes), False)
+        self.errors: list[Exception] = []
+        self.refused: list[RecordStatus] = []
+
+    def sent(self) -> list[Sent]:
+        """What was recorded since the last call, in its order."""
+        found = []
+        while (batch := self._engine.take("instance")) is not None:
+            message = Batch.FromString(batch.body)
+            found += [(message.context, event.header, event.payload) for event in message.events]
+        return found
+
+    def _recorded(self) -> None:
+        """Nobody is to be told."""
+
+    def _record_serialized(
+        self, _event: Any, context: bytes, header: bytes, payload: bytes
+    ) -> RecordStatus:
+        status = self._engine.record(context, header, payload, None)
+        if status is not RecordStatus.ACCEPTED:
+            self._refused(status)
+        return status
+
+    def _make_room(self) -> Iterator[None]:
+        return iter(())
+
+    def _refused(self, status: RecordStatus) -> None:
+        self.refused.append(status)
+
+    def _failed(self, _event: Any, error: Exception) -> None:
+        self.errors.append(error)
