@@ -83,7 +83,7 @@ def run_loops() -> None:
     loops |= {name: make(sdk) for name, make in SHAPES.items()}
     gc.disable()
     for name, loop in loops.items():
-        print(f"counting: {name}", file=sys.stderr, flush=True)
+        print(f"counting: {name}", flush=True)
         loop(make_values(100))  # classes are learned, bytecode is specialized
         for count in COUNTS:
             values = make_values(count)
@@ -102,9 +102,18 @@ def measure() -> dict[str, Profile]:
         out = Path(directory) / "callgrind"
         command = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
         command += [sys.executable, "-m", "benchmarks.instructions", "--run"]
-        # nothing else: where objects lie depends on how long the environment is
+        # always the same: where objects lie depends on the environment and the kind of stdout
         variables = {"PYTHONHASHSEED": "0", "PALTABRAIN_SDK_ENGINE": "native"}
-        subprocess.run(command, check=True, env=variables | {"PATH": os.environ["PATH"]})
+        variables["PATH"] = os.environ["PATH"]
+        pipe, out_too = subprocess.PIPE, subprocess.STDOUT
+        with subprocess.Popen(
+            command, env=variables, stdout=pipe, stderr=out_too, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                print(line, end="", flush=True)
+        if process.returncode:
+            sys.exit(f"valgrind ended with {process.returncode}")
         profiles = {}
         for number, name in enumerate(names):
             few, many = (Profile(Path(f"{out}.{2 * number + part}")) for part in (1, 2))
