@@ -84,6 +84,21 @@ from ..recognition import keyword_init, keyword_setter
 cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
 
 
+cdef object with_attributes(instance, dict own):
+    """The state to be pickled, as if ``own`` were in the instance's ``__dict__``."""
+    state = object.__getstate__(instance)
+    attributes, slots = state if type(state) is tuple else (state, None)
+    attributes = {**(attributes or {}), **own}
+    return attributes if slots is None else (attributes, slots)
+
+
+cdef int set_attributes(instance, state) except -1:
+    for attributes in state if type(state) is tuple else (state,):
+        for name, value in (attributes or {}).items():
+            setattr(instance, name, value)
+    return 0
+
+
 cdef class EventBase:
     """Holds an event's header and payload; ``BaseEvent`` has the rest."""
 
@@ -129,11 +144,10 @@ cdef class EventBase:
         return object.__reduce_ex__(self, max(protocol, 2))
 
     def __getstate__(self):
-        return {**vars(self), "_header": self._header, "_payload": self._payload}
+        return with_attributes(self, {"_header": self._header, "_payload": self._payload})
 
     def __setstate__(self, state):
-        for name, value in state.items():
-            setattr(self, name, value)
+        set_attributes(self, state)
 
 
 cdef class ContextBase:
@@ -162,11 +176,10 @@ cdef class ContextBase:
         return object.__reduce_ex__(self, max(protocol, 2))
 
     def __getstate__(self):
-        return {**vars(self), "_context": self._context}
+        return with_attributes(self, {"_context": self._context})
 
     def __setstate__(self, state):
-        for name, value in state.items():
-            setattr(self, name, value)
+        set_attributes(self, state)
 
 
 cdef object groups_of(ContextBase context):

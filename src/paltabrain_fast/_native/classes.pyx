@@ -204,9 +204,19 @@ cdef ClassPlan find_plan(object instance):
     ):
         return <ClassPlan>found
     try:
-        return make_plan(<object>cls)
+        return known_plan(<object>cls, version, &plans[version % PLANS]) or make_plan(<object>cls)
     except Exception:
         return None
+
+
+cdef ClassPlan known_plan(object cls, uint32_t version, PyObject **slot):
+    """The plan that was made for this version of the class, if another took its place since."""
+    cdef ClassPlan plan = <ClassPlan>known_plans.get(cls)
+
+    if plan is None or version == 0 or plan.version != version or not plan.is_current():
+        return None
+    slot[0] = <PyObject *>plan
+    return plan
 
 
 cdef ClassPlan make_plan(object cls):
@@ -258,6 +268,8 @@ cdef int disprove(object cls) except -1:
     reported.discard(cls)
     plan = <ClassPlan>known_plans.get(cls)
     if plan is not None:
+        if plans[plan.version % PLANS] == <PyObject *>plan:
+            plans[plan.version % PLANS] = NULL
         plan.version = 0  # the next instance gets a plan that says so
     return 0
 
@@ -333,7 +345,11 @@ cdef int learn_event(EventPlan plan, EventBase event, bytes header, bytes payloa
         return 0
     if all(map(is_same, plan.messages, encoded, (header, payload))):
         learn(lessons, count)
-    elif event_bytes(plan, event, NULL, NULL) == encoded:  # nobody changed it meanwhile
+        return 0
+    again = event.serialize_header(), event.serialize_payload()
+    if event_bytes(plan, event, NULL, NULL) != encoded:
+        return 0  # somebody changes it meanwhile
+    if not all(map(is_same, plan.messages, encoded, again)):
         disprove(type(event))
     return 0
 
