@@ -57,17 +57,18 @@ $(VENV)/.lint: $(VENV)/.installed
 	$(BIN)/pip install --quiet --group lint
 	touch $@
 
-# What the collector needs has no wheel for every free-threaded build. What cannot be had is named
-# here, and again at the end of the tests, with those that are not run for the want of it.
+# Not every package has a wheel for every free-threaded build. What cannot be had is named here, and
+# again at the end of the tests, with those that are not run for the want of it.
 $(FREE_THREADED)/.test: pyproject.toml setup.py tools/free_threaded_python.sh $(SOURCES)
 	test -x $(FREE_THREADED)/bin/python || \
 		{ python=$$(tools/free_threaded_python.sh) && "$$python" -m venv $(FREE_THREADED); }
 	$(FREE_THREADED)/bin/pip install --quiet --upgrade 'pip>=25.1'
 	$(FREE_THREADED)/bin/pip install --quiet --editable .
-	$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: --group test --group lint
-	$(FREE_THREADED)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))\
-		["project"]["optional-dependencies"]["collector"], sep="\n")' | while read -r package; do \
-		$(FREE_THREADED)/bin/pip install --quiet --only-binary=duckdb,cryptography,cffi,pydantic-core "$$package" \
+	$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: --group unit --group lint
+	$(FREE_THREADED)/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
+		extra = project["project"]["optional-dependencies"]["collector"]; \
+		print(*extra, *project["dependency-groups"]["peers"], sep="\n")' | while read -r package; do \
+		$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: "$$package" \
 			|| echo "NOT INSTALLED: $$package cannot be had for this interpreter"; \
 	done
 	touch $@

@@ -15,16 +15,17 @@ from paltabrain_fast import PaltabrainSdk
 from .support.api_server import ApiServer
 from .support.certificates import make_certificates
 from .support.events import TextContext
-from .support.scarce import NO_DUCKDB
+from .support.scarce import NOT_RUN
 
 Sdk = PaltabrainSdk[Any]
 
-collect_ignore = ["collector", "test_end_to_end.py"] if NO_DUCKDB else []
+collect_ignore = list(NOT_RUN)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for path in collect_ignore:
-        terminalreporter.write_line(f"NOT RUN tests/{path}: there is no duckdb for this build")
+    for path, packages in NOT_RUN.items():
+        missing = " and no ".join(packages)
+        terminalreporter.write_line(f"NOT RUN tests/{path}: there is no {missing} for this build")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from paltabrain_fast.schema.generate import generate, render
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Group, Schema
 
-from ..support.scarce import needs_duckdb
+from ..support.scarce import needs
 from .packages import EXAMPLE, imported
 
 SCHEMA = Schema(events=(Group("Old", 1),))
@@ -124,7 +124,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@needs_duckdb
+@needs("duckdb")
 def test_the_command_generates(tmp_path: Path) -> None:
     done = command(EXAMPLE, tmp_path / "config")
     assert (done.returncode, done.stderr) == (0, "")
@@ -133,7 +133,7 @@ def test_the_command_generates(tmp_path: Path) -> None:
         assert module.EventPageOpen(page_id="abc").asdict()["payload"]["page_id"] == "abc"
 
 
-@needs_duckdb
+@needs("duckdb")
 def test_the_command_gives_the_server_s_import_line(tmp_path: Path) -> None:
     done = command(EXAMPLE, tmp_path / "config", "--import-from", "paltabrain_sdk")
     assert done.returncode == 0, done.stderr
@@ -141,7 +141,7 @@ def test_the_command_gives_the_server_s_import_line(tmp_path: Path) -> None:
     assert contents(tmp_path / "config") == {name: text.encode() for name, text in expected.items()}
 
 
-@needs_duckdb
+@needs("duckdb")
 def test_the_command_reports_each_problem_in_a_line_and_writes_nothing(tmp_path: Path) -> None:
     schema = tmp_path / "schema.yaml"
     schema.write_text("event:\n  A: {}\n  B: {id: 0}\n")
@@ -154,7 +154,7 @@ def test_the_command_reports_each_problem_in_a_line_and_writes_nothing(tmp_path:
     assert list(tmp_path.iterdir()) == [schema]
 
 
-@needs_duckdb
+@needs("duckdb")
 @pytest.mark.parametrize("case", ["occupied", "parent is a file", "import"])
 def test_the_command_fails_in_one_line(tmp_path: Path, case: str) -> None:
     occupied = tmp_path / "occupied"

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from paltabrain_fast import HttpsTransport, Request, Transport
-from paltabrain_fast.transport import CurlTransport
+from paltabrain_fast import Request, Transport
+from paltabrain_fast import transport as transports
+
+from ..support.scarce import needs
 
 MakeTransport = Callable[..., Transport]
 
@@ -33,13 +35,13 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
 
 
-@pytest.fixture(params=[HttpsTransport, CurlTransport])
+@pytest.fixture(params=["HttpsTransport", pytest.param("CurlTransport", marks=needs("pycurl"))])
 def make_transport(request: pytest.FixtureRequest) -> Iterator[MakeTransport]:
     """Make transports of one kind and close them in the end."""
     made: list[Transport] = []
 
     def make(**options: Any) -> Transport:
-        made.append(request.param(**options))
+        made.append(getattr(transports, request.param)(**options))
         return made[-1]
 
     yield make

@@ -11,14 +11,14 @@ import pytest
 
 from ..support.answers import Answer, Received
 from ..support.api_server import ApiServer
+from ..support.scarce import needs
 
 _SCRIPT = """
 import ctypes, gc, os, sys, threading
-from paltabrain_fast import HttpsTransport, Request
-from paltabrain_fast.transport import CurlTransport
+from paltabrain_fast import Request, transport as transports
 
 kind, hostname, ca_file, fork, child = sys.argv[1:]
-transport = {"https": HttpsTransport, "curl": CurlTransport}[kind](ca_bundle=ca_file)
+transport = getattr(transports, kind)(ca_bundle=ca_file)
 
 def send(name):
     return transport.send(Request(f"https://{hostname}/{name}", b"", {}, 30)).status
@@ -50,7 +50,9 @@ if child in ("send", "close"):
 """
 
 
-@pytest.mark.parametrize("kind", ["https", "curl"])
+@pytest.mark.parametrize(
+    "kind", ["HttpsTransport", pytest.param("CurlTransport", marks=needs("pycurl"))]
+)
 @pytest.mark.parametrize("fork", ["fork", "fork without hooks"])
 @pytest.mark.parametrize("child", ["send", "close", "forget", "exit"])
 def test_fork(api: ApiServer, ca_file: Path, kind: str, fork: str, child: str) -> None:

@@ -25,6 +25,7 @@ from paltabrain_fast import (
 from ..support.answers import Answer, Fault, always, in_order
 from ..support.api_server import ApiServer
 from ..support.events import TextContext, TextEvent
+from ..support.scarce import needs
 from .conftest import MakeTransport, request
 
 
@@ -279,6 +280,7 @@ def test_in_memory_keeps_requests_and_answers() -> None:
     assert "s3cret" not in repr(transport.requests)
 
 
+@needs("pycurl")
 def test_sdk_chooses_curl_by_its_name(api: ApiServer) -> None:
     with PaltabrainSdk[Any](api.hostname, "key", TextContext(), transport="curl") as sdk:
         sdk.track(TextEvent("a"))
