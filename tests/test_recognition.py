@@ -206,6 +206,7 @@ def test_a_patch_is_obeyed_at_the_next_track_and_so_is_its_end(config: Any, name
             recorder.track(event)
             sent = recorder.sent()
             error = recorder.errors.pop() if recorder.errors else None
+            context.serialize_context()
             own = event.serialize_header(), event.serialize_payload()
         except Exception as raised:
             own_error = raised
