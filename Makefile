@@ -7,7 +7,7 @@ FREE_THREADED := $(VENV)-free-threaded
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-free-threaded fuzz bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo test test-free-threaded test-sanitized fuzz bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -20,6 +20,18 @@ test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Py
 		'import sys, paltabrain_fast; assert not sys._is_gil_enabled()'
 	PYTHON_GIL=0 TRUSTME_PYTHON=$(abspath $(BIN)/python) \
 		$(FREE_THREADED)/bin/python -m pytest --ignore=tests/csrc
+
+SANITIZED := build/sanitized
+SANITIZED_TESTS := $(addprefix tests/test_,encode.py encode_hostile.py context_cache.py recognition.py track_threads.py)
+
+test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under AddressSanitizer and UBSan
+	PALTABRAIN_BUILD_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-lib $(SANITIZED) \
+		--build-temp $(SANITIZED)-objects
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc \
+		PYTHONPATH=$(SANITIZED) $(BIN)/python -m pytest -o timeout=600 \
+		--deselect tests/test_track_threads.py::test_tracking_text_integers_and_flags_allocates_nothing \
+		$(SANITIZED_TESTS)
 
 fuzz: $(VENV)/.test  ## 100,000 random events and contexts, of random schemas, against protobuf
 	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0

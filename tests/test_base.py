@@ -85,7 +85,7 @@ def test_slots_of_a_subclass_are_pickled_and_copied(
         __slots__ = ("extra",)
 
     monkeypatch.setattr(sys.modules[__name__], "Slotted", Slotted, raising=False)
-    monkeypatch.setattr(Slotted, "__qualname__", "Slotted")
+    Slotted.__qualname__ = "Slotted"
     event = Slotted(page_id="a")
     event.extra, event.mine = [5], 6
     for found in (pickle.loads(pickle.dumps(event)), copy.copy(event), copy.deepcopy(event)):

@@ -23,11 +23,14 @@ def config() -> Iterator[Any]:
 
 
 def check(recorder: Recorder, context: Any, event: Any) -> None:
+    error, expected = None, b""
     try:
         expected = context.serialize_context()
-    except Exception as error:
+    except Exception as raised:
+        error = type(raised)
+    if error is not None:
         recorder.track(event, context)
-        assert [type(found) for found in recorder.errors] == [type(error)]
+        assert [type(found) for found in recorder.errors] == [error]
         recorder.errors.clear()
         return
     for _ in range(2):

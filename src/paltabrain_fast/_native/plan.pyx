@@ -4,11 +4,7 @@ from sys import intern
 from weakref import WeakKeyDictionary
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor_pb2 import (
-    DescriptorProto,
-    FieldDescriptorProto,
-    FileDescriptorProto,
-)
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
@@ -31,9 +27,9 @@ cdef class MessagePlan:
     def __cinit__(self, message, bint of_groups):
         cdef Field *field
         descriptor = message.DESCRIPTOR
-        definition, file = DescriptorProto(), FileDescriptorProto()
-        descriptor.CopyToProto(definition)
+        file = FileDescriptorProto()
         descriptor.file.CopyToProto(file)
+        definition = definition_of(descriptor)
         known = file.syntax == "proto3"
 
         self.kept = []
@@ -61,6 +57,18 @@ cdef class MessagePlan:
         PyMem_Free(self.guesses)
 
 
+cdef object definition_of(descriptor):
+    """What a message was defined by. Protobuf in pure Python copies nothing less than a file."""
+    if descriptor.containing_type is not None:
+        siblings = definition_of(descriptor.containing_type).nested_type
+    else:
+        file = FileDescriptorProto()
+        descriptor.file.CopyToProto(file)
+        siblings = file.message_type
+    (definition,) = [item for item in siblings if item.name == descriptor.name]
+    return definition
+
+
 cdef int describe(Field *field, list kept, item, descriptor, bint of_groups) except -1:
     repeated = item.label == FieldDescriptorProto.LABEL_REPEATED
     entry = None
@@ -75,8 +83,7 @@ cdef int describe(Field *field, list kept, item, descriptor, bint of_groups) exc
             field.group = <PyObject *>plan
             field.kind = GROUP
         elif not of_groups and descriptor.message_type.GetOptions().map_entry:
-            entry = DescriptorProto()
-            descriptor.message_type.CopyToProto(entry)
+            entry = definition_of(descriptor.message_type)
             field.shape = MAP
             if entry.field[0].type == FieldDescriptorProto.TYPE_STRING:
                 field.kind = KINDS.get(entry.field[1].type, UNSUPPORTED)
@@ -97,9 +104,7 @@ cdef bint marks_when_empty(message) except -1:
         inner = descriptor.message_type
         if inner is None or inner.GetOptions().map_entry:
             continue
-        proto = DescriptorProto()
-        inner.CopyToProto(proto)
-        for item in proto.field:
+        for item in definition_of(inner).field:
             if (
                 item.label == FieldDescriptorProto.LABEL_REPEATED
                 and item.type != FieldDescriptorProto.TYPE_MESSAGE
