@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -135,3 +136,33 @@ def test_monotonic_time_is_unix_time_that_does_not_go_back(
     assert abs(first - time.time() * 1000) < 60_000
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     assert monotonic_time_ms() >= first
+
+
+EventPayloadEverything: Any = import_module("examples.config.config_v2_pb2").EventPayloadEverything
+
+
+@pytest.mark.parametrize(
+    ("properties", "text"),
+    [
+        ({"label": 5}, "EventPayloadEverything.label is a string, and was given a int"),
+        ({"counts": [1, "a"]}, "counts is a repeated sint64, and was given a list of int, str"),
+        ({"label_by_name": {"a": 3}}, "is a map<string, string>, and was given a dict of int"),
+        ({"count": 1 << 70}, "count is a sint64, and was given a int"),
+        ({"nothing": 1}, "EventPayloadEverything.nothing does not exist, and was given a int"),
+    ],
+)
+def test_errors_name_message_property_and_both_types(
+    properties: dict[str, object], text: str
+) -> None:
+    with pytest.raises((AttributeError, TypeError, ValueError)) as caught:
+        set_proto(EventPayloadEverything(), properties)
+    assert text in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+def test_other_errors_keep_their_class_and_get_a_note() -> None:
+    with pytest.raises(UnicodeEncodeError) as caught:
+        set_proto(EventPayloadEverything(), {"label": "\ud800"})
+    assert caught.value.__notes__ == [
+        "EventPayloadEverything.label is a string, and was given a str"
+    ]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final
 
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from google.protobuf.message import Message
 
 __all__ = ["set_proto"]
@@ -27,18 +28,52 @@ def set_proto(message: Message, properties: Mapping[str, Any]) -> None:
         AttributeError: the message has no such property, or not of this shape.
         TypeError: a value has the wrong type.
         ValueError: an integer exceeds 64 bits, or a string is not valid Unicode.
+
+    Each names the message, which is named after the event or group, the property, the type that it
+    has, and that of the value.
     """
     for name, value in properties.items():
         if value is None:
             continue
-        if isinstance(value, dict):
-            field = getattr(message, name)
-            for key, element in value.items():
-                field[key] = _wire_value(element)
-        elif isinstance(value, list):
-            getattr(message, name).extend([_wire_value(element) for element in value])
-        else:
-            setattr(message, name, _wire_value(value))
+        try:
+            if isinstance(value, dict):
+                field = getattr(message, name)
+                for key, element in value.items():
+                    field[key] = _wire_value(element)
+            elif isinstance(value, list):
+                getattr(message, name).extend([_wire_value(element) for element in value])
+            else:
+                setattr(message, name, _wire_value(value))
+        except (AttributeError, TypeError, ValueError) as error:
+            what = f"{message.DESCRIPTOR.name}.{name} {_mismatch(message, name, value)}"
+            if type(error) not in (AttributeError, TypeError, ValueError):
+                error.add_note(what)  # a class that may want other arguments
+                raise
+            raise type(error)(f"{what}: {error}") from error
+
+
+def _mismatch(message: Message, name: str, value: Any) -> str:
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    given = type(value).__name__
+    if type(value) in (list, dict):  # others may have strange ideas of iteration
+        elements = value.values() if isinstance(value, dict) else value
+        given += f" of {', '.join(sorted({type(element).__name__ for element in elements}))}"
+    if field is None:
+        return f"does not exist, and was given a {given}"
+    return f"is a {_type_name(field)}, and was given a {given}"
+
+
+def _type_name(field: Any) -> str:
+    """The type of a ``FieldDescriptor`` as protobuf's own language writes it."""
+    entry = field.message_type
+    if entry is not None and entry.GetOptions().map_entry:
+        return f"map<string, {_type_name(entry.fields_by_name['value'])}>"
+    name: str = FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+    if hasattr(field, "is_repeated"):  # from protobuf 6 on
+        repeated = field.is_repeated
+    else:
+        repeated = field.label == FieldDescriptorProto.LABEL_REPEATED
+    return f"repeated {name}" if repeated else name
 
 
 def _wire_value(value: Any) -> Any:
