@@ -18,7 +18,7 @@ test: $(VENV)/.test  ## All tests, those in C included
 test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Python side, without the GIL
 	env -u PYTHON_GIL $(FREE_THREADED)/bin/python -c \
 		'import sys, paltabrain_fast; assert not sys._is_gil_enabled()'
-	PYTHON_GIL=0 TRUSTME_PYTHON=$(abspath $(BIN)/python) \
+	PYTHON_GIL=0 TRUSTME_PYTHON=$(abspath $(BIN)/python) PALTABRAIN_FUZZ_CASES=300 \
 		$(FREE_THREADED)/bin/python -m pytest --ignore=tests/csrc
 
 SANITIZED := build/sanitized
@@ -34,7 +34,7 @@ test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under Address
 		$(SANITIZED_TESTS)
 
 fuzz: $(VENV)/.test  ## 100,000 random events and contexts, of random schemas, against protobuf
-	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0
+	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0 -s
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from paltabrain_fast import PaltabrainSdk
 
@@ -20,6 +22,11 @@ from .support.scarce import NOT_RUN
 Sdk = PaltabrainSdk[Any]
 
 collect_ignore = list(NOT_RUN)
+
+# protobuf may be the pure-Python one, which takes its time
+settings.register_profile("patient", deadline=None)
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    settings.load_profile("patient")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -120,7 +121,8 @@ def test_flags_of_the_code_count(config: Any) -> None:
     assert explain(config.EventPageOpen).accelerated
     code = function.__code__
     for flags in (0x20, 0x80, 0x100):
-        function.__code__ = code.replace(co_flags=code.co_flags | flags)
+        with warnings.catch_warnings(action="ignore"):  # of Python 3.13
+            function.__code__ = code.replace(co_flags=code.co_flags | flags)
         assert not explain(config.EventPageOpen).accelerated
     function.__code__ = code
     assert explain(config.EventPageOpen).accelerated

@@ -1,6 +1,7 @@
 """The native bases of events and contexts, and what a generated module's setters come down to."""
 
 from collections import defaultdict
+from inspect import signature
 from sys import intern
 
 cimport cython
@@ -249,6 +250,10 @@ cdef class Generated:
     @property
     def __wrapped__(self):
         return self.function
+
+    @property
+    def __signature__(self):
+        return signature(self.function)  # without it, some versions unwrap what they have bound
 
     @property
     def __module__(self):
