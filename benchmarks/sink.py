@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.api_server import make_certificates
+from tests.support.certificates import make_certificates
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -63,8 +63,7 @@ def serve(context: ssl.SSLContext) -> None:
 
 def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    directory = Path(sys.argv[1])
-    context.load_cert_chain(directory / "server.pem", directory / "server.key")
+    context.load_cert_chain(Path(sys.argv[1]) / "server.pem")  # with its key
     threading.Thread(target=serve, args=(context,), daemon=True).start()
     sys.stdin.read()
     os._exit(0)
