@@ -8,6 +8,7 @@ import inspect
 import os
 import pickle
 import pydoc
+import re
 import subprocess
 import sys
 import weakref
@@ -145,7 +146,8 @@ def test_classes_are_collected(config: Any) -> None:
         return weakref.ref(Own)
 
     reference = make()
-    gc.collect()
+    for _ in range(2):  # without a GIL, what the first has freed holds more
+        gc.collect()
     assert reference() is None
 
 
@@ -231,7 +233,7 @@ def test_methods_describe_themselves_as_functions_do(config: Any) -> None:
         assert function.__doc__.startswith(doc)
         assert inspect.isroutine(function)
     shown = pydoc.plain(pydoc.render_doc(cls))
-    assert "set_screen(self, *, screen_name" in shown
+    assert re.search(r"set_screen\(\s*self,\s*\*,\s*screen_name", shown)
     assert ":param page_id:" in shown
 
 
