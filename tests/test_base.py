@@ -233,7 +233,7 @@ def test_methods_describe_themselves_as_functions_do(config: Any) -> None:
         assert function.__doc__.startswith(doc)
         assert inspect.isroutine(function)
     shown = pydoc.plain(pydoc.render_doc(cls))
-    assert re.search(r"set_screen\(\s*self,\s*\*,\s*screen_name", shown)
+    assert re.search(r"set_screen\([\s|]*self,[\s|]*\*,[\s|]*screen_name", shown)
     assert ":param page_id:" in shown
 
 
