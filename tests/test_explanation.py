@@ -13,6 +13,7 @@ import paltabrain_fast
 from paltabrain_fast import BaseContext, BaseEvent, explain
 
 from .schema.packages import EXAMPLE, imported
+from .support.events import TextEvent
 
 
 @pytest.fixture
@@ -94,3 +95,11 @@ def test_the_python_engine_accelerates_nothing() -> None:
 
 def test_it_is_public() -> None:
     assert {"explain", "Explanation"} <= set(paltabrain_fast.__all__)
+
+
+def test_asking_again_and_again_keeps_nothing() -> None:
+    explain(TextEvent)
+    before = sys.getallocatedblocks()
+    for _ in range(2000):
+        explain(TextEvent)
+    assert sys.getallocatedblocks() - before < 200

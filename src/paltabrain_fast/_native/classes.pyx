@@ -220,7 +220,7 @@ cdef ClassPlan known_plan(object cls, uint32_t version, PyObject **slot):
 
 
 cdef ClassPlan make_plan(object cls):
-    cdef ClassPlan plan
+    cdef ClassPlan plan, previous
     cdef bint is_event = issubclass(cls, EventBaseClass)
     cdef uint32_t version
 
@@ -241,7 +241,9 @@ cdef ClassPlan make_plan(object cls):
     except Exception as error:
         plan.slow_reason = str(error)
         report(cls, plan.slow_reason)
-    plan.previous = known_plans.get(cls)
+    previous = <ClassPlan>known_plans.get(cls)
+    if previous is not None and previous.slow_reason is None:
+        plan.previous = previous
     plan.version = version
     known_plans[cls] = plan
     pbf_share(plan)
@@ -542,9 +544,15 @@ def slow_reason(cls):
     Raises:
         TypeError: it is no class of events or contexts.
     """
+    cdef ClassPlan plan
+    cdef uint32_t version
+
     if not isinstance(cls, type):
         raise TypeError(f"an event or context class is wanted, not {cls!r}")
-    plan = make_plan(cls)
+    version = pbf_type_version(<PyTypeObject *>cls)
+    plan = known_plan(cls, version, &plans[version % PLANS])
+    if plan is None or plan.slow_reason is not None:
+        plan = make_plan(cls)  # what stood in the way may be gone
     if plan is None:
         return "it is not built on paltabrain_fast's base classes"
     return plan.slow_reason
