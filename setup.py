@@ -9,7 +9,7 @@ import os
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-CFLAGS = ["-std=c11", "-O3"]
+CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden"]
 LDFLAGS: list[str] = []
 if os.environ.get("PALTABRAIN_BUILD_STRICT"):
     CFLAGS += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]

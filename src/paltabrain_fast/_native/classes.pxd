@@ -17,6 +17,7 @@ cdef class ClassPlan:
     cdef int serializer_count
     cdef PyObject *serializers[MAX_SERIALIZERS]  # the class keeps them while it has this version
     cdef PyObject *codes[MAX_SERIALIZERS]
+    cdef int namespace_count  # in general they have the same
     cdef PyObject *namespaces[MAX_SERIALIZERS]
     cdef uint64_t namespace_versions[MAX_SERIALIZERS]
     cdef tuple messages  # message class of each serializer
@@ -25,7 +26,7 @@ cdef class ClassPlan:
     cdef object __weakref__
 
     cdef int bind(self, found) except -1
-    cdef bint is_current(self) noexcept
+    cdef int add_namespace(self, PyObject *namespace) except -1
     cdef bint is_still_bound(self, int number) noexcept
 
 
@@ -48,4 +49,3 @@ cdef Outcome encode_event(EventPlan plan, EventBase event, Encoding *encoding) n
 cdef int learn_event(EventPlan plan, EventBase event, bytes header, bytes payload) except -1
 cdef bint is_unchanged(ContextBase context) noexcept
 cdef bytes context_bytes(object context)
-cdef void begin(Encoding *encoding, uint8_t *scratch, size_t length) noexcept

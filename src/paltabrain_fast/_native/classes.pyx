@@ -7,15 +7,27 @@ from weakref import WeakKeyDictionary, WeakSet
 from google.protobuf import message_factory
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_CheckExact, PyDict_Contains, PyDict_Next
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_TYPE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from . cimport pbf
-from .base cimport MAX_TRACKED, groups_of
-from .encode cimport ENCODED, INTERRUPTED, MAX_LESSONS, NO_ROOM, SLOW, Lesson, encode_message
+from .base cimport MAX_TRACKED, TrackedDict, groups_of
+from .encode cimport (
+    ENCODED,
+    INTERRUPTED,
+    MAX_LESSONS,
+    NO_ROOM,
+    SLOW,
+    Dicts,
+    Lesson,
+    begin,
+    encode_message,
+)
 from .python cimport pbf_add_hint, pbf_extras, pbf_raise_set, pbf_share, pbf_type_version
 
 from ..recognition import NotGeneratedError, recognise_context, recognise_event, still_bound
@@ -135,40 +147,55 @@ cdef class ClassPlan:
         """Note what the recognised functions rest on."""
         self.messages = found.messages
         for function in found.serializers:
-            namespace = PyFunction_GET_GLOBALS(<PyObject *>function)
-            pbf_watch_dict(<object>namespace)
             self.serializers[self.serializer_count] = <PyObject *>function
             self.codes[self.serializer_count] = pbf_code(<PyObject *>function)
-            self.namespaces[self.serializer_count] = namespace
-            self.namespace_versions[self.serializer_count] = pbf_dict_version(namespace)
             self.serializer_count += 1
+            self.add_namespace(PyFunction_GET_GLOBALS(<PyObject *>function))
         return 0
 
-    cdef bint is_current(self) noexcept:
-        """Whether the class, of this version, still does what it did when it was recognised."""
+    cdef int add_namespace(self, PyObject *namespace) except -1:
         cdef int number
 
-        for number in range(self.serializer_count):
-            if pbf_code(self.serializers[number]) != self.codes[number]:
-                return False
-            if (
-                pbf_dict_version(self.namespaces[number]) != self.namespace_versions[number]
-                and not self.is_still_bound(number)
-            ):
-                return False
-        return True
+        for number in range(self.namespace_count):
+            if self.namespaces[number] == namespace:
+                return 0
+        pbf_watch_dict(<object>namespace)
+        self.namespaces[self.namespace_count] = namespace
+        self.namespace_versions[self.namespace_count] = pbf_dict_version(namespace)
+        self.namespace_count += 1
+        return 0
 
     cdef bint is_still_bound(self, int number) noexcept:
         """Something was assigned in the module; if it was nothing that counts, go on."""
         cdef uint64_t version = pbf_dict_version(self.namespaces[number])
+        cdef int serializer
 
         try:
-            if not still_bound(<object>self.serializers[number], self.messages[number]):
-                return False
+            for serializer in range(self.serializer_count):
+                if not still_bound(
+                    <object>self.serializers[serializer], self.messages[serializer]
+                ):
+                    return False
         except Exception:
             return False
         self.namespace_versions[number] = version
         return True
+
+
+cdef inline bint is_current(ClassPlan plan) noexcept:
+    """Whether the class, of this version, still does what it did when it was recognised."""
+    cdef int number
+
+    for number in range(plan.serializer_count):
+        if pbf_code(plan.serializers[number]) != plan.codes[number]:
+            return False
+    for number in range(plan.namespace_count):
+        if (
+            pbf_dict_version(plan.namespaces[number]) != plan.namespace_versions[number]
+            and not plan.is_still_bound(number)
+        ):
+            return False
+    return True
 
 
 cdef class EventPlan(ClassPlan):
@@ -190,21 +217,24 @@ cdef class ContextPlan(ClassPlan):
         return 0
 
 
-cdef ClassPlan find_plan(object instance):
+cdef inline ClassPlan find_plan(object instance):
     """The plan of an instance's class, as the class is now; None if there can be none."""
-    cdef PyTypeObject *cls = Py_TYPE(instance)
-    cdef uint32_t version = pbf_type_version(cls)
+    cdef uint32_t version = pbf_type_version(Py_TYPE(instance))
     cdef PyObject *found = plans[version % PLANS]
 
     if (
         found != NULL
         and version != 0
         and (<ClassPlan>found).version == version
-        and (<ClassPlan>found).is_current()
+        and is_current(<ClassPlan>found)
     ):
         return <ClassPlan>found
+    return look_up_plan(<object>Py_TYPE(instance), version)
+
+
+cdef ClassPlan look_up_plan(object cls, uint32_t version):
     try:
-        return known_plan(<object>cls, version, &plans[version % PLANS]) or make_plan(<object>cls)
+        return known_plan(cls, version, &plans[version % PLANS]) or make_plan(cls)
     except Exception:
         return None
 
@@ -213,7 +243,7 @@ cdef ClassPlan known_plan(object cls, uint32_t version, PyObject **slot):
     """The plan that was made for this version of the class, if another took its place since."""
     cdef ClassPlan plan = <ClassPlan>known_plans.get(cls)
 
-    if plan is None or version == 0 or plan.version != version or not plan.is_current():
+    if plan is None or version == 0 or plan.version != version or not is_current(plan):
         return None
     slot[0] = <PyObject *>plan
     return plan
@@ -276,15 +306,15 @@ cdef int disprove(object cls) except -1:
     return 0
 
 
-cdef bint is_patched(object instance, tuple names) noexcept:
+cdef inline bint is_patched(object instance, tuple names) noexcept:
     """Whether the instance itself has one of these attributes."""
-    cdef PyObject *extras = pbf_extras(instance)
+    return pbf_extras(instance) != NULL and has_extra(instance, names)
 
-    if extras == NULL:
-        return False
+
+cdef bint has_extra(object instance, tuple names) noexcept:
     try:
         for name in names:
-            if PyDict_Contains(<object>extras, name):
+            if PyDict_Contains(<object>pbf_extras(instance), name):
                 return True
     except Exception:
         return True
@@ -394,17 +424,6 @@ cdef object event_bytes(EventPlan plan, EventBase event, Lesson *lessons, int *c
         free(scratch)
 
 
-cdef void begin(Encoding *encoding, uint8_t *scratch, size_t length) noexcept:
-    encoding.out = pbf.pbf_encoder_on(scratch, length)
-    encoding.deterministic = False
-    encoding.cacheable = True
-    encoding.present = False
-    encoding.unproved = False
-    encoding.innermost = NULL
-    encoding.lessons = NULL
-    encoding.lesson_count = 0
-
-
 cdef bint is_unchanged(ContextBase context) noexcept:
     """Whether ``context.serialized`` is what the context would serialize to. It must be locked."""
     cdef int number
@@ -412,15 +431,18 @@ cdef bint is_unchanged(ContextBase context) noexcept:
     if (
         context.tracked_count == 0
         or context.class_version != pbf_type_version(Py_TYPE(context))
-        or <void *>context.groups != context.tracked[0]
+        or <void *>context.groups != context.tracked[0].address
         or pbf_extras(context) != NULL
     ):
         return False
     # in this order: while the first is unchanged, the others are alive
     for number in range(context.tracked_count):
-        if pbf_dict_version(<PyObject *>context.tracked[number]) != context.versions[number]:
+        if (
+            pbf_dict_version(<PyObject *>context.tracked[number].address)
+            != context.tracked[number].version
+        ):
             return False
-    return (<ContextPlan>context.plan).is_current()
+    return is_current(<ContextPlan>context.plan)
 
 
 cdef bytes context_bytes(object context):
@@ -443,16 +465,22 @@ cdef bytes own_bytes(object context):
 
 
 cdef bytes encoded_context(ContextPlan plan, ContextBase context):
-    cdef void *tracked[MAX_TRACKED]
-    cdef uint64_t versions[MAX_TRACKED]
+    cdef Dicts dicts
     cdef Lesson lessons[MAX_LESSONS]
     cdef Encoding encoding
-    cdef bytes serialized
-    cdef int count, number
+    cdef bytes serialized, kept
+    cdef int number
     groups = groups_of(context)
 
-    count = track_dicts(groups, tracked, versions)
-    serialized = encode_groups(plan, groups, &encoding, lessons)
+    dicts.count = track_dicts(groups, dicts.now)
+    dicts.kept_count = 0
+    with cython.critical_section(context):
+        kept = context.serialized
+        if context.tracked_count and context.plan is plan:
+            dicts.kept_count = context.tracked_count
+            memcpy(dicts.kept, context.tracked, context.tracked_count * sizeof(TrackedDict))
+            dicts.kept_end = <const uint8_t *>PyBytes_AS_STRING(kept) + PyBytes_GET_SIZE(kept)
+    serialized = encode_groups(plan, groups, &encoding, lessons, &dicts)
     if serialized is None:
         return own_bytes(context)
     if encoding.unproved:
@@ -460,7 +488,7 @@ cdef bytes encoded_context(ContextPlan plan, ContextBase context):
         own = own_bytes(context)
         if is_same(plan.messages[0], serialized, own):
             learn(lessons, number)
-        elif encode_groups(plan, groups, &encoding, NULL) == serialized:
+        elif encode_groups(plan, groups, &encoding, NULL, NULL) == serialized:
             disprove(type(context))
         return own
     with cython.critical_section(context):
@@ -469,16 +497,14 @@ cdef bytes encoded_context(ContextPlan plan, ContextBase context):
         if encoding.cacheable and groups is context.groups:
             context.plan = plan
             context.class_version = plan.version
-            for number in range(count):
-                context.tracked[number] = tracked[number]
-                context.versions[number] = versions[number]
-            context.tracked_count = count
+            memcpy(context.tracked, dicts.now, dicts.count * sizeof(TrackedDict))
+            context.tracked_count = dicts.count
             context.engine = 0
     return serialized
 
 
 cdef bytes encode_groups(
-    ContextPlan plan, object groups, Encoding *encoding, Lesson *lessons
+    ContextPlan plan, object groups, Encoding *encoding, Lesson *lessons, Dicts *dicts
 ):
     """The context as encoded here, None if it is not."""
     cdef uint8_t scratch[CONTEXT_SCRATCH]
@@ -490,6 +516,7 @@ cdef bytes encode_groups(
     begin(encoding, scratch, CONTEXT_SCRATCH)
     encoding.deterministic = True
     encoding.lessons = lessons
+    encoding.dicts = dicts
     outcome = encode_message(plan.groups, groups, encoding)
     if outcome == ENCODED:
         return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
@@ -501,6 +528,7 @@ cdef bytes encode_groups(
             begin(encoding, larger, pbf.PBF_BATCH_MAX)
             encoding.deterministic = True
             encoding.lessons = lessons
+            encoding.dicts = dicts
             outcome = encode_message(plan.groups, groups, encoding)
             if outcome == ENCODED:
                 return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
@@ -511,30 +539,30 @@ cdef bytes encode_groups(
     return None
 
 
-cdef int track_dicts(object groups, void **tracked, uint64_t *versions) except -1:
-    """List the dicts that a context consists of, and their versions; 0 if that cannot be done."""
+cdef int track_dicts(object groups, TrackedDict *tracked) except -1:
+    """List the dicts that a context consists of, as they are; 0 if that cannot be done."""
     cdef PyObject *group
     cdef Py_ssize_t position = 0
     cdef int count = 1
 
     if not is_groups(groups):
         return 0
-    tracked[0] = <void *>groups
-    watch(groups, versions)
+    watch(groups, tracked)
     with cython.critical_section(groups):
         while PyDict_Next(groups, &position, NULL, &group):
             if count == MAX_TRACKED or not PyDict_CheckExact(<object>group):
                 return 0
-            tracked[count] = <void *>group
-            watch(<object>group, &versions[count])
+            watch(<object>group, &tracked[count])
             count += 1
     return count
 
 
-cdef int watch(object properties, uint64_t *version) except -1:
+cdef int watch(object properties, TrackedDict *tracked) except -1:
+    tracked.address = <void *>properties
+    tracked.field = NULL
     with cython.critical_section(properties):
         pbf_watch_dict(properties)
-        version[0] = pbf_dict_version(<PyObject *>properties)
+        tracked.version = pbf_dict_version(<PyObject *>properties)
     return 0
 
 
@@ -575,4 +603,4 @@ def encoded(instance):
         return event_bytes(<EventPlan>plan, instance, NULL, NULL)
     if is_patched(instance, CONTEXT_NAMES):
         return None
-    return encode_groups(<ContextPlan>plan, instance._context, &encoding, NULL)
+    return encode_groups(<ContextPlan>plan, instance._context, &encoding, NULL, NULL)

@@ -1,11 +1,11 @@
 """Encoding of events and contexts from their dicts."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from cpython.object cimport PyObject
 
 from . cimport pbf
-from .base cimport ContextBase, EventBase
+from .base cimport MAX_TRACKED, TrackedDict
 from .plan cimport MAX_FIELDS, MessagePlan
 
 # What came of it.
@@ -44,6 +44,15 @@ cdef struct Properties:
     PyObject *values[MAX_FIELDS]
 
 
+# The dicts of a context as they are now, and as they were when `kept_end[-n]` were encoded.
+cdef struct Dicts:
+    int count
+    int kept_count
+    TrackedDict now[MAX_TRACKED]
+    TrackedDict kept[MAX_TRACKED]
+    const uint8_t *kept_end
+
+
 cdef struct Encoding:
     pbf.pbf_encoder out
     bint deterministic
@@ -53,6 +62,19 @@ cdef struct Encoding:
     Properties *innermost  # what is being written
     Lesson *lessons  # NULL, or room for MAX_LESSONS
     int lesson_count
+    Dicts *dicts  # NULL, or those of the context
+
+
+cdef inline void begin(Encoding *encoding, uint8_t *scratch, size_t length) noexcept:
+    encoding.out = pbf.pbf_encoder_on(scratch, length)
+    encoding.deterministic = False
+    encoding.cacheable = True
+    encoding.present = False
+    encoding.unproved = False
+    encoding.innermost = NULL
+    encoding.lessons = NULL
+    encoding.lesson_count = 0
+    encoding.dicts = NULL
 
 
 cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept

@@ -28,6 +28,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
 from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from .base cimport TrackedDict
 from .plan cimport BOOL, GROUP, MAP, PACKED, SCALAR, SINT64, STRING, Field
 from .python cimport (
     PBF_FREE_THREADED,
@@ -202,18 +203,62 @@ cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) 
 
 cdef Outcome write_group(Field *field, object properties, Encoding *encoding) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
-    cdef MessagePlan plan = <MessagePlan>field.group
+    cdef TrackedDict *tracked = NULL
+    cdef const TrackedDict *kept = NULL
+    cdef bint cacheable = encoding.cacheable
     cdef Outcome outcome
 
     if not PyDict_CheckExact(properties):
         return SLOW
-    encoding.present = False
-    outcome = encode_message(plan, properties, encoding)
-    if outcome != ENCODED:
-        return outcome
-    if pbf.pbf_encoded_length(&encoding.out) == before and not encoding.present:
-        return ENCODED
-    return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
+    if encoding.dicts != NULL:
+        tracked = tracked_dict(<PyObject *>properties, encoding.dicts)
+        if tracked != NULL:
+            kept = kept_dict(field, tracked, encoding.dicts)
+    if kept != NULL:
+        outcome = outcome_of(
+            pbf.pbf_encode_raw(
+                &encoding.out, encoding.dicts.kept_end - kept.end - kept.length, kept.length
+            )
+        )
+    else:
+        encoding.cacheable = True
+        encoding.present = False
+        outcome = encode_message(<MessagePlan>field.group, properties, encoding)
+        if outcome == ENCODED and (
+            pbf.pbf_encoded_length(&encoding.out) != before or encoding.present
+        ):
+            outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
+    if outcome == ENCODED and encoding.cacheable and tracked != NULL:
+        tracked.field = field
+        tracked.end = <uint32_t>before
+        tracked.length = <uint32_t>(pbf.pbf_encoded_length(&encoding.out) - before)
+    encoding.cacheable = encoding.cacheable and cacheable
+    return outcome
+
+
+cdef inline TrackedDict *tracked_dict(PyObject *group, Dicts *dicts) noexcept:
+    cdef int number
+
+    for number in range(1, dicts.count):
+        if dicts.now[number].address == <void *>group:
+            return &dicts.now[number]
+    return NULL
+
+
+cdef inline const TrackedDict *kept_dict(Field *field, TrackedDict *now, Dicts *dicts) noexcept:
+    """The group, encoded for the same field when it was as it is now; NULL if there is none."""
+    cdef const TrackedDict *kept
+    cdef int number
+
+    for number in range(1, dicts.kept_count):
+        kept = &dicts.kept[number]
+        if (
+            kept.address == now.address
+            and kept.version == now.version
+            and kept.field == <const void *>field
+        ):
+            return kept
+    return NULL
 
 
 cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:

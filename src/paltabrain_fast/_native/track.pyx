@@ -8,14 +8,13 @@ from . cimport pbf
 from .base cimport ContextBase
 from .classes cimport (
     EventPlan,
-    begin,
     context_bytes,
     encode_event,
     event_plan,
     is_unchanged,
     learn_event,
 )
-from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome
+from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome, begin
 from .engine cimport NativeEngine
 from .fork cimport fork_count
 from .python cimport pbf_raise_set, pbf_unix_ms
@@ -163,7 +162,7 @@ cdef class Tracker:
             return False
         if status != pbf.PBF_OK:
             self._refused(STATUSES[status])
-        elif self.engine.due():
+        elif pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
             self._recorded()
         return True
 
