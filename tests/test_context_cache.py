@@ -43,6 +43,15 @@ def replace_context(context: Any) -> None:
     context._context = defaultdict(dict, {"os": {"os_name": "replaced"}})
 
 
+def swap_groups(context: Any) -> None:
+    groups = context._context
+    groups["user"], groups["identify"] = groups["identify"], groups["user"]
+
+
+def share_group(context: Any) -> None:
+    context._context["user"] = context._context["identify"]
+
+
 class Holder:
     """Its ``__dict__`` may be a group."""
 
@@ -66,6 +75,8 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "groups cleared": lambda context: context._context.clear(),
     "groups updated": lambda context: context._context.update(os={"os_name": "b"}),
     "groups replaced": replace_context,
+    "groups swapped": swap_groups,
+    "group shared": share_group,
     "group is no dict": lambda context: context._context.__setitem__("os", None),
     "unknown": lambda context: context._context["os"].__setitem__("unknown", 1),
 }
@@ -74,6 +85,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_noticed(config: Any, name: str) -> None:
     context = config.Context().set_application(app_id="i").set_os(os_name="a")
+    context.set_user(country_code="GB").set_identify(country_code="DE")
     recorder, event = Recorder(config.Context()), config.EventPageOpen()
     for _ in range(3):
         check(recorder, context, event)
