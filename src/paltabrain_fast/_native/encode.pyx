@@ -338,12 +338,18 @@ cdef inline Outcome write_value(
     Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
 ) noexcept:
     """Write one value, if its type is one that the field expects, and its tag, unless that is 0."""
+    if field.kind == STRING and Py_TYPE(<object>value) == &PyUnicode_Type:
+        types[0] |= A_STR
+        return write_text(tag, value, encoding)
+    return write_other(field, tag, value, encoding, types)
+
+
+cdef Outcome write_other(
+    Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
+) noexcept:
     cdef PyTypeObject *cls = Py_TYPE(<object>value)
 
     if field.kind == STRING:
-        if cls == &PyUnicode_Type:
-            types[0] |= A_STR
-            return write_text(tag, value, encoding)
         if cls == DECIMAL:
             types[0] |= A_DECIMAL
             return write_decimal(tag, value, encoding)
