@@ -54,6 +54,7 @@ fuzz-corpus: $(FUZZED)/.built  ## Keep the fewest of the inputs found that go al
 	rm -rf $(FUZZED)/merged
 	mkdir -p $(FUZZED)/corpus $(FUZZED)/merged
 	$(FUZZER) -merge=1 -max_len=512 $(FUZZED)/merged tests/fuzz/corpus $(FUZZED)/corpus
+	test -n "$$(ls $(FUZZED)/merged)"
 	rm -rf tests/fuzz/corpus
 	mv $(FUZZED)/merged tests/fuzz/corpus
 

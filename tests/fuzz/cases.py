@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from paltabrain_fast import explain
+from paltabrain_fast._native.classes import encoded
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Group, Kind, Property, Schema
 
@@ -80,6 +82,20 @@ def check(candidates: list[Package], data: bytes) -> None:
         _check_harmless(chosen, event, context)
     else:
         chosen.check(event, context)
+        _check_deterministic(chosen, context)
+
+
+def _check_deterministic(chosen: Package, context: Any) -> None:
+    """Which comes first in a context is no matter."""
+    other = chosen.module.Context()
+    other._context = _backwards(context._context)
+    assert encoded(other) == encoded(context)
+
+
+def _backwards(value: Any) -> Any:
+    if type(value) is not dict:
+        return value
+    return {name: _backwards(found) for name, found in reversed(value.items())}
 
 
 def _check_harmless(chosen: Package, event: Any, context: Any) -> None:
@@ -175,7 +191,9 @@ class _Case:
     def anything(self) -> Any:
         mode = self.reader.below(8)
         if mode >= 6:
-            return self.reader.choice(OTHERS)
+            found = self.reader.choice(OTHERS)
+            # a case may put into it what another must not see
+            return deepcopy(found) if isinstance(found, dict | list) else found
         return self.element(list(Kind)[mode], None)
 
     def text(self) -> str:
