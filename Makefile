@@ -53,7 +53,7 @@ fuzz-coverage: $(FUZZED)/.built  ## SECONDS of events and contexts that seek new
 fuzz-corpus: $(FUZZED)/.built  ## Keep the fewest of the inputs found that go all ways found
 	rm -rf $(FUZZED)/merged
 	mkdir -p $(FUZZED)/corpus $(FUZZED)/merged
-	$(FUZZER) -merge=1 -max_len=512 $(FUZZED)/merged tests/fuzz/corpus $(FUZZED)/corpus
+	$(FUZZER) -set_cover_merge=1 -max_len=512 $(FUZZED)/merged tests/fuzz/corpus $(FUZZED)/corpus
 	test -n "$$(ls $(FUZZED)/merged)"
 	rm -rf tests/fuzz/corpus
 	mv $(FUZZED)/merged tests/fuzz/corpus

@@ -15,6 +15,6 @@ with atheris.instrument_imports(include=["tests"]):
 
 if __name__ == "__main__":
     with packages() as candidates:
-        command = f"{sys.executable} {sys.argv[0]}"  # -merge=1 starts it again
+        command = f"{sys.executable} {sys.argv[0]}"  # merging starts it again
         atheris.Setup([command, *sys.argv[1:]], lambda data: check(candidates, data))
         atheris.Fuzz()
