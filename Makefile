@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CASES ?= 100000
+SECONDS ?= 1800
 FREE_THREADED := $(VENV)-free-threaded
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-free-threaded test-sanitized fuzz bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo test test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -35,6 +36,27 @@ test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under Address
 
 fuzz: $(VENV)/.test  ## 100,000 random events and contexts, of random schemas, against protobuf
 	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0 -s
+
+# atheris brings libFuzzer and the run time of AddressSanitizer along; clang builds what they watch.
+# Cython's own code adds 0 to NULL, which pointer-overflow would take for a fault.
+FUZZED := build/fuzzed
+FUZZER = LD_PRELOAD="$$($(BIN)/python -c 'import atheris; print(atheris.path())')/asan_with_fuzzer.so \
+		$$(gcc -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc \
+	PYTHONPATH=$(FUZZED):. $(BIN)/python tests/fuzz/fuzz_encode.py
+
+fuzz-coverage: $(FUZZED)/.built  ## SECONDS of events and contexts that seek new ways through the encoder
+	mkdir -p $(FUZZED)/corpus
+	$(FUZZER) $(FUZZED)/corpus tests/fuzz/corpus -max_total_time=$(SECONDS) -max_len=512 -timeout=60 \
+		-artifact_prefix=$(FUZZED)/ -print_final_stats=1
+
+fuzz-corpus: $(FUZZED)/.built  ## Keep the fewest of the inputs found that go all ways found
+	rm -rf $(FUZZED)/merged
+	mkdir -p $(FUZZED)/corpus $(FUZZED)/merged
+	$(FUZZER) -set_cover_merge=1 -max_len=512 $(FUZZED)/merged tests/fuzz/corpus $(FUZZED)/corpus
+	test -n "$$(ls $(FUZZED)/merged)"
+	rm -rf tests/fuzz/corpus
+	mv $(FUZZED)/merged tests/fuzz/corpus
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \
@@ -67,6 +89,19 @@ $(VENV)/.test: $(VENV)/.installed
 
 $(VENV)/.lint: $(VENV)/.installed
 	$(BIN)/pip install --quiet --group lint
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test
+	command -v clang || { echo "fuzz-coverage needs clang, with which it builds the extension" >&2; exit 1; }
+	$(BIN)/pip install --quiet --only-binary=atheris --group fuzz || \
+		{ echo "fuzz-coverage needs a wheel of atheris, and there is none for this interpreter:" \
+			"choose another, as in PYTHON=python3.11 VENV=.venv-3.11" >&2; exit 1; }
+	touch $@
+
+$(FUZZED)/.built: Makefile $(VENV)/.fuzz $(shell find src -name '*.py')
+	CC=clang CFLAGS="-g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize=pointer-overflow" \
+		$(BIN)/python setup.py --quiet build --force --build-lib $(FUZZED) --build-temp $(FUZZED)-objects
 	touch $@
 
 # Not every package has a wheel for every free-threaded build. What cannot be had is named here, and

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -18,24 +18,13 @@ from paltabrain_fast.schema.model import Group, Kind, Property, Schema
 
 from .schema.packages import EXAMPLE, generated, imported
 from .support.equality import ROUNDS, Package, package
-from .support.hostile import RaisingIndex, Zone
+from .support.hostile import Acting, RaisingIndex
 
 
 @pytest.fixture
 def example() -> Iterator[Package]:
     with imported(EXAMPLE.parent / "config") as module:
         yield package(module, load_schema(EXAMPLE))
-
-
-class Acting(Zone):
-    """A zone that does something whenever it is asked."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self.act = act
-
-    def utcoffset(self, _when: datetime | None) -> timedelta | None:
-        self.act()
-        return timedelta(0)
 
 
 def everything(example: Package, **properties: Any) -> Any:

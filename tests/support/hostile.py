@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -132,6 +133,27 @@ class FoldedZone(Zone):
         return timedelta(hours=2 if when is not None and when.fold else 1)
 
 
+class Acting(Zone):
+    """A zone that does something whenever it is asked."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.act = act
+
+    def utcoffset(self, _when: datetime | None) -> timedelta | None:
+        self.act()
+        return timedelta(0)
+
+
+class ActingAmount(Decimal):
+    """A decimal that does something whenever it is written."""
+
+    act: Callable[[], object]
+
+    def __str__(self) -> str:
+        self.act()
+        return "an amount"
+
+
 class Delta(timedelta):
     """An offset of a subclass."""
 
@@ -167,22 +189,22 @@ class RaisingIndex:
 
 
 _EDGES = [1 << 63, (1 << 63) - 1, -(1 << 63), -(1 << 63) - 1, 1 << 64, 10**30, -(10**30)]
-_INTEGERS = [0, 1, -1, 63, 64, -64, -65, 127, 128, 1 << 31, 1 << 32, -(1 << 31), 1 << 62, *_EDGES]
-_TEXTS = [
+INTEGERS = [0, 1, -1, 63, 64, -64, -65, 127, 128, 1 << 31, 1 << 32, -(1 << 31), 1 << 62, *_EDGES]
+TEXTS = [
     *("", "\0", "a\0b", "é", "ÿ", "Ā", "日本", "\uffff", "\U00010000", "\U0010ffff", "a🎉" * 50),
     *("\ud800", "a\udfff", "\ud83c\udf89", "é\udc80", "x" * 127, "x" * 128, "é" * 64, "日" * 43),
 ]
-_DECIMALS = [
+DECIMALS = [
     *("NaN", "-NaN", "NaN12", "sNaN", "sNaN7", "Infinity", "-Infinity", "0", "-0", "0E+3", "-0.00"),
     *("1E+5", "1E-7", "1E+999999", "-1.5E-999999", "0.000001", "12345678901234567890.123456789"),
 ]
-_ZONES: list[tzinfo | None] = [
+ZONES: list[tzinfo | None] = [
     *(None, UTC, UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=23))),
     *(timezone(timedelta(microseconds=-1)), timezone(timedelta(seconds=1, microseconds=999_999))),
     *(RaisingZone(), NoZone(), WrongZone(), WrongZone(timedelta(hours=24)), FoldedZone()),
     *(WrongZone(Delta(hours=3)), WrongZone(timedelta(0)), WrongZone("")),
 ]
-_MOMENTS = [
+MOMENTS = [
     *(
         datetime.min,
         datetime.max,
@@ -195,7 +217,7 @@ _MOMENTS = [
         datetime(1900, 3, 1),
     ),
 ]
-_OTHERS: list[Any] = [
+OTHERS: list[Any] = [
     *(Text("text"), Text("é"), Number(5), Number(1 << 70), Amount("1.5"), Moment(2020, 1, 1)),
     *(Colour.RED, Colour.CRIMSON, Colour.DEEP, Colour.FAR, Tenfold.ONE, Tenfold.TWO),
     *(Letter.A, Plain.ONE, Bits.ONE, Bits.ONE | Bits.TWO, IntBits.TWO, IntBits.ONE | IntBits.TWO),
@@ -222,17 +244,17 @@ _OTHERS: list[Any] = [
     *({"a": 1, "b": "c"}, {"a": True, "b": 1}, {"a": 1 << 63, "b": 1}),
 ]
 
-texts = st.sampled_from(_TEXTS) | st.text(st.characters(), max_size=20)
+texts = st.sampled_from(TEXTS) | st.text(st.characters(), max_size=20)
 moments = st.builds(
     lambda moment, zone, fold: moment.replace(tzinfo=zone, fold=fold),
-    st.sampled_from(_MOMENTS) | st.datetimes(),
-    st.sampled_from(_ZONES),
+    st.sampled_from(MOMENTS) | st.datetimes(),
+    st.sampled_from(ZONES),
     st.integers(0, 1),
 )
 _elements: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.BOOLEAN: st.booleans(),
-    Kind.DECIMAL: st.sampled_from([Decimal(text) for text in _DECIMALS]) | st.decimals(),
-    Kind.INTEGER: st.sampled_from(_INTEGERS) | st.integers(-(1 << 63), (1 << 63) - 1),
+    Kind.DECIMAL: st.sampled_from([Decimal(text) for text in DECIMALS]) | st.decimals(),
+    Kind.INTEGER: st.sampled_from(INTEGERS) | st.integers(-(1 << 63), (1 << 63) - 1),
     Kind.STRING: texts,
     Kind.TIMESTAMP: moments,
 }
@@ -257,12 +279,12 @@ def hostile_values(prop: Property, module: Any) -> st.SearchStrategy[Any]:
     """Values for a property: mostly such as it expects, sometimes any at all."""
     own = _contained(prop, element(prop.kind, module, prop.enum))
     others = [_contained(prop, elements) for elements in _elements.values()]
-    any_at_all = st.one_of(*_elements.values(), st.sampled_from(_OTHERS), *others)
+    any_at_all = st.one_of(*_elements.values(), st.sampled_from(OTHERS), *others)
     return st.integers(0, 19).flatmap(
         lambda number: st.none() if number < 2 else any_at_all if number == 19 else own
     )
 
 
 anything: st.SearchStrategy[Any] = st.one_of(
-    st.none(), *_elements.values(), st.sampled_from(_OTHERS), st.dictionaries(texts, texts)
+    st.none(), *_elements.values(), st.sampled_from(OTHERS), st.dictionaries(texts, texts)
 )
