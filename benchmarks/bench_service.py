@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from statistics import median, quantiles
 
 import pytest
@@ -23,7 +22,7 @@ from paltabrain_fast import HttpsTransport, PaltabrainSdk
 from paltabrain_fast.transport.curl import CurlTransport
 
 from .shapes import PARENTS, make_context
-from .sink import running_sink
+from .sink import Sink, running_sink
 
 CPU_SECONDS, PERIOD_SECONDS, EVENTS = 300e-6, 3e-3, 10
 STRETCHES, REQUESTS = 10, 300  # of each kind; in each stretch
@@ -65,12 +64,12 @@ def stretch(turns: int, sdk: PaltabrainSdk[Context] | None) -> list[float]:
 
 @contextmanager
 def running_sdk(
-    kind: type[HttpsTransport | CurlTransport], hostname: str, ca_file: Path
+    kind: type[HttpsTransport | CurlTransport], sink: Sink
 ) -> Iterator[PaltabrainSdk[Context]]:
     """An SDK that has to deliver all it is given."""
-    transport = kind(ca_bundle=ca_file)
+    transport = kind(ca_bundle=sink.ca_file)
     with PaltabrainSdk(
-        hostname, "key", make_context(), start_session=True, transport=transport
+        sink.hostname, "key", make_context(), start_session=True, transport=transport
     ) as sdk:
         yield sdk
         assert sdk.flush(timeout=60)
@@ -82,10 +81,8 @@ def measure() -> str:
     turns = calibrate()
     kinds = (None, HttpsTransport, CurlTransport)
     samples: list[list[float]] = [[] for _ in kinds]
-    with running_sink() as (hostname, ca_file), ExitStack() as stack:
-        sdks = [
-            kind and stack.enter_context(running_sdk(kind, hostname, ca_file)) for kind in kinds
-        ]
+    with running_sink() as sink, ExitStack() as stack:
+        sdks = [kind and stack.enter_context(running_sdk(kind, sink)) for kind in kinds]
         for sdk in sdks:
             stretch(turns, sdk)  # classes are learned, connections made
         for _ in range(STRETCHES):
