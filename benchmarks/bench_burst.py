@@ -21,10 +21,10 @@ EVENTS, ROUNDS = 20_000, 20
 
 def measure() -> str:
     rates, costs = [], []
-    with running_sink() as (hostname, ca_file):
-        transport = HttpsTransport(ca_bundle=ca_file)
+    with running_sink() as sink:
+        transport = HttpsTransport(ca_bundle=sink.ca_file)
         with PaltabrainSdk(
-            hostname, "key", make_context(), start_session=True, transport=transport
+            sink.hostname, "key", make_context(), start_session=True, transport=transport
         ) as sdk:
             for _ in range(ROUNDS + 1):
                 start, cpu = time.perf_counter(), time.process_time()

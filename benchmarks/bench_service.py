@@ -1,24 +1,28 @@
-"""A service's requests, with the SDK and without: 300 µs of CPU every 3 ms, with 10 events each.
+"""A service's requests, without an SDK and with one: 300 µs of CPU every 3 ms, with 10 events each.
 
     python -m benchmarks.bench_service
 
 What is measured is the request from its first instruction to its last, its ``track()`` calls
-included, while batches go over TLS to another process. Stretches with and without events
-alternate; before one without, all has been delivered and the SDK's threads sleep.
+included, while batches go over TLS to another process. Stretches without an SDK, with one on the
+default transport and with one on libcurl take turns; before each, all has been delivered and the
+threads of the SDKs sleep.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from statistics import median, quantiles
 
 import pytest
 
 from examples.config import Context, EventPageOpen
 from paltabrain_fast import HttpsTransport, PaltabrainSdk
+from paltabrain_fast.transport.curl import CurlTransport
 
 from .shapes import PARENTS, make_context
-from .sink import running_sink
+from .sink import Sink, running_sink
 
 CPU_SECONDS, PERIOD_SECONDS, EVENTS = 300e-6, 3e-3, 10
 STRETCHES, REQUESTS = 10, 300  # of each kind; in each stretch
@@ -58,31 +62,41 @@ def stretch(turns: int, sdk: PaltabrainSdk[Context] | None) -> list[float]:
     return samples
 
 
+@contextmanager
+def running_sdk(
+    kind: type[HttpsTransport | CurlTransport], sink: Sink
+) -> Iterator[PaltabrainSdk[Context]]:
+    """An SDK that has to deliver all it is given."""
+    transport = kind(ca_bundle=sink.ca_file)
+    with PaltabrainSdk(
+        sink.hostname, "key", make_context(), start_session=True, transport=transport
+    ) as sdk:
+        yield sdk
+        assert sdk.flush(timeout=60)
+        assert sdk.stats().delivered == EVENTS * REQUESTS * (STRETCHES + 1)
+    transport.close()
+
+
 def measure() -> str:
     turns = calibrate()
-    without: list[float] = []
-    with_sdk: list[float] = []
-    with running_sink() as (hostname, ca_file):
-        transport = HttpsTransport(ca_bundle=ca_file)
-        with PaltabrainSdk(
-            hostname, "key", make_context(), start_session=True, transport=transport
-        ) as sdk:
+    kinds = (None, HttpsTransport, CurlTransport)
+    samples: list[list[float]] = [[] for _ in kinds]
+    with running_sink() as sink, ExitStack() as stack:
+        sdks = [kind and stack.enter_context(running_sdk(kind, sink)) for kind in kinds]
+        for sdk in sdks:
             stretch(turns, sdk)  # classes are learned, connections made
-            for _ in range(STRETCHES):
-                assert sdk.flush(timeout=60)
-                without += stretch(turns, None)
-                with_sdk += stretch(turns, sdk)
-            assert sdk.flush(timeout=60)
-            stats = sdk.stats()
-        transport.close()
-    assert stats.delivered == EVENTS * REQUESTS * (STRETCHES + 1)
-    lines = [f"a request every 3 ms with {EVENTS} events, {len(without)} with and without each"]
-    for name, target, at in ("p50", 1.05, 50), ("p99", 1.5, 99):
-        plain, ours = (quantiles(samples, n=100)[at - 1] for samples in (without, with_sdk))
-        lines.append(
-            f"  {name}: {ours * 1e6:.0f} µs with, {plain * 1e6:.0f} µs without:"
-            f" {ours / plain:.2f} x (target {target} x)"
-        )
+        for _ in range(STRETCHES):
+            for sdk, times in zip(sdks, samples, strict=True):
+                assert all(one.flush(timeout=60) for one in sdks if one is not None)
+                times += stretch(turns, sdk)
+    lines = [f"a request every 3 ms with {EVENTS} events, {STRETCHES * REQUESTS} of each kind"]
+    for name, at, targets in ("p50", 50, (1.05, 1.05)), ("p99", 99, (1.5, 1.1)):
+        plain, *ours = (quantiles(times, n=100)[at - 1] for times in samples)
+        lines.append(f"  {name}: {plain * 1e6:.0f} µs without an SDK")
+        lines += [
+            f"    {transport}: {own * 1e6:.0f} µs, {own / plain:.2f} x (target {target} x)"
+            for transport, own, target in zip(("default", "curl"), ours, targets, strict=True)
+        ]
     return "\n".join(lines)
 
 

@@ -1,8 +1,9 @@
 """A minimal HTTPS server on loopback, in a process of its own, that answers 200 to every request.
 
-    python -m benchmarks.sink DIRECTORY
+    python -m benchmarks.sink DIRECTORY [silent]
 
-The directory has its certificate. It ends with its standard input.
+The directory has its certificate. A silent one reads every request and answers none. Each line of
+its standard input is answered by the number of TLS handshakes so far; it ends with the input.
 """
 
 from __future__ import annotations
@@ -24,16 +25,37 @@ from tests.support.certificates import make_certificates
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
+class Sink:
+    """The other end of the process."""
+
+    def __init__(self, process: subprocess.Popen[str], ca_file: Path) -> None:
+        self._process = process
+        self.ca_file = ca_file
+        self.hostname = f"localhost:{self._read()}"
+
+    def handshakes(self) -> int:
+        """How many TLS handshakes it has seen; one for each connection."""
+        assert self._process.stdin is not None
+        print(file=self._process.stdin, flush=True)
+        return self._read()
+
+    def _read(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+
 @contextmanager
-def running_sink() -> Iterator[tuple[str, Path]]:
-    """Run it; give its hostname, and the certificate to trust."""
+def running_sink(*options: str) -> Iterator[Sink]:
+    """Run it until the end of the block."""
     with tempfile.TemporaryDirectory() as directory:
         ca_file, _ = make_certificates(Path(directory))
-        command = [sys.executable, "-m", "benchmarks.sink", directory]
+        command = [sys.executable, "-m", "benchmarks.sink", directory, *options]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-            assert process.stdout is not None
-            yield f"localhost:{int(process.stdout.readline())}", ca_file
+            yield Sink(process, ca_file)
+
+
+handshakes: list[None] = []
 
 
 def answer(connection: socket.socket, context: ssl.SSLContext) -> None:
@@ -42,6 +64,7 @@ def answer(connection: socket.socket, context: ssl.SSLContext) -> None:
         context.wrap_socket(connection, server_side=True) as secure,
         secure.makefile("rb") as stream,
     ):
+        handshakes.append(None)
         while stream.readline():  # the request line
             length = 0
             while (line := stream.readline()) != b"\r\n":
@@ -49,7 +72,8 @@ def answer(connection: socket.socket, context: ssl.SSLContext) -> None:
                 if name.lower() == b"content-length":
                     length = int(value)
             stream.read(length)
-            secure.sendall(ANSWER)
+            if "silent" not in sys.argv:
+                secure.sendall(ANSWER)
 
 
 def serve(context: ssl.SSLContext) -> None:
@@ -65,7 +89,8 @@ def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(Path(sys.argv[1]) / "server.pem")  # with its key
     threading.Thread(target=serve, args=(context,), daemon=True).start()
-    sys.stdin.read()
+    for _ in sys.stdin:
+        print(len(handshakes), flush=True)
     os._exit(0)
 
 

@@ -87,7 +87,8 @@ class Control:
         self._starved = False  # events wait until a batch is settled
         self._urgent = False  # the buffer was found full
         self._thread: Thread | None = None
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
+        self._is_starting = False
         self._closing = threading.RLock()
         self._is_closing = False
         self._outcome: bool | None = None
@@ -124,16 +125,12 @@ class Control:
 
         Called for the event that the engine says is due, and when an error is to be told.
         """
-        if self._thread is None and self._starting.acquire(blocking=False):
+        starting = self._starting  # not that of a child, if a signal handler forks meanwhile
+        if self._thread is None and starting.acquire(blocking=False):
             try:
-                process.enter(self)
-                if not process.may_start_threads():
-                    self._engine.arm(1)  # the next event asks again
-                elif self._thread is None and not self._stopping:
-                    self._thread = Thread("control", self._run)
-                    self._thread.launch(self._cannot_start)
+                self._start_thread()
             finally:
-                self._starting.release()
+                starting.release()
         self.wake()
 
     def make_room(self) -> Iterator[None]:
@@ -227,6 +224,22 @@ class Control:
         with self._framing:
             return self.ledger.stats(self._engine.counts())
 
+    def _start_thread(self) -> None:
+        if self._is_starting or self._stopping:
+            return
+        self._is_starting = True
+        try:
+            process.enter(self)
+            if not process.may_start_threads():
+                self._engine.arm(1)  # the next event asks again
+            elif self._thread is None:
+                self._thread = thread = Thread("control", self._run)
+                thread.launch(self._cannot_start)
+        finally:
+            self._is_starting = False
+        if self._outcome is not None:  # a signal handler has shut down before we entered
+            process.leave(self)
+
     def _finish(self, deadline: float | None) -> bool:
         self._sender.end_by(deadline)
         settled = self._settle(self._engine.accepted, deadline)
@@ -243,6 +256,8 @@ class Control:
     def _join(self, deadline: float | None) -> None:
         """Wait for the threads; without the lock, as they may be in a ``shutdown`` themselves."""
         self._pool.join(deadline)
+        if self._starting.acquire(timeout=-1 if deadline is None else _left(deadline)):
+            self._starting.release()  # a thread that was being started is known now
         if (thread := self._thread) is not None:
             thread.wait(deadline)
         if self._make_transport is not None:

@@ -57,12 +57,13 @@ class Thread(threading.Thread):
         Args:
             failed: called if no thread can be started.
         """
-        self._launched = threading.Event()
+        launched = threading.Event()
         try:
-            _thread.start_new_thread(self._launch, (failed, self._launched))
+            _thread.start_new_thread(self._launch, (failed, launched))
         except RuntimeError as error:
-            self._launched.set()
             failed(error)
+        else:  # not before: a signal handler that waits for it would wait for us
+            self._launched = launched
 
     def _launch(self, failed: Callable[[RuntimeError], object], launched: threading.Event) -> None:
         try:
@@ -118,12 +119,14 @@ class Pool:
                 return
             thread = Thread(f"sender-{len(self._threads)}", self._work)
             self._threads.append(thread)
-        try:
-            thread.start()
-        except RuntimeError as error:  # no more threads, or the interpreter is ending
-            self._threads.remove(thread)
-            if not self._threads:
-                self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
+            try:
+                thread.start()  # under the lock, so that ``join`` finds none that is yet to start
+                return
+            except RuntimeError as error:  # no more threads, or the interpreter is ending
+                self._threads.remove(thread)
+                failure = error
+        if not self._threads:
+            self._reporter.warn_sparingly("thread", "no thread to send with: %s", failure)
 
     def run_next(self, deadline: float | None) -> None:
         """Run one call in this thread, for want of others; wait for it until the deadline."""
@@ -155,7 +158,9 @@ class Pool:
 
     def join(self, deadline: float | None) -> None:
         """Wait until the threads of a closed pool have ended, or until the deadline."""
-        for thread in list(self._threads):
+        with self._changed:
+            threads = list(self._threads)
+        for thread in threads:
             thread.wait(deadline)
 
     def _push(self, call: Call, delay: float) -> None:

@@ -111,6 +111,7 @@ def renew_unnoticed() -> None:
 def renew() -> None:
     """Renew all that a forked child must; the one place where that is done."""
     _at_work.clear()  # what the parent has buffered, it sends itself
+    _paused.__dict__.clear()  # and resumes itself
     for renewable in list(_renewables):
         renewable._renew()
 
@@ -129,7 +130,7 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
-    for control in _paused.controls:
+    for control in _paused.__dict__.pop("controls", ()):
         control.resume()
 
 

@@ -1,0 +1,124 @@
+"""Threads that start while the SDK shuts down: none is missed, and nothing is kept for them."""
+
+from __future__ import annotations
+
+import pkgutil
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, process
+from paltabrain_fast.pool import Pool, Thread
+
+from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.sdk import Sdk
+
+
+def make_sdk() -> Sdk:
+    return PaltabrainSdk(
+        "localhost",
+        "key",
+        TextContext(),
+        transport=InMemoryTransport(),
+        on_error=print,
+        shutdown_timeout=None,
+    )
+
+
+class Held:
+    """Stops whoever calls it first, until it is let go."""
+
+    def __init__(self, call: Callable[..., object]) -> None:
+        self._call = call
+        self.reached, self.let_go = threading.Event(), threading.Event()
+
+    def __call__(self, *arguments: object) -> object:
+        if not self.reached.is_set():
+            self.reached.set()
+            assert self.let_go.wait(30)
+        return self._call(*arguments)
+
+
+def while_held(held: Held, first: Callable[[], object], then: Callable[[], object]) -> None:
+    """Let ``then`` run, or wait, while ``first`` is held; end both."""
+    threads = [threading.Thread(target=call, daemon=True) for call in (first, then)]
+    threads[0].start()
+    assert held.reached.wait(30)
+    threads[1].start()
+    threads[1].join(0.2)  # it ends, unless it has to wait
+    held.let_go.set()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_what_comes_after_shutdown_does_not_keep_the_sdk() -> None:
+    sdk = make_sdk()
+    sdk.track(TextEvent())
+    assert sdk.shutdown()
+    sdk.track(UnserializableEvent())
+    sdk._control.event_recorded()
+    assert not process.has_entered(sdk._control)
+
+
+@pytest.mark.parametrize("step", ["process.enter", "process.may_start_threads", "Thread"])
+def test_shutdown_waits_for_the_control_thread_that_starts_just_now(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    sdk = make_sdk()
+    held = Held(pkgutil.resolve_name(f"paltabrain_fast.control.{step}"))
+    monkeypatch.setattr(f"paltabrain_fast.control.{step}", held)
+    seen: list[bool] = []
+
+    def shut_down() -> None:
+        seen.extend((sdk.shutdown(), held.let_go.is_set()))
+
+    while_held(held, lambda: sdk.track(TextEvent()), shut_down)
+    assert seen == [True, True]
+    assert not process.has_entered(sdk._control)
+    assert sdk._control._thread is None
+
+
+@pytest.mark.parametrize("step", ["process.enter", "process.may_start_threads", "Thread", "launch"])
+def test_signal_handler_shuts_down_what_it_has_interrupted_while_starting(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It waits for no thread that starts only when it returns."""
+    sdk = make_sdk()
+    target = "_thread.start_new_thread" if step == "launch" else f"paltabrain_fast.control.{step}"
+    call = pkgutil.resolve_name(target)
+    outcomes: list[bool] = []
+
+    def interrupted(*arguments: object) -> object:
+        monkeypatch.setattr(target, call)
+        outcomes.append(sdk.shutdown())
+        return call(*arguments)
+
+    monkeypatch.setattr(target, interrupted)
+    tracking = threading.Thread(target=lambda: sdk.track(TextEvent()), daemon=True)
+    tracking.start()
+    tracking.join(30)
+    assert not tracking.is_alive()
+    assert outcomes == [True]
+    assert not process.has_entered(sdk._control)
+
+
+def test_pool_knows_the_thread_that_starts_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Pool(1, make_sdk()._control._reporter)
+    start = Held(threading.Thread.start)
+
+    class Slow(Thread):
+        def start(self) -> None:
+            start(self)
+
+    monkeypatch.setattr("paltabrain_fast.pool.Thread", Slow)
+    seen: list[bool] = []
+
+    def end() -> None:
+        calls.close()
+        calls.join(None)
+        seen.extend([start.let_go.is_set(), *(thread.is_alive() for thread in calls._threads)])
+
+    while_held(start, lambda: calls.submit(lambda: None), end)
+    assert seen == [True, False]
