@@ -26,6 +26,7 @@ SANITIZED := build/sanitized
 SANITIZED_TESTS := $(addprefix tests/test_,encode.py encode_hostile.py context_cache.py recognition.py track_threads.py)
 
 test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under AddressSanitizer and UBSan
+	$(BIN)/pip install --quiet --group build
 	PALTABRAIN_BUILD_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-lib $(SANITIZED) \
 		--build-temp $(SANITIZED)-objects
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
