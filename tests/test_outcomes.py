@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
+import weakref
 
 import pytest
 
@@ -11,6 +13,7 @@ from paltabrain_fast import (
     BatchRejectedError,
     ErrorInfo,
     InMemoryTransport,
+    PaltabrainSdk,
     RetriesExhaustedError,
     SendResult,
 )
@@ -18,8 +21,8 @@ from paltabrain_fast.transport import Request
 
 from .support.answers import Answer, Fault
 from .support.api_server import ApiServer
-from .support.events import TextEvent
-from .support.sdk import MakeSdk, assert_balanced
+from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.sdk import MakeSdk, Sdk, assert_balanced
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
@@ -143,3 +146,21 @@ def test_transport_that_raises_is_an_exception(make_sdk: MakeSdk) -> None:
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert isinstance(sdk.last_request_error, LookupError)
+
+
+def test_failed_event_does_not_keep_the_sdk_that_is_forgotten(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The traceback of the error that is kept would lead to the caller, who has the SDK."""
+
+    def track() -> tuple[weakref.ref[Sdk], Exception | None]:
+        sdk: Sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=InMemoryTransport())
+        sdk.track(TextEvent())
+        sdk.track(UnserializableEvent())
+        return weakref.ref(sdk), sdk.last_serialization_error
+
+    caplog.set_level(logging.CRITICAL, "paltabrain_sdk.sdk")  # whose records have the traceback
+    forgotten, error = track()
+    gc.collect()
+    assert isinstance(error, ValueError)
+    assert forgotten() is None

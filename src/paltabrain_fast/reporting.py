@@ -103,6 +103,7 @@ class Reporter:
             name,
             error=error,
         )
+        _forget_frames(error)
         self._ledger.note_error(_error_text(event, error, self._options.api_key))
         self.tell(error, ErrorInfo("serialization_error", 1, event_class=name))
 
@@ -182,6 +183,20 @@ class Reporter:
             callback.on_error(error, info)
         except Exception as failure:
             self.log(logging.WARNING, "on_error raised", error=failure)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error that is kept: they hold the frames of all callers.
+
+    Whoever tracks an event has the SDK among its variables, which would never be collected then.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error.__traceback__ = None
+        if error.__cause__ is not error.__context__:
+            _forget_frames(error.__cause__)
+        error = error.__context__
 
 
 def _error_text(event: object, error: Exception, secret: str) -> str:

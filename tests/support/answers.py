@@ -70,10 +70,13 @@ class Answer:
     commit: bool | None = None
 
     @property
-    def commits(self) -> bool:
-        if self.commit is not None:
-            return self.commit
+    def succeeds(self) -> bool:
+        """Whether the client may learn that all is well."""
         return 200 <= self.status < 300 and self.fault not in _WITHOUT_ANSWER
+
+    @property
+    def commits(self) -> bool:
+        return self.succeeds if self.commit is None else self.commit
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` takes, in another process; ``release`` cannot go there."""

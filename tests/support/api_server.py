@@ -155,12 +155,17 @@ class ApiServer:
                 return False
         if request.path == BATCH_PATH:
             with contextlib.suppress(DecodeError):  # tests of transports send no batches
-                self.log.enter(request.batch, request.body, commit=answer.commits)
+                self.log.enter(
+                    request.batch, request.body, commit=answer.commits, success=answer.succeeds
+                )
         return self._send(connection, answer)
 
     def _send(self, connection: socket.socket, answer: Answer) -> bool:
         fault = answer.fault
-        if fault in (Fault.RESET, Fault.CLOSE, Fault.SILENCE):
+        if fault is Fault.SILENCE:
+            connection.recv(1)  # until the client goes away, or the server stops
+            return False
+        if fault in (Fault.RESET, Fault.CLOSE):
             self._break(connection, fault)
             return False
         endless = fault is Fault.ENDLESS_BODY

@@ -18,7 +18,8 @@ class LoggedBatch:
     Attributes:
         events: identities, in their order in the first body.
         bodies: how many requests there were.
-        commits: to how many of them the events were taken in.
+        commits: with how many of them the events were taken in.
+        successes: how many of them had an answer that says so.
         equal: whether all bodies were the same, byte by byte.
         events_dropped: what its telemetry says.
     """
@@ -26,6 +27,7 @@ class LoggedBatch:
     events: list[str]
     bodies: int = 0
     commits: int = 0
+    successes: int = 0
     equal: bool = True
     events_dropped: int = 0
 
@@ -48,7 +50,7 @@ class EventLog:
         self._first_bodies: dict[str, int] = {}  # hashes
         self._lock = threading.Lock()
 
-    def enter(self, batch: Batch, body: bytes, *, commit: bool) -> None:
+    def enter(self, batch: Batch, body: bytes, *, commit: bool, success: bool) -> None:
         """Enter one request."""
         batch_id = batch.common.batch_id
         with self._lock:
@@ -60,6 +62,7 @@ class EventLog:
                 )
             logged.bodies += 1
             logged.commits += commit
+            logged.successes += success
             logged.equal &= self._first_bodies.setdefault(batch_id, hash(body)) == hash(body)
 
     @property
