@@ -1,0 +1,155 @@
+"""What delivery adds to the longest waits: turns of an asyncio loop, and ``track()`` itself.
+
+    python -m benchmarks.bench_stalls
+
+A loop tracks at each turn, as fast as it can, without an SDK and with one on each transport. And
+``track()`` is timed while a server answers, while one accepts all and answers nothing, and when the
+buffer is full for that reason. Stretches of each kind take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from statistics import median, quantiles
+from typing import Any
+
+import pytest
+
+from examples.config import Context, EventPageOpen
+from paltabrain_fast import HttpsTransport, PaltabrainSdk
+from paltabrain_fast.transport.curl import CurlTransport
+
+from .shapes import PARENTS, make_context
+from .sink import Sink, running_sink
+
+Sdk = PaltabrainSdk[Context]
+ROUNDS = 15
+SECONDS, EVENTS = 1.0, 5  # of a loop; in each of its turns
+STRETCHES, CALLS = 100, 2_000  # short ones, of which some escape what else the machine does
+
+
+@contextmanager
+def running_sdk(
+    kind: type[HttpsTransport | CurlTransport], sink: Sink, **options: Any
+) -> Iterator[Sdk]:
+    transport = kind(ca_bundle=sink.ca_file)
+    options |= {"start_session": True, "transport": transport}
+    with PaltabrainSdk(sink.hostname, "key", make_context(), **options) as sdk:
+        yield sdk
+    transport.close()
+
+
+def p999(samples: list[float]) -> float:
+    return quantiles(samples, n=1000)[-1]
+
+
+async def turns(sdk: Sdk | None) -> list[float]:
+    """Seconds from each turn of the loop to the next."""
+    samples = []
+    last = time.perf_counter()
+    end = last + SECONDS
+    while last < end:
+        for number in range(EVENTS):
+            event = EventPageOpen(page_id=f"page-{number}").set_parent(parent_elements=PARENTS)
+            if sdk is not None:
+                sdk.track(event)
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        samples.append(now - last)
+        last = now
+    return samples
+
+
+def measure_loop() -> str:
+    with running_sink() as sink, ExitStack() as stack:
+        sdks: dict[str, Sdk | None] = {
+            "no SDK": None,
+            "default": stack.enter_context(running_sdk(HttpsTransport, sink)),
+            "curl": stack.enter_context(running_sdk(CurlTransport, sink)),
+        }
+        longest: dict[str, list[float]] = {name: [] for name in sdks}
+        high: dict[str, list[float]] = {name: [] for name in sdks}
+        count = 0
+        for number in range(ROUNDS + 1):
+            for name, sdk in sdks.items():
+                samples = asyncio.run(turns(sdk))
+                if sdk is not None:
+                    assert sdk.flush(timeout=60)
+                    count += len(samples) * EVENTS
+                if number:  # classes were learned and connections made
+                    longest[name].append(max(samples))
+                    high[name].append(p999(samples))
+        delivered = sum(sdk.stats().delivered for sdk in sdks.values() if sdk is not None)
+    rate = count / (2 * SECONDS * (ROUNDS + 1))
+    lines = [
+        f"turns of a loop that tracks {rate:,.0f} events/s, {ROUNDS} x {SECONDS:g} s of each kind;"
+        f" {delivered / count:.1%} delivered (target: no stall over 10 ms)"
+    ]
+    lines += [
+        f"  {name}: the longest {max(longest[name]) * 1e3:.2f} ms (of a stretch, by median"
+        f" {median(longest[name]) * 1e3:.2f} ms), p99.9 {median(high[name]) * 1e3:.3f} ms"
+        for name in sdks
+    ]
+    return "\n".join(lines)
+
+
+def calls(sdk: Sdk) -> list[float]:
+    """Seconds of each ``track()``."""
+    samples = []
+    event = EventPageOpen(page_id="page").set_parent(parent_elements=PARENTS)
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        sdk.track(event)
+        samples.append(time.perf_counter() - start)
+    return samples
+
+
+def measure_track() -> str:
+    with running_sink() as sink, running_sink("silent") as silent, ExitStack() as stack:
+        healthy = stack.enter_context(running_sdk(HttpsTransport, sink))
+        options = {"shutdown_timeout": 0, "request_timeout": 600}
+        sdks = {
+            "a server that answers": healthy,
+            "a silent one": stack.enter_context(running_sdk(HttpsTransport, silent, **options)),
+            "a silent one, and the buffer full": stack.enter_context(
+                running_sdk(HttpsTransport, silent, **options, buffer_bytes=1 << 20)
+            ),
+        }
+        full = sdks["a silent one, and the buffer full"]
+        before = -1
+        while (accepted := full.stats().accepted) != before:
+            calls(full)
+            before = accepted
+        medians: dict[str, list[float]] = {name: [] for name in sdks}
+        high: dict[str, list[float]] = {name: [] for name in sdks}
+        for _ in range(STRETCHES):
+            for name, sdk in sdks.items():
+                samples = calls(sdk)
+                medians[name].append(median(samples))
+                high[name].append(p999(samples))
+                assert healthy.flush(timeout=60)
+        assert not sdks["a silent one"].stats().dropped
+        assert all(sdk.stats().delivered == 0 for sdk in sdks.values() if sdk is not healthy)
+    lines = [f"track(), by median of {STRETCHES} stretches of {CALLS:,} (target: p99.9 within 2 x)"]
+    for name, samples in high.items():
+        ratios = [a / b for a, b in zip(samples, high["a server that answers"], strict=True)]
+        lines.append(
+            f"  {name}: p50 {median(medians[name]) * 1e6:.2f} µs, p99.9"
+            f" {median(samples) * 1e6:.2f} µs, {median(ratios):.2f} x"
+        )
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("measure", [measure_loop, measure_track])
+def test_stalls(capsys: pytest.CaptureFixture[str], measure: Any) -> None:
+    result = measure()
+    with capsys.disabled():
+        print("\n" + result)
+
+
+if __name__ == "__main__":
+    print(measure_loop())
+    print(measure_track())
