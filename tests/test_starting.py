@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk, process
-from paltabrain_fast.pool import Pool, Thread
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
 from .support.sdk import Sdk
@@ -102,23 +101,3 @@ def test_signal_handler_shuts_down_what_it_has_interrupted_while_starting(
     assert not tracking.is_alive()
     assert outcomes == [True]
     assert not process.has_entered(sdk._control)
-
-
-def test_pool_knows_the_thread_that_starts_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = Pool(1, make_sdk()._control._reporter)
-    start = Held(threading.Thread.start)
-
-    class Slow(Thread):
-        def start(self) -> None:
-            start(self)
-
-    monkeypatch.setattr("paltabrain_fast.pool.Thread", Slow)
-    seen: list[bool] = []
-
-    def end() -> None:
-        calls.close()
-        calls.join(None)
-        seen.extend([start.let_go.is_set(), *(thread.is_alive() for thread in calls._threads)])
-
-    while_held(start, lambda: calls.submit(lambda: None), end)
-    assert seen == [True, False]

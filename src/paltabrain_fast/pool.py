@@ -119,14 +119,13 @@ class Pool:
                 return
             thread = Thread(f"sender-{len(self._threads)}", self._work)
             self._threads.append(thread)
-            try:
-                thread.start()  # under the lock, so that ``join`` finds none that is yet to start
-                return
-            except RuntimeError as error:  # no more threads, or the interpreter is ending
-                self._threads.remove(thread)
-                failure = error
-        if not self._threads:
-            self._reporter.warn_sparingly("thread", "no thread to send with: %s", failure)
+        # not under the lock: it waits for one of ``threading``, and whoever has that may want ours
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads, or the interpreter is ending
+            self._threads.remove(thread)
+            if not self._threads:
+                self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
 
     def run_next(self, deadline: float | None) -> None:
         """Run one call in this thread, for want of others; wait for it until the deadline."""
@@ -158,9 +157,7 @@ class Pool:
 
     def join(self, deadline: float | None) -> None:
         """Wait until the threads of a closed pool have ended, or until the deadline."""
-        with self._changed:
-            threads = list(self._threads)
-        for thread in threads:
+        for thread in list(self._threads):
             thread.wait(deadline)
 
     def _push(self, call: Call, delay: float) -> None:
