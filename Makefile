@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CASES ?= 100000
+MINUTES ?= 5
+SEED ?=
 FREE_THREADED := $(VENV)-free-threaded
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-free-threaded test-sanitized fuzz bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo test test-free-threaded test-sanitized fuzz soak bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -35,6 +37,12 @@ test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under Address
 
 fuzz: $(VENV)/.test  ## 100,000 random events and contexts, of random schemas, against protobuf
 	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0 -s
+
+soak: $(VENV)/.test  ## Random faults, forks, threads and ends for MINUTES, on both transports
+	for transport in default curl; do \
+		$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+			--transport $$transport || exit 1; \
+	done
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \
