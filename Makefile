@@ -4,11 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CASES ?= 100000
 SECONDS ?= 1800
+MINUTES ?= 5
+SEED ?=
 FREE_THREADED := $(VENV)-free-threaded
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo test test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -58,6 +60,12 @@ fuzz-corpus: $(FUZZED)/.built  ## Keep the fewest of the inputs found that go al
 	test -n "$$(ls $(FUZZED)/merged)"
 	rm -rf tests/fuzz/corpus
 	mv $(FUZZED)/merged tests/fuzz/corpus
+
+soak: $(VENV)/.test  ## Random faults, forks, threads and ends for MINUTES, on both transports
+	for transport in default curl; do \
+		$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+			--transport $$transport || exit 1; \
+	done
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \

@@ -3,13 +3,15 @@
 ``python -m tests.support.api_process DIRECTORY [--plain]`` prints a line of JSON, its hostname and
 the CA file to trust, then answers commands, a line of JSON each: ``{"do": "answer", "answers":
 [...]}`` (in order; the last one goes on for ever), ``{"do": "random", "shares": [[share, answer],
-...], "seed": 1}``, ``{"do": "report"}``.
+...], "seed": 1}``, ``{"do": "refuse", "share": 0.1, "seed": 1}``,
+``{"do": "report", "forget": false}``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .answers import Answer, at_random, in_order
+from .answers import Answer, Fault, at_random, in_order
 from .api_server import ApiServer
 from .certificates import make_certificates
 from .event_log import EventLog
@@ -83,9 +85,13 @@ class ApiProcess:
         """Answer with each for its share of the requests."""
         self._ask(do="random", seed=seed, shares=[(share, a.to_json()) for share, a in shares])
 
-    def report(self) -> Report:
-        """Return what the server has seen so far."""
-        told = self._ask(do="report")
+    def reset_before_body(self, share: float, seed: int) -> None:
+        """Reset the connections of this share of the requests before their bodies are read."""
+        self._ask(do="refuse", share=share, seed=seed)
+
+    def report(self, *, forget: bool = False) -> Report:
+        """Return what the server has seen so far, and has it begin a new log if told to."""
+        told = self._ask(do="report", forget=forget)
         return Report(**told | {"log": EventLog.from_json(told["log"])})
 
     def _ask(self, **command: Any) -> dict[str, Any]:
@@ -104,7 +110,7 @@ class ApiProcess:
 def _obey(server: ApiServer, command: dict[str, Any]) -> dict[str, Any]:
     if command["do"] == "report":
         return {
-            "log": server.log.to_json(),
+            "log": server.log.to_json(forget=command["forget"]),
             "requests": server.received,
             "connections": server.connections,
             "handshakes": server.handshakes,
@@ -113,6 +119,11 @@ def _obey(server: ApiServer, command: dict[str, Any]) -> dict[str, Any]:
     if command["do"] == "answer":
         choose = in_order([Answer.from_json(answer) for answer in command["answers"]])
         server.answer = lambda count, request: choose(count - start, request)
+    elif command["do"] == "refuse":
+        chance = random.Random(command["seed"])
+        server.refuse = lambda _count, _request: (
+            Fault.RESET if chance.random() < command["share"] else None
+        )
     else:
         shares = [(share, Answer.from_json(answer)) for share, answer in command["shares"]]
         server.answer = at_random(shares, command["seed"])

@@ -135,7 +135,9 @@ class ApiServer:
                 if (fault := self.refuse(count, head)) is not None:
                     self._break(connection, fault)
                     return
-                body = stream.read(int(head.headers.get("Content-Length", 0)))
+                length = int(head.headers.get("Content-Length", 0))
+                if len(body := stream.read(length)) < length:
+                    return  # the client has gone away
                 if not self._answer(
                     connection, Received(head.method, head.path, head.headers, body)
                 ):

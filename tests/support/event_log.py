@@ -84,9 +84,13 @@ class EventLog:
         """The sum over the committed batches, each counted once."""
         return sum(batch.events_dropped for batch in self.committed.values())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, *, forget: bool = False) -> dict[str, Any]:
         with self._lock:
-            return {key: asdict(batch) for key, batch in self.batches.items()}
+            value = {key: asdict(batch) for key, batch in self.batches.items()}
+            if forget:
+                self.batches.clear()
+                self._first_bodies.clear()
+            return value
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> EventLog:
