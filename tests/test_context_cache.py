@@ -96,6 +96,14 @@ def test_a_change_is_noticed(config: Any, name: str) -> None:
         assert context.serialize_context() != before
 
 
+def test_a_context_that_is_encoded_in_a_second_attempt(config: Any) -> None:
+    context = config.Context().set_application(app_id="i" * 6000).set_os(os_name="a")
+    recorder, event = Recorder(config.Context()), config.EventPageOpen()
+    for name in "abcbca":
+        check(recorder, context.set_os(os_name=name), event)
+    check(recorder, context.set_application(app_id="short"), event)
+
+
 def test_a_group_that_is_the_dict_of_an_object(config: Any) -> None:
     holder, context = Holder(), config.Context()
     holder.os_name = "a"  # type: ignore[attr-defined]

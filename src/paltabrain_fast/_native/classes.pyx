@@ -513,10 +513,7 @@ cdef bytes encode_groups(
 
     if not is_groups(groups):
         return None
-    begin(encoding, scratch, CONTEXT_SCRATCH)
-    encoding.deterministic = True
-    encoding.lessons = lessons
-    encoding.dicts = dicts
+    begin_groups(encoding, scratch, CONTEXT_SCRATCH, lessons, dicts)
     outcome = encode_message(plan.groups, groups, encoding)
     if outcome == ENCODED:
         return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
@@ -525,10 +522,7 @@ cdef bytes encode_groups(
         if larger == NULL:
             raise MemoryError
         try:
-            begin(encoding, larger, pbf.PBF_BATCH_MAX)
-            encoding.deterministic = True
-            encoding.lessons = lessons
-            encoding.dicts = dicts
+            begin_groups(encoding, larger, pbf.PBF_BATCH_MAX, lessons, dicts)
             outcome = encode_message(plan.groups, groups, encoding)
             if outcome == ENCODED:
                 return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
@@ -537,6 +531,20 @@ cdef bytes encode_groups(
     if outcome == INTERRUPTED:
         pbf_raise_set()
     return None
+
+
+cdef void begin_groups(
+    Encoding *encoding, uint8_t *scratch, size_t length, Lesson *lessons, Dicts *dicts
+) noexcept:
+    cdef int number
+
+    begin(encoding, scratch, length)
+    encoding.deterministic = True
+    encoding.lessons = lessons
+    encoding.dicts = dicts
+    if dicts != NULL:
+        for number in range(dicts.count):
+            dicts.now[number].field = NULL
 
 
 cdef int track_dicts(object groups, TrackedDict *tracked) except -1:
@@ -559,7 +567,6 @@ cdef int track_dicts(object groups, TrackedDict *tracked) except -1:
 
 cdef int watch(object properties, TrackedDict *tracked) except -1:
     tracked.address = <void *>properties
-    tracked.field = NULL
     with cython.critical_section(properties):
         pbf_watch_dict(properties)
         tracked.version = pbf_dict_version(<PyObject *>properties)

@@ -44,7 +44,8 @@ cdef struct Properties:
     PyObject *values[MAX_FIELDS]
 
 
-# The dicts of a context as they are now, and as they were when `kept_end[-n]` were encoded.
+# The dicts of a context as they are now, and as they were when the bytes before `kept_end` were
+# encoded.
 cdef struct Dicts:
     int count
     int kept_count
