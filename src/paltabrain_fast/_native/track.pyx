@@ -147,7 +147,8 @@ cdef class Tracker:
         """Record the event after all, or say why not; false if it has to serialize itself."""
         if status == INTERRUPTION:
             pbf_raise_set()
-        status = self.record(event, context)
+        if status != pbf.PBF_FULL:
+            status = self.record(event, context)
         if status == FORK:
             self._renew_if_forked()
             status = self.record(event, context)
