@@ -65,6 +65,13 @@ cdef extern from *:
         return result;
     }
 
+    /* The interpreter's own slot would find __init__ and then pack its arguments anew. An assignment
+     * of __init__, to the class or to a base of it, puts that slot back. */
+    static void pbf_set_init(PyTypeObject *type, initproc init)
+    {
+        type->tp_init = init;
+    }
+
     static void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset)
     {
         type->tp_vectorcall_offset = offset;
@@ -74,9 +81,11 @@ cdef extern from *:
     }
     """
     ctypedef object (*ternaryfunc)(object, PyObject *, PyObject *)
+    ctypedef int (*initproc)(PyObject *, PyObject *, PyObject *) except -1
     ctypedef object (*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
     void pbf_forget_extras(object instance) noexcept
     int pbf_set_lazy_dict(PyTypeObject *type) except -1
+    void pbf_set_init(PyTypeObject *type, initproc init) noexcept
     void pbf_set_call(PyTypeObject *type, ternaryfunc call) noexcept
     void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
 
@@ -213,6 +222,7 @@ def adopt(cls):
     keys = None if in_context else keyword_init(cls, init)
     if keys is not None:
         cls.__init__ = GeneratedInit(init, keys, cls)
+        pbf_set_init(<PyTypeObject *>cls, init_event)
 
 
 cdef class Generated:
@@ -312,6 +322,34 @@ cdef class GeneratedInit(Generated):
         self.owner = owner
         self.template = dict.fromkeys(self.keys)
 
+    cdef bint fill(self, object instance, PyObject *kwargs) except -1:
+        """Set up an event from keywords; false if they, or its class, are out of the ordinary."""
+        cdef EventBase event
+        cdef dict payload = None
+        cdef PyObject *name
+        cdef PyObject *value
+        cdef Py_ssize_t position = 0, guess = 0, index
+
+        if not self.fits(instance):
+            return False
+        if PyTuple_GET_SIZE(self.keys):
+            payload = PyDict_Copy(self.template)
+        if kwargs != NULL:
+            while PyDict_Next(<object>kwargs, &position, &name, &value):
+                index = self.index_of(name, guess)
+                if index < 0:
+                    return False
+                guess = index + 1
+                PyDict_SetItem(
+                    payload, <object>PyTuple_GET_ITEM(self.keys, index), <object>value
+                )
+        event = <EventBase>instance
+        with cython.critical_section(event):
+            event.header = None
+            event.header_is_plain = False
+            event.payload = payload
+        return True
+
     cdef bint is_undisturbed(self, object cls) except -1:
         return (
             issubclass(cls, EventBase)
@@ -324,34 +362,29 @@ cdef class GeneratedInit(Generated):
 
 cdef object call_init(object callable, PyObject *args, PyObject *kwargs):
     cdef GeneratedInit self = <GeneratedInit>callable
-    cdef EventBase event
-    cdef dict payload = None
-    cdef PyObject *name
-    cdef PyObject *value
-    cdef Py_ssize_t position = 0, guess = 0, index
 
-    if (
-        PyTuple_GET_SIZE(<object>args) != 1
-        or not self.fits(<object>PyTuple_GET_ITEM(<object>args, 0))
+    if PyTuple_GET_SIZE(<object>args) != 1 or not self.fill(
+        <object>PyTuple_GET_ITEM(<object>args, 0), kwargs
     ):
         return PyObject_Call(self.function, args, kwargs)
-    if PyTuple_GET_SIZE(self.keys):
-        payload = PyDict_Copy(self.template)
-    if kwargs != NULL:
-        while PyDict_Next(<object>kwargs, &position, &name, &value):
-            index = self.index_of(name, guess)
-            if index < 0:
-                return PyObject_Call(self.function, args, kwargs)
-            guess = index + 1
-            PyDict_SetItem(
-                payload, <object>PyTuple_GET_ITEM(self.keys, index), <object>value
-            )
-    event = <EventBase>PyTuple_GET_ITEM(<object>args, 0)
-    with cython.critical_section(event):
-        event.header = None
-        event.header_is_plain = False
-        event.payload = payload
     return None
+
+
+cdef int init_event(PyObject *instance, PyObject *args, PyObject *kwargs) except -1:
+    """What the ``__init__`` of the instance's class does, as its slot."""
+    found = pbf_dict_get(<object>Py_TYPE(<object>instance).tp_dict, "__init__")
+    if (
+        type(found) is GeneratedInit
+        and PyTuple_GET_SIZE(<object>args) == 0
+        and (<GeneratedInit>found).fill(<object>instance, kwargs)
+    ):
+        return 0
+    return slot_init(<object>instance, <object>args, kwargs)
+
+
+cdef int slot_init(object instance, object args, PyObject *kwargs) except -1:
+    type(instance).__init__(instance, *args, **(<object>kwargs if kwargs != NULL else {}))
+    return 0
 
 
 @cython.final
