@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import random
 import threading
 from dataclasses import fields
@@ -118,12 +119,12 @@ class Subject:
 
     def end(self) -> None:
         """Wait for its threads, once it was shut down or dropped."""
-        if (thread := self.control._thread) is not None:
+        control = self.control._thread
+        for thread in [*([] if control is None else [control]), *self.control._pool._threads]:
             thread.join(DEADLINE)
-            assert not thread.is_alive(), f"the control thread of {self.name} does not end"
-        for thread in list(self.control._pool._threads):
-            thread.join(DEADLINE)
-            assert not thread.is_alive(), f"a sender thread of {self.name} does not end"
+            if thread.is_alive():
+                faulthandler.dump_traceback()
+                raise AssertionError(f"{thread.name} of {self.name} does not end")
 
     def books(self) -> dict[str, Any]:
         """Return all that is to be compared with the server's log, for another process."""
