@@ -65,8 +65,8 @@ cdef extern from *:
         return result;
     }
 
-    /* The interpreter's own slot would find __init__ and then pack its arguments anew. An assignment
-     * of __init__, to the class or to a base of it, puts that slot back. */
+    /* The interpreter's own slot would find __init__ and pack its arguments anew. An assignment of
+     * __init__, to the class or to a base of it, puts that slot back. */
     static void pbf_set_init(PyTypeObject *type, initproc init)
     {
         type->tp_init = init;
