@@ -225,14 +225,14 @@ class Control:
             return self.ledger.stats(self._engine.counts())
 
     def _start_thread(self) -> None:
-        if self._is_starting or self._stopping:
+        if self._is_starting or self._outcome is not None:
             return
         self._is_starting = True
         try:
             process.enter(self)
             if not process.may_start_threads():
                 self._engine.arm(1)  # the next event asks again
-            elif self._thread is None:
+            elif self._thread is None and not self._stopping:
                 self._thread = thread = Thread("control", self._run)
                 thread.launch(self._cannot_start)
         finally:
@@ -404,7 +404,11 @@ class Control:
 
     def _run(self) -> None:
         try:
-            while not self._stopping and not self._released:
+            while (
+                not self._stopping
+                and not self._released
+                and self._thread is threading.current_thread()
+            ):
                 try:
                     # acquiring clears the wake-up, before the buffer is read and never after
                     self._idle.acquire(timeout=self._sleep_seconds())

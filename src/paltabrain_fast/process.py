@@ -121,17 +121,19 @@ def _before_fork() -> None:
 
     Those are held for moments, so a request that hangs in the network is not waited for.
     """
-    _paused.controls = list(_at_work)
+    controls = list(_at_work)
+    _paused.__dict__.setdefault("forks", []).append(controls)  # a signal handler may fork meanwhile
     deadline = time.monotonic() + _REST_SECONDS
-    for control in _paused.controls:
+    for control in controls:
         control.pause()
-    for control in _paused.controls:
+    for control in controls:
         control.await_rest(deadline)
 
 
 def _after_fork() -> None:
-    for control in _paused.__dict__.pop("controls", ()):
-        control.resume()
+    if forks := _paused.__dict__.get("forks"):
+        for control in forks.pop():
+            control.resume()
 
 
 def _exit() -> None:

@@ -190,13 +190,9 @@ def _forget_frames(error: BaseException | None) -> None:
 
     Whoever tracks an event has the SDK among its variables, which would never be collected then.
     """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        error.__traceback__ = None
-        if error.__cause__ is not error.__context__:
-            _forget_frames(error.__cause__)
-        error = error.__context__
+    with contextlib.suppress(Exception):  # some refuse to be changed
+        if error is not None:
+            error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _error_text(event: object, error: Exception, secret: str) -> str:
