@@ -169,8 +169,17 @@ def test_failed_event_does_not_keep_the_sdk_that_is_forgotten(
 def test_exception_that_is_being_handled_keeps_its_traceback(make_sdk: MakeSdk) -> None:
     """The service raises it again after it has tracked: the event's error is ours, this is not."""
     sdk = make_sdk(transport=InMemoryTransport())
-    try:
+
+    def fail() -> None:
         raise LookupError
-    except LookupError as error:
-        sdk.track(UnserializableEvent())
-        assert error.__traceback__ is not None
+
+    def handle() -> None:
+        try:
+            fail()
+        except LookupError:
+            sdk.track(UnserializableEvent())
+            raise
+
+    with pytest.raises(LookupError) as raised:
+        handle()
+    assert raised.traceback[-1].name == "fail"
