@@ -1,4 +1,4 @@
-"""Promise 1 at its full scale: the ledger against the log of a server in a process of its own."""
+"""A million events and all kinds of faults: the ledger against the log of the server's process."""
 
 from __future__ import annotations
 

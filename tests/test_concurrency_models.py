@@ -31,7 +31,7 @@ def received(api: ApiServer) -> Counter[str]:
 
 @pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
 def test_gevent_patched_first(api: ApiServer, transport: str) -> None:
-    """Promise 13; libcurl blocks the hub while it sends, but delivers."""
+    """It works; libcurl blocks the hub while it sends, but delivers."""
     run_script(
         """
 from gevent import monkey
@@ -216,7 +216,7 @@ def application(tmp_path: Path, api: ApiServer, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_gunicorn_with_preload(api: ApiServer, application: Path) -> None:
-    """Promise 12: the SDK is made in the master, the workers are its children."""
+    """The SDK is made in the master, the workers are its children."""
     path = application / "socket"
     command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3"]
     with running(application, *command, "--bind", f"unix:{path}", "app:application") as server:
@@ -309,7 +309,7 @@ def work(number):
 def test_celery_worker_with_one_task_per_child(
     api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Promise 12: its children end by ``os._exit``, after a signal in which one can flush."""
+    """Its children end by ``os._exit``, after a signal in which one can flush."""
     monkeypatch.setenv("API", api.hostname)
     (tmp_path / "tasks.py").write_text(TASKS)
     (tmp_path / "queue").mkdir()

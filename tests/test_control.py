@@ -208,7 +208,7 @@ def test_hanging_on_error_holds_up_nothing(make_sdk: MakeSdk) -> None:
 
 
 def test_handler_that_tracks_what_we_log_is_no_loop(make_sdk: MakeSdk) -> None:
-    """Promise 14: neither a deadlock nor a recursion."""
+    """Neither a deadlock nor a recursion."""
 
     depths = [0]
 
@@ -282,5 +282,4 @@ assert sdk.shutdown()
 
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
 def test_track_from_signal_handlers_and_finalizers(overflow: str) -> None:
-    """Promise 14."""
     run_script(REENTRANT, overflow, timeout=100)

@@ -1,4 +1,4 @@
-"""Promise 12: after a fork, in whatever way, the child works and every event is sent once."""
+"""After a fork, in whatever way, the child works and every event is sent once."""
 
 from __future__ import annotations
 

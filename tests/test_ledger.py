@@ -95,7 +95,6 @@ def test_error_texts_are_few() -> None:
 
 
 def test_memory_is_bounded_while_nobody_answers(api: ApiServer, make_sdk: MakeSdk) -> None:
-    """Promise 2."""
     release = threading.Event()
     api.answer = lambda _count, _request: Answer(release=release)
     sdk = make_sdk(api.hostname, buffer_bytes=1 << 20, max_in_flight=2, flush_buffer_size=10)
@@ -130,7 +129,7 @@ def test_healthy_sdk_sends_no_telemetry(make_sdk: MakeSdk) -> None:
 
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
 def test_drops_reach_the_server(make_sdk: MakeSdk, overflow: str) -> None:
-    """Promise 5: however they came about, and through batches that are lost."""
+    """However they came about, and through batches that are lost."""
     answers = iter([400, 503, 503, 200, 400])
     arrived = []
     hold = threading.Event()
@@ -204,7 +203,6 @@ def test_serialization_errors_reach_the_server_in_few_words(make_sdk: MakeSdk) -
 
 
 def test_batch_limit_includes_telemetry(make_sdk: MakeSdk) -> None:
-    """Promise 7."""
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, flush_buffer_size=10_000)
     for _ in range(20):

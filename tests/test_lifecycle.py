@@ -324,13 +324,12 @@ PaltabrainSdk(sys.argv[1], "key", TextContext())  # which never has an event
 
 
 def test_all_sdks_are_flushed_at_exit_with_what_exit_handlers_track(api: ApiServer) -> None:
-    """Promise 10."""
     run_script(SEVERAL, api.hostname, "30")
     assert sorted(text for batch in texts(api) for text in batch) == [*"01234", "at exit"]
 
 
 def test_exit_of_all_sdks_has_one_time_limit(api: ApiServer) -> None:
-    """Promise 10: five of them give up together, not one after the other."""
+    """Five of them give up together, not one after the other."""
     release = threading.Event()
     api.answer = lambda _count, _request: Answer(release=release)
     started = time.monotonic()
@@ -436,7 +435,7 @@ def test_logging_handler_that_shuts_down_does_not_hang(make_sdk: MakeSdk) -> Non
 
 
 def test_deadlines_hold_inside_a_wait_for_a_retry(make_sdk: MakeSdk) -> None:
-    """Promise 11: flush comes back without an outcome, shutdown without waiting it out."""
+    """Flush comes back without an outcome, shutdown without waiting it out."""
     retried = InMemoryTransport(lambda _request: SendResult(status=503, retry_after=30.0))
     sdk = make_sdk(transport=retried)
     sdk.track(TextEvent())

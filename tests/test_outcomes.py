@@ -6,6 +6,7 @@ import gc
 import logging
 import queue
 import weakref
+from dataclasses import dataclass
 
 import pytest
 
@@ -183,3 +184,18 @@ def test_exception_that_is_being_handled_keeps_its_traceback(make_sdk: MakeSdk) 
     with pytest.raises(LookupError) as raised:
         handle()
     assert raised.traceback[-1].name == "fail"
+
+
+def test_error_that_cannot_be_changed_is_told(make_sdk: MakeSdk) -> None:
+    @dataclass(frozen=True)
+    class FrozenError(Exception):
+        pass
+
+    class FrozenEvent(TextEvent):
+        def serialize_payload(self) -> bytes:
+            raise FrozenError
+
+    errors: queue.Queue[Exception] = queue.Queue()
+    sdk = make_sdk(transport=InMemoryTransport(), on_error=lambda error, _: errors.put(error))
+    sdk.track(FrozenEvent())
+    assert isinstance(errors.get(timeout=30), FrozenError)

@@ -1,4 +1,4 @@
-"""Promise 4: what happens when the buffer is full, for each policy."""
+"""What happens when the buffer is full, for each policy."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_full_buffer_is_flushed_without_waiting_for_the_interval(make_sdk: MakeS
 
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
 def test_a_million_events_into_a_small_ring(make_sdk: MakeSdk, overflow: str) -> None:
-    """Promise 4: however many are dropped, each is counted once."""
+    """However many are dropped, each is counted once."""
     transport = InMemoryTransport()
     sdk = make_sdk(
         transport=transport, buffer_bytes=65_536, overflow=overflow, block_timeout_ms=10_000

@@ -37,7 +37,7 @@ def delays(attempts: int, retry_after: float | None = None, times: int = 300) ->
     ("attempts", "most"), [(1, 0.2), (2, 0.4), (5, 3.2), (10, 10.0), (100_000, 10.0)]
 )
 def test_backoff_is_exponential_with_full_jitter(attempts: int, most: float) -> None:
-    """Promise 15: all of the range is used, from nothing on."""
+    """All of the range is used, from nothing on."""
     drawn = delays(attempts)
     assert 0 <= min(drawn) < most * 0.1
     assert most * 0.9 < max(drawn) <= most
@@ -99,7 +99,7 @@ def test_upload_time_is_taken_for_each_attempt(make_sdk: MakeSdk) -> None:
 
 
 def test_retry_after_a_lost_answer_repeats_bytes_and_id(api: ApiServer, make_sdk: MakeSdk) -> None:
-    """Promise 17: the server has the batch already, which the client cannot know."""
+    """The server has the batch already, which the client cannot know."""
     api.answer = lambda count, _request: Answer(fault=Fault.RESET if count < 2 else None)
     sdk = make_sdk(api.hostname)
     for number in range(10):
@@ -146,7 +146,6 @@ def test_batch_has_a_deadline_over_all_attempts(
 
 
 def test_hanging_requests_do_not_hold_up_the_rest(api: ApiServer, make_sdk: MakeSdk) -> None:
-    """Promise 9."""
     release = threading.Event()
 
     def answer(_count: int, request: Received) -> Answer:
@@ -222,7 +221,6 @@ def refuse_above(events: int) -> Callable[[int, Received], Answer]:
 
 
 def test_batch_too_large_for_the_api_is_split(api: ApiServer, make_sdk: MakeSdk) -> None:
-    """Promise 16."""
     api.answer = refuse_above(3)
     sdk = make_sdk(api.hostname, session_id=5, flush_buffer_size=1000)
     for number in range(10):
@@ -246,7 +244,7 @@ def test_batch_too_large_for_the_api_is_split(api: ApiServer, make_sdk: MakeSdk)
 
 
 def test_single_event_too_large_for_the_api_is_dropped(api: ApiServer, make_sdk: MakeSdk) -> None:
-    """Promise 16: and its neighbours are delivered."""
+    """And its neighbours are delivered."""
     api.answer = lambda _count, request: Answer(
         413 if any(len(event.payload) > 9 for event in request.batch.events) else 200
     )

@@ -185,14 +185,13 @@ class Reporter:
             self.log(logging.WARNING, "on_error raised", error=failure)
 
 
-def _forget_frames(error: BaseException | None) -> None:
+def _forget_frames(error: Exception) -> None:
     """Drop the tracebacks of an error that is kept: they hold the frames of all callers.
 
     Whoever tracks an event has the SDK among its variables, which would never be collected then.
     """
     with contextlib.suppress(Exception):  # some refuse to be changed
-        if error is not None:
-            error.__traceback__ = error.__cause__ = error.__context__ = None
+        error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _error_text(event: object, error: Exception, secret: str) -> str:

@@ -488,7 +488,10 @@ cdef bytes encoded_context(ContextPlan plan, ContextBase context):
         own = own_bytes(context)
         if is_same(plan.messages[0], serialized, own):
             learn(lessons, number)
-        elif encode_groups(plan, groups, &encoding, NULL, NULL) == serialized:
+        elif (
+            groups is groups_of(context)  # or what was compared are two contexts
+            and encode_groups(plan, groups, &encoding, NULL, NULL) == serialized
+        ):
             disprove(type(context))
         return own
     with cython.critical_section(context):

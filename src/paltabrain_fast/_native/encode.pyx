@@ -205,7 +205,6 @@ cdef Outcome write_group(Field *field, object properties, Encoding *encoding) no
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef TrackedDict *tracked = NULL
     cdef const TrackedDict *kept = NULL
-    cdef bint cacheable = encoding.cacheable
     cdef Outcome outcome
 
     if not PyDict_CheckExact(properties):
@@ -221,18 +220,16 @@ cdef Outcome write_group(Field *field, object properties, Encoding *encoding) no
             )
         )
     else:
-        encoding.cacheable = True
         encoding.present = False
         outcome = encode_message(<MessagePlan>field.group, properties, encoding)
         if outcome == ENCODED and (
             pbf.pbf_encoded_length(&encoding.out) != before or encoding.present
         ):
             outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    if outcome == ENCODED and encoding.cacheable and tracked != NULL:
+    if outcome == ENCODED and tracked != NULL:
         tracked.field = field
         tracked.end = <uint32_t>before
         tracked.length = <uint32_t>(pbf.pbf_encoded_length(&encoding.out) - before)
-    encoding.cacheable = encoding.cacheable and cacheable
     return outcome
 
 
