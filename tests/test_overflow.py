@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, SendResult
+from paltabrain_fast import InMemoryTransport, SendResult, control
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent
 from .support.sdk import MakeSdk, Sdk, assert_balanced
+
+config: Any = import_module("examples.config")
 
 
 class Held(InMemoryTransport):
@@ -72,6 +76,61 @@ def test_drop_new_keeps_the_oldest(
     assert warnings == ["Events are dropped: queue full"]
 
 
+def count_askings(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """A list that grows by one each time that a full buffer is asked for room."""
+    askings: list[None] = []
+    make_room = sdk._control.make_room
+
+    def ask() -> Iterator[None]:
+        askings.append(None)
+        return make_room()
+
+    monkeypatch.setattr(sdk._control, "make_room", ask)
+    return askings
+
+
+@pytest.mark.parametrize("event", [TextEvent("x" * 500), config.EventPageOpen(page_id="x" * 500)])
+def test_a_full_buffer_is_asked_for_room_once(
+    make_sdk: MakeSdk, held: Held, monkeypatch: pytest.MonkeyPatch, event: Any
+) -> None:
+    """What does not fit is only counted then, until there has been room."""
+    monkeypatch.setattr(control, "_SHED_MS", 1_000_000)
+    sdk = occupied(make_sdk, held, "drop_new")
+    asked = count_askings(sdk, monkeypatch)
+    for _ in range(1000):
+        sdk.track(event)
+    assert len(asked) == 1
+    assert sdk.stats().accepted + sdk.stats().dropped["queue_full"] == 1001
+    held.go.set()
+    assert sdk.flush(timeout=30)
+    held.go.clear()
+    sdk.track(event)
+    sdk.flush()
+    for _ in range(1000):
+        sdk.track(event)
+    assert len(asked) == 2
+    held.go.set()
+    assert sdk.flush(timeout=30)
+    sdk.track(event)
+    assert sdk.flush(timeout=30)
+    told = sum(batch.telemetry.events_dropped for batch in held.batches)
+    stats = sdk.stats()
+    assert_balanced(sdk)
+    assert stats.dropped == {"queue_full": told}
+    assert stats.accepted + told == 2003
+
+
+def test_a_full_buffer_is_asked_again_after_a_while(
+    make_sdk: MakeSdk, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_SHED_MS", 0)
+    sdk = occupied(make_sdk, held, "drop_new")
+    asked = count_askings(sdk, monkeypatch)
+    for _ in range(1000):
+        sdk.track(TextEvent("x" * 500))
+    assert len(asked) == sdk.stats().dropped["queue_full"]
+
+
 def test_drop_old_keeps_the_newest_with_their_numbers(
     make_sdk: MakeSdk, held: Held, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,6 +179,9 @@ def test_drop_old_while_a_batch_is_cut_drops_the_new(make_sdk: MakeSdk, held: He
     assert stats.dropped_after_acceptance == evicted
     assert stats.dropped["queue_full"] == evicted + 10
     assert_balanced(sdk)
+    sdk.track(TextEvent("9" * 5000))  # makes room again
+    assert sdk.stats().dropped_after_acceptance > evicted
+    assert sdk.stats().accepted == stats.accepted + 1
 
 
 def test_block_waits_for_room_and_loses_nothing(make_sdk: MakeSdk, held: Held) -> None:

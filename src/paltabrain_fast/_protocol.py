@@ -108,6 +108,18 @@ class Engine(Protocol):
         this very moment.
         """
 
+    def shed_for(self, milliseconds: int) -> None:
+        """Let ``shed`` be true for so long, or until ``take`` makes room."""
+
+    def shed(self) -> bool:
+        """Count an event that found the buffer full, if it may be dropped with no more ado."""
+
+    def take_shed(self) -> int:
+        """Return how many events ``shed`` has counted since the last call.
+
+        One caller at a time.
+        """
+
     def arm(self, events: int) -> bool:
         """Ask that ``due`` be true, once, as soon as so many events are buffered; 1 at the start.
 

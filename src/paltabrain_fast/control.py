@@ -23,6 +23,9 @@ __all__ = ["Control"]
 
 _MAX_SENDER_THREADS: Final = 20
 
+_SHED_MS: Final = 100
+"""For how long a full buffer is not asked again whether it can be emptied."""
+
 _FAULT_SECONDS: Final = 1.0
 """How long the control thread rests after a fault of its own."""
 
@@ -150,6 +153,15 @@ class Control:
                 taken = self._engine.taken
                 yield
 
+    def shed(self) -> None:
+        """Have the engine drop what comes next by itself, now that an event was dropped.
+
+        A full buffer is to cost those who track no more than one with room. Where the oldest events
+        go, or events wait, each has to ask.
+        """
+        if self._options.overflow == "drop_new":
+            self._engine.shed_for(_SHED_MS)
+
     def flush(self, timeout: float | None) -> bool:
         """Frame what is buffered; with a timeout, wait until all of it is settled.
 
@@ -222,7 +234,14 @@ class Control:
     def stats(self) -> Stats:
         """Return a consistent snapshot of the books."""
         with self._framing:
+            self._note_shed()
             return self.ledger.stats(self._engine.counts())
+
+    def _note_shed(self) -> None:
+        """Enter into the ledger what the engine has dropped by itself."""
+        ledger = self.ledger  # not that of a child, if a signal handler forks meanwhile
+        if count := self._engine.take_shed():
+            ledger.refuse("queue_full", count)
 
     def _start_thread(self) -> None:
         if self._is_starting or self._outcome is not None:
@@ -324,6 +343,7 @@ class Control:
         Returns how many events were too large for a batch, ``None`` if nothing was buffered.
         """
         ledger = self.ledger
+        self._note_shed()
         report = ledger.take_report()
         telemetry = b"" if report is None else report.SerializeToString()
         try:

@@ -111,10 +111,10 @@ class Ledger:
         with self._changed:
             return len(self._in_flight)
 
-    def refuse(self, reason: DropReason) -> None:
-        """Count an event that was never accepted."""
+    def refuse(self, reason: DropReason, events: int = 1) -> None:
+        """Count events that were never accepted."""
         with self._changed:
-            self._dropped[reason] += 1
+            self._dropped[reason] += events
 
     def drop(self, reason: DropReason, events: int) -> None:
         """Count accepted events that were given up, if any."""

@@ -308,6 +308,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             process.renew_unnoticed()
             status = self._engine.record(context, header, payload, self._session_wire_id)
         if status is RecordStatus.BUFFER_FULL:
+            if self._engine.shed():
+                return status
             for _ in self._make_room():
                 status = self._engine.record(context, header, payload, self._session_wire_id)
                 if status is not RecordStatus.BUFFER_FULL:
@@ -330,6 +332,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     def _refused(self, status: RecordStatus) -> None:
         reason = _REASONS[status]
+        if status is RecordStatus.BUFFER_FULL:
+            self._control.shed()
         self._control.ledger.refuse(reason)
         self._reporter.warn_sparingly(
             reason,

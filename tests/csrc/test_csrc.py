@@ -26,7 +26,7 @@ BUILDS = {
 @pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_c(program: Path, build: str, tmp_path: Path) -> None:
-    links = re.search(r"Links: (.*)", program.read_text())
+    links = re.search(r"Links:(.*)", program.read_text())
     assert links is not None, f"{program} does not say what it links"
     binary = tmp_path / program.stem
     compiler = os.environ.get("CC", "cc")

@@ -18,6 +18,7 @@ cdef class NativeEngine:
     cdef uint64_t taken_count
     cdef uint64_t forks
     cdef pbf.pbf_wake wake
+    cdef pbf.pbf_shed shedding
     cdef bint closed
 
     cdef void start(self) except *

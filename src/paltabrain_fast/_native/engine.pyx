@@ -86,6 +86,8 @@ cdef class NativeEngine:
         if self.closed:
             pbf.pbf_ring_close(self.ring)
         pbf.pbf_wake_init(&self.wake)
+        pbf.pbf_shed_close(&self.shedding)
+        pbf.pbf_shed_take(&self.shedding)
 
         slot_count = <uint32_t>min(
             1 + self.capacity // pbf.PBF_CONTEXT_COST, <uint64_t>pbf.PBF_CONTEXT_MAX_SLOTS
@@ -200,6 +202,7 @@ cdef class NativeEngine:
         with nogil:
             pbf.pbf_frame_take(self.ring, &self.contexts, &envelope, out, room, &frame)
         self.taken_count = frame.end.records
+        pbf.pbf_shed_close(&self.shedding)
         _PyBytes_Resize(&resized, frame.size)  # the bound was somewhat too high
         body = <bytes>resized
         Py_DECREF(body)
@@ -230,6 +233,15 @@ cdef class NativeEngine:
         if self.contexts.squeezed:
             self.end_drain()
         return self.taken_count - start
+
+    def shed_for(self, uint64_t milliseconds):
+        pbf.pbf_shed_open(&self.shedding, pbf_unix_ms(), milliseconds)
+
+    def shed(self):
+        return pbf.pbf_shed_event(&self.shedding, pbf_unix_ms())
+
+    def take_shed(self):
+        return pbf.pbf_shed_take(&self.shedding)
 
     def arm(self, uint64_t events):
         return pbf.pbf_wake_arm(&self.wake, self.ring, events)

@@ -98,6 +98,16 @@ cdef extern from "pbf_wake.h" nogil:
     bint pbf_wake_due(pbf_wake *wake, const pbf_ring *ring) noexcept
 
 
+cdef extern from "pbf_shed.h" nogil:
+    ctypedef struct pbf_shed:
+        pass
+
+    void pbf_shed_open(pbf_shed *shed, uint64_t now_ms, uint64_t window_ms) noexcept
+    void pbf_shed_close(pbf_shed *shed) noexcept
+    bint pbf_shed_event(pbf_shed *shed, uint64_t now_ms) noexcept
+    uint64_t pbf_shed_take(pbf_shed *shed) noexcept
+
+
 cdef extern from "pbf_context.h" nogil:
     const size_t PBF_CONTEXT_COST
     const uint32_t PBF_CONTEXT_MAX_SLOTS

@@ -153,6 +153,8 @@ cdef class Tracker:
             self._renew_if_forked()
             status = self.record(event, context)
         if status == pbf.PBF_FULL:
+            if pbf.pbf_shed_event(&self.engine.shedding, pbf_unix_ms()):
+                return True
             for _ in self._make_room():
                 status = self.record(event, context)
                 if status != pbf.PBF_FULL:

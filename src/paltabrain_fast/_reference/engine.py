@@ -53,6 +53,8 @@ class ReferenceEngine:
         self.taken = 0
         self._bytes = 0
         self._mark = 1  # events accepted that are due to be told of
+        self._shed_until = 0.0  # reading of time.monotonic()
+        self._shed = 0
 
     @property
     def forked(self) -> bool:
@@ -113,6 +115,7 @@ class ReferenceEngine:
                 if len(batch.events) == 1 and telemetry:
                     size += self._attach(telemetry, batch, MAX_BATCH_BYTES - size)
             self._release()
+        self._shed_until = 0.0
         body = batch.SerializeToString() if batch.events else b""
         return FramedBatch(
             body,
@@ -129,6 +132,21 @@ class ReferenceEngine:
         while self._records and self._bytes > enough:
             self._release()
         return self.taken - start
+
+    def shed_for(self, milliseconds: int) -> None:
+        self._shed_until = time.monotonic() + milliseconds / 1000
+
+    def shed(self) -> bool:
+        if time.monotonic() >= self._shed_until:
+            return False
+        with self._lock:
+            self._shed += 1
+        return True
+
+    def take_shed(self) -> int:
+        with self._lock:
+            count, self._shed = self._shed, 0
+        return count
 
     def arm(self, events: int) -> bool:
         with self._lock:
