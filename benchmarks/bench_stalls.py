@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from statistics import median, quantiles
@@ -26,8 +27,9 @@ from .shapes import PARENTS, make_context
 from .sink import Sink, running_sink
 
 Sdk = PaltabrainSdk[Context]
-ROUNDS = 15
+ROUNDS = 30
 SECONDS, EVENTS = 1.0, 5  # of a loop; in each of its turns
+STALL_SECONDS = 0.01
 STRETCHES, CALLS = 100, 2_000  # short ones, of which some escape what else the machine does
 
 
@@ -72,6 +74,7 @@ def measure_loop() -> str:
         }
         longest: dict[str, list[float]] = {name: [] for name in sdks}
         high: dict[str, list[float]] = {name: [] for name in sdks}
+        stalls: Counter[str] = Counter()
         count = 0
         for number in range(ROUNDS + 1):
             for name, sdk in sdks.items():
@@ -81,6 +84,7 @@ def measure_loop() -> str:
                     count += len(samples) * EVENTS
                 if number:  # classes were learned and connections made
                     longest[name].append(max(samples))
+                    stalls[name] += sum(sample > STALL_SECONDS for sample in samples)
                     high[name].append(p999(samples))
         delivered = sum(sdk.stats().delivered for sdk in sdks.values() if sdk is not None)
     rate = count / (2 * SECONDS * (ROUNDS + 1))
@@ -89,7 +93,8 @@ def measure_loop() -> str:
         f" {delivered / count:.1%} delivered (target: no stall over 10 ms)"
     ]
     lines += [
-        f"  {name}: the longest {max(longest[name]) * 1e3:.2f} ms (of a stretch, by median"
+        f"  {name}: {stalls[name]} over {STALL_SECONDS * 1e3:g} ms, the longest"
+        f" {max(longest[name]) * 1e3:.2f} ms (of a stretch, by median"
         f" {median(longest[name]) * 1e3:.2f} ms), p99.9 {median(high[name]) * 1e3:.3f} ms"
         for name in sdks
     ]
