@@ -28,7 +28,7 @@ from .shapes import SHAPES, Loop, empty_loop, make_values, take_all, tracking, u
 KEPT = Path(__file__).with_suffix(".json")
 COUNTS = 10_000, 30_000
 TOLERANCE = 0.03
-PROFILED = "no properties", "string + header"
+PROFILED = "no properties", "string + header", "construct + header"
 EMPTY, FLOOR = "empty loop", "floor"
 ALLOCATORS = re.compile(r"(_PyObject_|_PyMem_Raw)?([Mm]alloc|[Cc]alloc|[Rr]ealloc)")
 
