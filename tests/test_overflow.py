@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import threading
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, SendResult, control
+from paltabrain_fast import InMemoryTransport, SendResult, _engine, control
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
@@ -74,6 +77,30 @@ def test_drop_new_keeps_the_oldest(
     assert sdk.stats().delivered == kept + 1
     warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert warnings == ["Events are dropped: queue full"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory cannot be prefaulted elsewhere")
+@pytest.mark.skipif(_engine.name != "native", reason="only this engine has memory of its own")
+def test_events_do_not_wait_for_memory_while_the_buffer_fills(
+    make_sdk: MakeSdk, held: Held
+) -> None:
+    event = config.EventPageOpen(page_id="x" * 500)
+    sdk = make_sdk(transport=held, max_in_flight=1, flush_buffer_size=1)
+    sdk.track(event)
+    sdk.flush()
+    page, before = resource.getpagesize(), resident_pages()
+    sdk.track(event)  # the control thread finds that it has to wait with this one
+    while resident_pages() - before < 0.9 * 16 * 1024 * 1024 / page:
+        pass
+    faults = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(20_000):
+        sdk.track(event)
+    assert sdk.stats().pending_bytes > 10_000_000
+    assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - faults < 100
+
+
+def resident_pages() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1])
 
 
 def count_askings(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> list[None]:

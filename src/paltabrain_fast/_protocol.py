@@ -108,6 +108,12 @@ class Engine(Protocol):
         this very moment.
         """
 
+    def prefault(self) -> None:
+        """Have the memory of a full buffer at hand, as events wait when the kernel gives it.
+
+        Not that of a huge one. For the caller of ``take``; takes milliseconds, the first time.
+        """
+
     def shed_for(self, milliseconds: int) -> None:
         """Let ``shed`` be true for so long, or until ``take`` makes room."""
 

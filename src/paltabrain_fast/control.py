@@ -447,6 +447,7 @@ class Control:
         """Say how long to sleep, -1 for ever, and have events wake us when it takes them."""
         self._starved = True  # before room is asked for, so that a batch settled meanwhile wakes us
         if len(self._engine) and not self._sender.has_room():
+            self._engine.prefault()  # the buffer fills until a batch is settled
             return -1
         self._starved = False
         if self._since is None:

@@ -20,6 +20,7 @@ cdef class NativeEngine:
     cdef pbf.pbf_wake wake
     cdef pbf.pbf_shed shedding
     cdef bint closed
+    cdef bint prefaulted
 
     cdef void start(self) except *
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *

@@ -30,6 +30,30 @@ cdef extern from "Python.h":
     # as a bare pointer, which is what _PyBytes_Resize wants
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
 
+cdef extern from *:
+    """
+    #include <sys/mman.h>
+
+    #if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
+    #define MADV_POPULATE_WRITE 23 /* which older headers lack */
+    #endif
+
+    /* Makes pages resident, their contents as they are; where that cannot be had, each comes with
+     * its first use as ever. Some at a time, as no thread can map memory meanwhile. */
+    static void pbf_prefault(char *memory, size_t length)
+    {
+    #ifdef MADV_POPULATE_WRITE
+        enum { STEP = 262144 };
+
+        for (size_t start = 0; start < length; start += STEP)
+            if (madvise(memory + start, length - start < STEP ? length - start : STEP,
+                        MADV_POPULATE_WRITE) != 0)
+                return;
+    #endif
+    }
+    """
+    void pbf_prefault(char *memory, size_t length) noexcept nogil
+
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
@@ -37,6 +61,10 @@ cdef extern from "<sched.h>" nogil:
 # never holds much stays small in resident memory.
 cdef enum:
     EARLY_LAP_BYTES = 65536
+
+# Whoever has a larger buffer may never need all of it.
+cdef enum:
+    MAX_PREFAULT_BYTES = 67108864
 
 cdef object identities = count(1)
 
@@ -71,6 +99,7 @@ cdef class NativeEngine:
         self.owned = {}
         self.owned_bytes = self.taken_count = 0
         self.forks = fork_count()
+        self.prefaulted = False
         memory = mmap(
             self.ring,
             self.mapped,
@@ -233,6 +262,13 @@ cdef class NativeEngine:
         if self.contexts.squeezed:
             self.end_drain()
         return self.taken_count - start
+
+    def prefault(self):
+        if self.prefaulted:
+            return
+        self.prefaulted = True
+        with nogil:
+            pbf_prefault(<char *>self.ring, min(self.mapped, <size_t>MAX_PREFAULT_BYTES))
 
     def shed_for(self, uint64_t milliseconds):
         pbf.pbf_shed_open(&self.shedding, pbf_unix_ms(), milliseconds)

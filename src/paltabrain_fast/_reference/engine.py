@@ -133,6 +133,9 @@ class ReferenceEngine:
             self._release()
         return self.taken - start
 
+    def prefault(self) -> None:
+        pass
+
     def shed_for(self, milliseconds: int) -> None:
         self._shed_until = time.monotonic() + milliseconds / 1000
 
