@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult, _engine, control
+from paltabrain_fast._protocol import RecordStatus
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
@@ -79,8 +80,24 @@ def test_drop_new_keeps_the_oldest(
     assert warnings == ["Events are dropped: queue full"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory cannot be prefaulted elsewhere")
-@pytest.mark.skipif(_engine.name != "native", reason="only this engine has memory of its own")
+prefaulting = pytest.mark.skipif(
+    sys.platform != "linux" or _engine.name != "native",
+    reason="only the native engine, on Linux, asks for memory before it is used",
+)
+
+
+@prefaulting
+def test_a_backlog_has_the_memory_of_a_full_buffer_at_hand() -> None:
+    engine = _engine.make_engine(16 << 20)
+    before = resident_bytes()
+    for _ in range(1000):
+        assert engine.record(b"", b"", b"x" * 500, None) is RecordStatus.ACCEPTED
+    assert resident_bytes() - before < 4 << 20
+    assert engine.take("instance") is not None
+    assert resident_bytes() - before > 14 << 20
+
+
+@prefaulting
 def test_events_do_not_wait_for_memory_while_the_buffer_fills(
     make_sdk: MakeSdk, held: Held
 ) -> None:
@@ -88,9 +105,9 @@ def test_events_do_not_wait_for_memory_while_the_buffer_fills(
     sdk = make_sdk(transport=held, max_in_flight=1, flush_buffer_size=1)
     sdk.track(event)
     sdk.flush()
-    page, before = resource.getpagesize(), resident_pages()
+    before = resident_bytes()
     sdk.track(event)  # the control thread finds that it has to wait with this one
-    while resident_pages() - before < 0.9 * 16 * 1024 * 1024 / page:
+    while resident_bytes() - before < 14 << 20:
         pass
     faults = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
     for _ in range(20_000):
@@ -99,8 +116,8 @@ def test_events_do_not_wait_for_memory_while_the_buffer_fills(
     assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - faults < 100
 
 
-def resident_pages() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1])
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def count_askings(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> list[None]:

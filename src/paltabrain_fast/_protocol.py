@@ -111,7 +111,8 @@ class Engine(Protocol):
     def prefault(self) -> None:
         """Have the memory of a full buffer at hand, as events wait when the kernel gives it.
 
-        Not that of a huge one. For the caller of ``take``; takes milliseconds, the first time.
+        Not that of a huge one. For the caller of ``take``, which does so itself when much is
+        buffered; takes milliseconds, the first time.
         """
 
     def shed_for(self, milliseconds: int) -> None:

@@ -77,8 +77,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         flush_buffer_size: flush when this many events are buffered.
         flush_interval_ms: flush when this many milliseconds have passed since the last flush.
         flush_max_retries: total number of attempts for a batch, at least one is made.
-        buffer_bytes: bytes that buffered events and their contexts may use. Once batches had to
-            wait for the server, the process keeps them (64 MiB of them at most) in memory.
+        buffer_bytes: bytes that buffered events and their contexts may use. Once events
+            pile up, the process keeps them (64 MiB of them at most) in memory.
         overflow: what happens to an event when the buffer is full. ``"drop_new"``: it is dropped
             and counted; ``"drop_old"``: the oldest events are, to make room for it; ``"block"``:
             ``track()`` waits for room, for ``block_timeout_ms`` at most.

@@ -62,6 +62,10 @@ cdef extern from "<sched.h>" nogil:
 cdef enum:
     EARLY_LAP_BYTES = 65536
 
+# What is buffered when a batch is cut, as a part of the ring, beyond which more is to be expected.
+cdef enum:
+    BACKLOG_PART = 64
+
 # Whoever has a larger buffer may never need all of it.
 cdef enum:
     MAX_PREFAULT_BYTES = 67108864
@@ -218,6 +222,8 @@ cdef class NativeEngine:
         cdef bytes body
         cdef uint8_t *out
 
+        if pbf.pbf_ring_used(self.ring) > self.capacity // BACKLOG_PART:
+            self.prefault()
         envelope.instance_id = PyBytes_AS_STRING(instance)
         envelope.instance_id_length = PyBytes_GET_SIZE(instance)
         envelope.batch_id = PyBytes_AS_STRING(batch)
