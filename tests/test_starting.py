@@ -10,8 +10,9 @@ import pytest
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk, process
 
+from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
-from .support.sdk import Sdk
+from .support.sdk import Sdk, run_script, texts
 
 
 def make_sdk() -> Sdk:
@@ -101,3 +102,32 @@ def test_signal_handler_shuts_down_what_it_has_interrupted_while_starting(
     assert not tracking.is_alive()
     assert outcomes == [True]
     assert not process.has_entered(sdk._control)
+
+
+SHUT_DOWN_BEFORE_THE_START = """
+import logging, sys
+from paltabrain_fast import PaltabrainSdk, process
+from tests.support.events import TextContext, TextEvent
+
+class ForeignEvent:  # which is logged when it is in the buffer, before a thread is started for it
+    event_type_id = 1
+    serialize_header = TextEvent.serialize_header
+    serialize_payload = TextEvent.serialize_payload
+    text = "tracked in time"
+
+class ShuttingDown(logging.Handler):
+    def emit(self, record):
+        outcomes.append((process.has_entered(sdk._control), sdk.shutdown()))
+
+outcomes = []
+sdk = PaltabrainSdk(sys.argv[1], "key", TextContext(), exit_timeout=30)
+sdk.logger.addHandler(ShuttingDown())
+sdk.track(ForeignEvent())
+assert outcomes == [(False, False)], outcomes
+"""
+
+
+def test_what_was_tracked_before_a_handler_shuts_down_is_flushed_at_exit(api: ApiServer) -> None:
+    """Inside our own log call the shutdown can wait for nothing, and leaves it to the exit."""
+    run_script(SHUT_DOWN_BEFORE_THE_START, api.hostname)
+    assert texts(api) == [["tracked in time"]]
