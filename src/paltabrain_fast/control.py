@@ -396,6 +396,8 @@ class Control:
     def _on_settled(self) -> None:
         if self._starved or self._urgent:
             self.wake()
+        if self._stopping:  # our thread, which would do it, may have ended
+            self._tell()
 
     def _cannot_start(self, error: RuntimeError) -> None:
         self._thread = None
