@@ -20,6 +20,7 @@ from paltabrain_fast import (
     RetriesExhaustedError,
     SendResult,
 )
+from paltabrain_fast.pool import Pool
 from paltabrain_fast.transport import Request
 
 from .support.answers import Answer, Fault
@@ -244,7 +245,6 @@ def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns
         transport=InMemoryTransport(), on_error=lambda error, _info: told.append(error)
     )
     pool, closed = sdk._control._pool, threading.Event()
-    close = pool.close
     shutting_down = threading.Thread(target=sdk.shutdown)
 
     class Telling:
@@ -263,8 +263,12 @@ def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns
                     thread.wait(time.monotonic() + 30)
             self._release()
 
+    def close(deadline: float | None) -> None:
+        Pool.close(pool, deadline)
+        closed.set()
+
     monkeypatch.setattr(sdk._reporter, "_telling", Telling())
-    monkeypatch.setattr(pool, "close", lambda *args: (close(*args), closed.set()))
+    monkeypatch.setattr(pool, "close", close)
     sdk.track(UnserializableEvent())
     assert closed.wait(60)
     shutting_down.join(30)

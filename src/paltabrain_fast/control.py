@@ -250,7 +250,7 @@ class Control:
                 logging.WARNING, "%d events were not delivered before the shutdown timeout", lost
             )
         self._tell()
-        self._pool.close()
+        self._pool.close(deadline)
         return settled
 
     def _join(self, deadline: float | None) -> None:
@@ -275,7 +275,7 @@ class Control:
             framed = self._drain()
             if not framed or self._reporter.is_logging or _is_over(deadline):
                 return self._is_settled(mark)
-            if self.ledger.in_flight and not self._pool.has_threads:
+            if self.ledger.in_flight and not self._pool.has_threads(deadline):
                 self._pool.run_next(deadline)
             else:
                 ledger.wait(
