@@ -40,17 +40,29 @@ class Held:
         return self._call(*arguments)
 
 
+class Wanted:
+    """A lock that has the one who is held let go when somebody else comes to wait for it."""
+
+    def __init__(self, held: Held) -> None:
+        lock = threading.RLock()
+        self._held, self._acquire, self.release = held, lock.acquire, lock.release
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if self._held.reached.is_set():
+            self._held.let_go.set()
+        return self._acquire(blocking, timeout)
+
+
 def while_held(held: Held, first: Callable[[], object], then: Callable[[], object]) -> None:
     """Let ``then`` run, or wait, while ``first`` is held; end both."""
     threads = [threading.Thread(target=call, daemon=True) for call in (first, then)]
     threads[0].start()
     assert held.reached.wait(30)
     threads[1].start()
-    threads[1].join(0.2)  # it ends, unless it has to wait
+    threads[1].join(30)
     held.let_go.set()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
+    threads[0].join(30)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_what_comes_after_shutdown_does_not_keep_the_sdk() -> None:
@@ -69,6 +81,7 @@ def test_shutdown_waits_for_the_control_thread_that_starts_just_now(
     sdk = make_sdk()
     held = Held(pkgutil.resolve_name(f"paltabrain_fast.control.{step}"))
     monkeypatch.setattr(f"paltabrain_fast.control.{step}", held)
+    monkeypatch.setattr(sdk._control, "_starting", Wanted(held))
     seen: list[bool] = []
 
     def shut_down() -> None:
