@@ -293,15 +293,25 @@ def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
         api,
         """
 import signal
-child = None
+child, settled = None, sdk._control.ledger._changed
 
 def handler(_signal, _frame):
     global child
     child = os.fork()
 
+def interrupt():
+    with settled:  # which flush() has let go of: it waits
+        pass
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+
+def wait(timeout=None):
+    del settled.wait
+    threading.Thread(target=interrupt).start()
+    return settled.wait(timeout)
+
 signal.signal(signal.SIGALRM, handler)
 sdk.track(TextEvent("parent:0"))
-signal.setitimer(signal.ITIMER_REAL, 0.3)
+settled.wait = wait
 assert sdk.flush(timeout=60)
 if child == 0:
     sdk.track(TextEvent("child:0"))
