@@ -1,4 +1,4 @@
-"""Promises 12 and 13 with the real thing: gevent, asyncio, subinterpreters, and prefork servers."""
+"""The real thing: gevent, asyncio, subinterpreters, and prefork servers."""
 
 from __future__ import annotations
 

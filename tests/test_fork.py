@@ -293,6 +293,7 @@ def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
         api,
         """
 import signal
+sdk = make(request_timeout=600)  # so that the parent's comes to no second attempt
 child, settled = None, sdk._control.ledger._changed
 
 def handler(_signal, _frame):

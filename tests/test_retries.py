@@ -1,4 +1,4 @@
-"""Promises 9, 15 to 17: what is tried again, when, and what is not."""
+"""What is tried again, when, and what is not."""
 
 from __future__ import annotations
 
