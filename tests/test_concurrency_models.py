@@ -1,4 +1,4 @@
-"""Promises 12 and 13 with the real thing: gevent, asyncio, subinterpreters, and prefork servers."""
+"""The real thing: gevent, asyncio, subinterpreters, and prefork servers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .support.answers import Answer
+from .support.answers import Answer, Received
 from .support.api_server import ApiServer
 from .support.events import TextEvent
 from .support.scarce import needs
@@ -148,8 +147,10 @@ def test_subinterpreter_works_on_the_reference_engine() -> None:
 
 
 @contextlib.contextmanager
-def running(directory: Path, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A server in a process group of its own, ended in the end."""
+def running(
+    directory: Path, *command: str, listener: socket.socket | None = None, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A server in a process group of its own, ended in the end; it inherits the listener."""
     process = subprocess.Popen(
         command,
         cwd=directory,
@@ -158,8 +159,11 @@ def running(directory: Path, *command: str, **environment: str) -> Iterator[subp
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        pass_fds=() if listener is None else (listener.fileno(),),
     )
     try:
+        if listener is not None:
+            listener.close()
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -174,21 +178,23 @@ def stop(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def get(path: Path, url: str, deadline: float = 60.0) -> str:
-    """Ask a server on a Unix socket, as soon as it is there."""
-    end = time.monotonic() + deadline
-    while True:
-        connection = http.client.HTTPConnection("localhost", timeout=30)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        try:
-            connection.sock.connect(str(path))
-            connection.request("GET", url)
-            return connection.getresponse().read().decode()
-        except OSError:
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        finally:
-            connection.close()
+def listen(path: Path) -> socket.socket:
+    """Make the socket of a server, so that one can ask it before it is there to answer."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    return listener
+
+
+def get(path: Path, url: str) -> str:
+    """Ask a server on a Unix socket."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(60)
+    with contextlib.closing(connection):
+        connection.sock.connect(str(path))
+        connection.request("GET", url)
+        return connection.getresponse().read().decode()
 
 
 APPLICATION = """
@@ -218,8 +224,10 @@ def application(tmp_path: Path, api: ApiServer, monkeypatch: pytest.MonkeyPatch)
 def test_gunicorn_with_preload(api: ApiServer, application: Path) -> None:
     """The SDK is made in the master, the workers are its children."""
     path = application / "socket"
+    listener = listen(path)
     command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3"]
-    with running(application, *command, "--bind", f"unix:{path}", "app:application") as server:
+    command += ["--bind", f"fd://{listener.fileno()}", "app:application"]
+    with running(application, *command, listener=listener) as server:
         workers = {get(path, f"/{number}") for number in range(50)}
         output = stop(server)
         assert server.returncode == 0, output
@@ -231,17 +239,23 @@ def test_gunicorn_with_preload(api: ApiServer, application: Path) -> None:
 
 def test_uwsgi(api: ApiServer, application: Path) -> None:
     """The SDK is made, and has its first event, in the master; requests come in the workers."""
+    arrived = threading.Semaphore(0)
+
+    def note(_count: int, request: Received) -> Answer:
+        for _ in request.batch.events:
+            arrived.release()
+        return Answer()
+
+    api.answer = note
     path = application / "socket"
+    listener = listen(path)
     command = [str(Path(sys.executable).parent / "uwsgi"), "--die-on-term", "--master"]
     command += ["--processes", "2", "--enable-threads", "--need-app"]
-    command += ["--http-socket", str(path), "--wsgi-file", "app.py"]
-    with running(application, *command, FLUSH_SIZE="1") as server:
+    command += ["--http-socket", f"fd://{listener.fileno()}", "--wsgi-file", "app.py"]
+    with running(application, *command, listener=listener, FLUSH_SIZE="1") as server:
         for number in range(20):
             get(path, f"/{number}")
-        end = time.monotonic() + 60
-        while sum(received(api).values()) < 20:
-            assert time.monotonic() < end, received(api)
-            time.sleep(0.01)
+        assert all(arrived.acquire(timeout=60) for _ in range(20)), received(api)
         output = stop(server)
     assert "Traceback" not in output
     events = received(api)

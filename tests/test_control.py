@@ -8,8 +8,8 @@ import logging
 import queue
 import random
 import threading
-import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -17,66 +17,78 @@ from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast.control import Control
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
-from .support.sdk import MakeSdk, Sdk, run_script, texts
-
-
-def until(condition: Callable[[], bool], deadline: float = 30.0) -> None:
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
+from .support.sdk import MakeSdk, Sdk, await_delivery, run_script, texts
 
 
 def control_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "paltabrain-control"]
 
 
+class Sleep(NamedTuple):
+    """How the control thread goes to sleep."""
+
+    seconds: float  # -1 for ever
+    taken: int  # from the buffer until then
+    buffered: int  # and still in it
+
+
+Sleeps = queue.SimpleQueue[Sleep]
+
+
 @pytest.fixture
-def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the control thread went to sleep for, each time; -1 for ever."""
-    seen: list[float] = []
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> Sleeps:
+    seen: Sleeps = queue.SimpleQueue()
     sleep_seconds = Control._sleep_seconds
 
     def look(control: Control) -> float:
         seconds = sleep_seconds(control)
-        seen.append(seconds)
+        seen.put(Sleep(seconds, control._engine.taken, len(control._engine)))
         return seconds
 
     monkeypatch.setattr(Control, "_sleep_seconds", look)
     return seen
 
 
-def test_thread_starts_with_the_first_event(make_sdk: MakeSdk) -> None:
+def await_sleep(sleeps: Sleeps, condition: Callable[[Sleep], bool]) -> int:
+    """Wait until the control thread goes to sleep like that; return at which time it does."""
+    for times in range(1, 1000):
+        if condition(sleeps.get(timeout=30)):
+            return times
+    raise AssertionError("it does nothing else")
+
+
+def test_thread_starts_with_the_first_event(make_sdk: MakeSdk, sleeps: Sleeps) -> None:
     before = len(control_threads())
     sdk = make_sdk(transport=InMemoryTransport())
     sdk.flush_buffer_size = 10
     assert len(control_threads()) == before
     sdk.track(TextEvent())
-    until(lambda: len(control_threads()) == before + 1)
+    sleeps.get(timeout=30)
+    assert len(control_threads()) == before + 1
     (thread,) = [thread for thread in control_threads() if thread is sdk._control._thread]
     assert thread.daemon
 
 
-def test_empty_ring_means_no_wake_ups(make_sdk: MakeSdk, sleeps: list[float]) -> None:
+def test_empty_ring_means_no_wake_ups(make_sdk: MakeSdk, sleeps: Sleeps) -> None:
     """After an interval without events it sleeps for ever, and the next event still counts."""
-    transport = InMemoryTransport()
-    sdk = make_sdk(transport=transport, flush_interval_ms=1)
-    for number in range(3):
-        sdk.track(TextEvent(str(number)))
-        until(lambda: bool(sleeps) and sleeps[-1] == -1)
-        assert len(transport.batches) == number + 1
-        sleeps.clear()
+    sdk = make_sdk(transport=InMemoryTransport(), flush_interval_ms=1)
+    for number in range(1, 4):
+        sdk.track(TextEvent())
+        await_sleep(sleeps, Sleep(-1, taken=number, buffered=0).__eq__)
+        await_delivery(sdk, number)
 
 
-def test_busy_buffer_costs_one_wake_up_a_flush(make_sdk: MakeSdk, sleeps: list[float]) -> None:
+def test_busy_buffer_costs_one_wake_up_a_flush(make_sdk: MakeSdk, sleeps: Sleeps) -> None:
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, flush_buffer_size=10)
-    for number in range(100):
+    times = 0
+    for number in range(1, 101):
         sdk.track(TextEvent())
-        if number % 10 == 9:
-            until(lambda number=number: sdk._engine.taken == number + 1)  # type: ignore[misc]
+        if number % 10 == 0:
+            times += await_sleep(sleeps, lambda sleep: sleep.taken == sdk._engine.accepted)
+    await_delivery(sdk, 100)
     assert len(transport.batches) == 10
-    assert len(sleeps) <= 12
+    assert times <= 12
 
 
 def test_no_wake_up_is_lost(make_sdk: MakeSdk) -> None:
@@ -89,12 +101,12 @@ def test_no_wake_up_is_lost(make_sdk: MakeSdk) -> None:
     for number in range(2000):
         sdk.track(TextEvent(), TextContext(str(chance.randrange(2))))
         if chance.random() < 0.2:
-            until(lambda number=number: sdk.stats().delivered == number + 1)  # type: ignore[misc]
-    until(lambda: sdk.stats().delivered == 2000)
+            await_delivery(sdk, number + 1)
+    await_delivery(sdk, 2000)
 
 
 def test_backlog_waits_for_a_settled_batch_without_polling(
-    make_sdk: MakeSdk, sleeps: list[float]
+    make_sdk: MakeSdk, sleeps: Sleeps
 ) -> None:
     release = threading.Event()
 
@@ -108,10 +120,10 @@ def test_backlog_waits_for_a_settled_batch_without_polling(
     try:
         for number in range(10):
             sdk.track(TextEvent(), TextContext(str(number)))
-        until(lambda: bool(sleeps) and sleeps[-1] == -1)
+        await_sleep(sleeps, lambda sleep: sleep.seconds == -1 and sleep.buffered > 0)
     finally:
         release.set()
-    until(lambda: sdk.stats().delivered == 10)
+    await_delivery(sdk, 10)
 
 
 def test_fault_of_framing_is_survived(
@@ -129,7 +141,7 @@ def test_fault_of_framing_is_survived(
 
     monkeypatch.setattr(Control, "_frame", fail_once)
     sdk.track(TextEvent())
-    until(lambda: sdk.stats().delivered == 1)
+    await_delivery(sdk, 1)
     assert "framing failed: MemoryError('no memory')" in caplog.text
 
 
@@ -137,7 +149,7 @@ def test_fault_of_framing_is_survived(
 def test_dead_control_thread_is_replaced(make_sdk: MakeSdk) -> None:
     sdk = make_sdk(transport=InMemoryTransport(), flush_interval_ms=1)
     sdk.track(TextEvent())
-    until(lambda: sdk.stats().delivered == 1)
+    await_delivery(sdk, 1)
     dead = sdk._control._thread
     assert dead is not None
     ident = ctypes.c_ulong(dead.ident or 0)
@@ -146,7 +158,7 @@ def test_dead_control_thread_is_replaced(make_sdk: MakeSdk) -> None:
     dead.join(30)
     assert not dead.is_alive()
     sdk.track(TextEvent())
-    until(lambda: sdk.stats().delivered == 2)
+    await_delivery(sdk, 2)
     assert sdk._control._thread is not dead
 
 
@@ -168,7 +180,7 @@ def test_thread_that_cannot_be_started_is_tried_again(
         assert texts(transport) == [["1", "2"]]
         sdk.track(TextEvent("3"))
     sdk.track(TextEvent("4"))
-    until(lambda: sdk.stats().delivered == 4)
+    await_delivery(sdk, 4)
     assert "cannot start: can't start new thread" in caplog.text
 
 
@@ -186,10 +198,11 @@ def test_on_error_is_called_in_a_thread_of_our_own(make_sdk: MakeSdk) -> None:
 
 
 def test_hanging_on_error_holds_up_nothing(make_sdk: MakeSdk) -> None:
-    release, calls = threading.Event(), []
+    called, release, calls = threading.Event(), threading.Event(), []
 
     def hang(*told: object) -> None:
         calls.append(told)
+        called.set()
         release.wait(60)
 
     transport = InMemoryTransport()
@@ -199,7 +212,8 @@ def test_hanging_on_error_holds_up_nothing(make_sdk: MakeSdk) -> None:
             sdk.track(UnserializableEvent())
         for _ in range(10):
             sdk.track(TextEvent())
-        until(lambda: sdk.stats().delivered == 10)
+        await_delivery(sdk, 10)
+        assert called.wait(30)
         assert len(calls) == 1
     finally:
         release.set()

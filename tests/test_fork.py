@@ -293,15 +293,26 @@ def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
         api,
         """
 import signal
-child = None
+sdk = make(request_timeout=600)  # so that the parent's comes to no second attempt
+child, settled = None, sdk._control.ledger._changed
 
 def handler(_signal, _frame):
     global child
     child = os.fork()
 
+def interrupt():
+    with settled:  # which flush() has let go of: it waits
+        pass
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+
+def wait(timeout=None):
+    del settled.wait
+    threading.Thread(target=interrupt).start()
+    return settled.wait(timeout)
+
 signal.signal(signal.SIGALRM, handler)
 sdk.track(TextEvent("parent:0"))
-signal.setitimer(signal.ITIMER_REAL, 0.3)
+settled.wait = wait
 assert sdk.flush(timeout=60)
 if child == 0:
     sdk.track(TextEvent("child:0"))
@@ -310,6 +321,74 @@ reap(child)
 """,
     )
     thread.join()
+    assert received(api) == each_once(("parent", 1), ("child", 1))
+
+
+IN_A_HOOK = """
+import os
+
+helper = None
+
+def fork_a_helper():
+    global helper
+    if helper is not None:
+        return
+    helper = 0
+    helper = os.fork()
+    if helper == 0:
+        sdk.track(TextEvent("helper:0"))
+        assert sdk.flush(timeout=30)
+        os._exit(0)
+
+# the last to be registered is the first to be called: this one when the SDK is at rest already
+os.register_at_fork(before=fork_a_helper)
+"""
+
+
+def test_fork_inside_a_hook_of_a_fork(api: ApiServer) -> None:
+    """Each lets the parent's SDK go on that it has stopped."""
+    script = """
+sdk.track(TextEvent("before:0"))
+child = os.fork()
+if child == 0:
+    sdk.track(TextEvent("child:0"))
+    assert sdk.flush(timeout=30)
+    os._exit(0)
+reap(helper, child)
+sdk.track(TextEvent("after:0"))
+assert sdk.flush(timeout=30)
+"""
+    run_script(IN_A_HOOK + PRELUDE + script, api.hostname, timeout=100)
+    assert received(api) == each_once(("before", 1), ("helper", 1), ("child", 1), ("after", 1))
+
+
+def test_fork_while_the_control_thread_is_being_started(api: ApiServer) -> None:
+    """The child goes on with starting it; but it is the parent's, and ends at once."""
+    run(
+        api,
+        """
+from paltabrain_fast.pool import Thread
+
+launch, ended, child = Thread.launch, threading.Event(), None
+
+def fork_then_launch(thread, failed):
+    global child
+    Thread.launch = launch
+    thread.run = lambda: (Thread.run(thread), ended.set())
+    child = os.fork()
+    thread.launch(failed)
+
+Thread.launch = fork_then_launch
+sdk.track(TextEvent("parent:0"))
+if child == 0:
+    sdk.track(TextEvent("child:0"))
+    assert ended.wait(30)
+    assert sdk._control._thread is not None
+    assert sdk.flush(timeout=30)
+    sys.exit()
+reap(child)
+""",
+    )
     assert received(api) == each_once(("parent", 1), ("child", 1))
 
 

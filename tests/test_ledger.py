@@ -1,4 +1,4 @@
-"""Promises 2 and 5: memory is bounded, drops reach the server; and the ledger alone."""
+"""Memory is bounded, drops reach the server; and the ledger alone."""
 
 from __future__ import annotations
 

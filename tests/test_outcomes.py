@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import queue
+import threading
+import time
 import weakref
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from paltabrain_fast import (
     RetriesExhaustedError,
     SendResult,
 )
+from paltabrain_fast.pool import Pool
 from paltabrain_fast.transport import Request
 
 from .support.answers import Answer, Fault
@@ -199,3 +202,75 @@ def test_error_that_cannot_be_changed_is_told(make_sdk: MakeSdk) -> None:
     sdk = make_sdk(transport=InMemoryTransport(), on_error=lambda error, _: errors.put(error))
     sdk.track(FrozenEvent())
     assert isinstance(errors.get(timeout=30), FrozenError)
+
+
+def test_batch_that_fails_after_the_shutdown_is_told(make_sdk: MakeSdk) -> None:
+    """The shutdown has not given it up: its outcome was known, and just being logged."""
+    logged, release = threading.Event(), threading.Event()
+
+    def hold(record: logging.LogRecord) -> bool:
+        if "REJECT" in record.getMessage():
+            logged.set()
+            release.wait(60)
+        return True
+
+    told: queue.SimpleQueue[ErrorInfo] = queue.SimpleQueue()
+    sdk = make_sdk(
+        transport=InMemoryTransport(lambda _request: SendResult(400)),
+        on_error=lambda _error, info: told.put(info),
+    )
+    level = sdk.logger.level
+    sdk.logger.setLevel(logging.INFO)
+    sdk.logger.addFilter(hold)
+    try:
+        sdk.track(TextEvent())
+        sdk.flush()
+        assert logged.wait(30)
+        assert not sdk.shutdown(timeout=0)
+        release.set()
+        assert told.get(timeout=30).reason == "rejected"
+    finally:
+        release.set()
+        sdk.logger.removeFilter(hold)
+        sdk.logger.setLevel(level)
+    assert sdk.stats().dropped == {"rejected": 1}
+
+
+def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All others that were to tell it have left it to the call that is just ending."""
+    told: list[Exception] = []
+    sdk: Sdk = make_sdk(
+        transport=InMemoryTransport(), on_error=lambda error, _info: told.append(error)
+    )
+    pool, closed = sdk._control._pool, threading.Event()
+    shutting_down = threading.Thread(target=sdk.shutdown)
+
+    class Telling:
+        """A lock that is not let go before all that is described above has happened."""
+
+        def __init__(self) -> None:
+            lock = threading.Lock()
+            self.acquire, self._release = lock.acquire, lock.release
+
+        def release(self) -> None:
+            if len(told) == 1:
+                sdk.track(UnserializableEvent())
+                shutting_down.start()
+                assert closed.wait(30)
+                for thread in pool._threads:
+                    thread.wait(time.monotonic() + 30)
+            self._release()
+
+    def close(deadline: float | None) -> None:
+        Pool.close(pool, deadline)
+        closed.set()
+
+    monkeypatch.setattr(sdk._reporter, "_telling", Telling())
+    monkeypatch.setattr(pool, "close", close)
+    sdk.track(UnserializableEvent())
+    assert closed.wait(60)
+    shutting_down.join(30)
+    assert not shutting_down.is_alive()
+    assert len(told) == 2

@@ -3,38 +3,70 @@
 from __future__ import annotations
 
 import threading
-import time
+
+import pytest
 
 from paltabrain_fast import InMemoryTransport
-from paltabrain_fast.pool import Pool
+from paltabrain_fast.pool import Pool, Thread
 
+from .support.events import TextEvent
 from .support.sdk import MakeSdk
 
 
 class LastFirst(threading.Condition):
-    """Wakes whoever began to wait last: ``threading`` documents no order."""
+    """Wakes whoever began to wait last, as ``threading`` documents no order; can be watched.
+
+    Attributes:
+        waits: released whenever a thread begins to wait.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = threading.Semaphore(0)
+        self._waiting: list[threading.Event] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        woken = threading.Event()
+        self._waiting.append(woken)
+        self.waits.release()
+        self.release()
+        try:
+            return woken.wait(timeout)
+        finally:
+            self.acquire()
+            if woken in self._waiting:
+                self._waiting.remove(woken)
 
     def notify(self, n: int = 1) -> None:
-        waiters = self._waiters  # type: ignore[attr-defined]
-        waiters.reverse()
-        super().notify(n)
-        waiters.reverse()
+        for _ in range(min(n, len(self._waiting))):
+            self._waiting.pop().set()
 
-    def has_waiters(self, count: int, deadline: float = 30.0) -> bool:
-        """Wait until so many threads wait."""
-        end = time.monotonic() + deadline
-        while time.monotonic() < end:
-            with self:
-                if len(self._waiters) == count:  # type: ignore[attr-defined]
-                    return True
-            time.sleep(0.001)
-        return False
+    def notify_all(self) -> None:
+        self.notify(len(self._waiting))
+
+    def await_waits(self, count: int) -> None:
+        """Wait until threads have begun to wait, so many times since the last call."""
+        assert all(self.waits.acquire(timeout=30) for _ in range(count))
+        with self:  # which they have let go of
+            pass
 
 
-def test_retry_is_waited_for_when_others_take_new_calls(make_sdk: MakeSdk) -> None:
+@pytest.fixture
+def condition() -> LastFirst:
+    return LastFirst()
+
+
+def make_pool(max_threads: int, make_sdk: MakeSdk, condition: LastFirst) -> Pool:
+    pool = Pool(max_threads, make_sdk(transport=InMemoryTransport())._control._reporter)
+    pool._changed = condition
+    return pool
+
+
+def test_retry_is_waited_for_when_others_take_new_calls(
+    make_sdk: MakeSdk, condition: LastFirst
+) -> None:
     """Of three idle threads, the two that know when it is due are given calls that hang."""
-    calls = Pool(3, make_sdk(transport=InMemoryTransport())._control._reporter)
-    calls._changed = condition = LastFirst()
+    calls = make_pool(3, make_sdk, condition)
     started = threading.Barrier(4)
     hung, release, retried = threading.Semaphore(0), threading.Event(), threading.Event()
     delays = iter([1.0])
@@ -54,9 +86,9 @@ def test_retry_is_waited_for_when_others_take_new_calls(make_sdk: MakeSdk) -> No
     for _ in range(3):
         calls.submit(meet)
     meet()
-    assert condition.has_waiters(3)
+    condition.await_waits(3)
     calls.submit(retry)
-    assert condition.has_waiters(3)
+    condition.await_waits(2)  # who has run it, and who was told when it is due
     try:
         for _ in range(2):
             calls.submit(hang)
@@ -64,5 +96,90 @@ def test_retry_is_waited_for_when_others_take_new_calls(make_sdk: MakeSdk) -> No
         assert retried.wait(30)
     finally:
         release.set()
-        calls.close()
+        calls.close(None)
         calls.join(None)
+
+
+class Start:
+    """What ``Thread.start`` does to a sender: it goes on when somebody waits for it."""
+
+    def __init__(self, condition: LastFirst, *, fails: bool) -> None:
+        self.begun, self.ended = threading.Event(), threading.Event()
+        self._waits = condition.waits
+        self._fails = fails
+
+    def __call__(self, thread: Thread) -> None:
+        if "sender" in thread.name:
+            self.begun.set()
+            assert self._waits.acquire(timeout=30)
+            self.ended.set()
+            if self._fails:
+                raise RuntimeError("can't start new thread")
+        threading.Thread.start(thread)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("others", [0, 1])
+def test_pool_that_ends_while_a_thread_is_being_started_waits_for_it(
+    make_sdk: MakeSdk,
+    monkeypatch: pytest.MonkeyPatch,
+    condition: LastFirst,
+    others: int,
+    fails: bool,
+) -> None:
+    calls = make_pool(2, make_sdk, condition)
+    start = Start(condition, fails=fails)
+    hung, release, ran = threading.Semaphore(0), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hung.release()
+        release.wait(60)
+
+    for _ in range(others):
+        calls.submit(hang)
+        assert hung.acquire(timeout=30)
+    monkeypatch.setattr(Thread, "start", lambda thread: start(thread))
+    submitting = threading.Thread(target=calls.submit, args=(ran.set,), daemon=True)
+    submitting.start()
+    assert start.begun.wait(30)
+    calls.close(None)
+    release.set()
+    calls.join(None)
+    assert ran.is_set()
+    assert start.ended.is_set()
+    submitting.join(30)
+    assert not submitting.is_alive()
+
+
+def test_finalizer_ends_a_pool_whose_thread_it_has_interrupted_while_starting(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, condition: LastFirst
+) -> None:
+    """It waits for nothing that goes on only when it returns."""
+    calls, ran = make_pool(1, make_sdk, condition), threading.Event()
+
+    def interrupted(thread: Thread) -> None:
+        calls.close(None)
+        calls.join(None)
+        assert ran.is_set()
+        threading.Thread.start(thread)
+
+    monkeypatch.setattr(Thread, "start", interrupted)
+    submitting = threading.Thread(target=calls.submit, args=(ran.set,), daemon=True)
+    submitting.start()
+    submitting.join(30)
+    assert not submitting.is_alive()
+    assert ran.is_set()
+
+
+def test_shutdown_sends_by_itself_what_a_thread_was_to_send_that_fails_to_start(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, condition: LastFirst
+) -> None:
+    start = Start(condition, fails=True)
+    monkeypatch.setattr(Thread, "start", lambda thread: start(thread))
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, max_in_flight=1, flush_buffer_size=1)
+    sdk._control._pool._changed = condition
+    sdk.track(TextEvent())
+    assert start.begun.wait(30)
+    assert sdk.shutdown(timeout=30)
+    assert len(transport.batches) == 1

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from paltabrain_fast import BaseEvent, explain
+from paltabrain_fast._protocol import RecordStatus
 
 from .schema.packages import EXAMPLE, imported
 from .support.recorder import Recorder
@@ -341,11 +344,35 @@ def test_an_event_that_changes_between_serializing_and_comparing_disproves_nothi
     config: Any,
 ) -> None:
     class Racing(Recorder):
-        def _recorded_slowly(self, event: Any) -> None:
+        def _record_serialized(self, event: Any, *serialized: bytes) -> RecordStatus:
             event._payload["page_id"] = "changed meanwhile"
+            return super()._record_serialized(event, *serialized)
 
-    Racing(config.Context()).track(config.EventPageOpen(page_id="a"))
+    event = config.EventPageOpen(page_id="a")
+    Racing(config.Context()).track(event)
+    assert event._payload["page_id"] == "changed meanwhile"
     assert explain(config.EventPageOpen).accelerated
+
+
+def test_a_context_that_is_replaced_while_it_is_proved_disproves_nothing(config: Any) -> None:
+    """Its groups are others when its own method looks at them, as another thread may have it."""
+    context = config.Context().set_os(os_name="a")
+    others = config.Context().set_os(os_name="b")._context
+
+    def replace(frame: FrameType, what: str, _argument: object) -> None:
+        if what == "call" and frame.f_code.co_name == "serialize_context":
+            sys.setprofile(None)
+            context._context = others
+
+    recorder = Recorder(context)
+    sys.setprofile(replace)
+    try:
+        recorder.track(config.EventPageOpen())
+    finally:
+        sys.setprofile(None)
+    assert context._context is others
+    assert [sent[0] for sent in recorder.sent()] == [context.serialize_context()]
+    assert explain(config.Context).accelerated
 
 
 def test_any_number_of_classes_share_the_table_of_plans(config: Any) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk, process
 
+from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
-from .support.sdk import Sdk
+from .support.sdk import Sdk, run_script, texts
 
 
 def make_sdk() -> Sdk:
@@ -39,17 +40,29 @@ class Held:
         return self._call(*arguments)
 
 
+class Wanted:
+    """A lock that has the one who is held let go when somebody else comes to wait for it."""
+
+    def __init__(self, held: Held) -> None:
+        lock = threading.RLock()
+        self._held, self._acquire, self.release = held, lock.acquire, lock.release
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if self._held.reached.is_set():
+            self._held.let_go.set()
+        return self._acquire(blocking, timeout)
+
+
 def while_held(held: Held, first: Callable[[], object], then: Callable[[], object]) -> None:
     """Let ``then`` run, or wait, while ``first`` is held; end both."""
     threads = [threading.Thread(target=call, daemon=True) for call in (first, then)]
     threads[0].start()
     assert held.reached.wait(30)
     threads[1].start()
-    threads[1].join(0.2)  # it ends, unless it has to wait
+    threads[1].join(30)
     held.let_go.set()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
+    threads[0].join(30)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_what_comes_after_shutdown_does_not_keep_the_sdk() -> None:
@@ -68,6 +81,7 @@ def test_shutdown_waits_for_the_control_thread_that_starts_just_now(
     sdk = make_sdk()
     held = Held(pkgutil.resolve_name(f"paltabrain_fast.control.{step}"))
     monkeypatch.setattr(f"paltabrain_fast.control.{step}", held)
+    monkeypatch.setattr(sdk._control, "_starting", Wanted(held))
     seen: list[bool] = []
 
     def shut_down() -> None:
@@ -101,3 +115,32 @@ def test_signal_handler_shuts_down_what_it_has_interrupted_while_starting(
     assert not tracking.is_alive()
     assert outcomes == [True]
     assert not process.has_entered(sdk._control)
+
+
+SHUT_DOWN_BEFORE_THE_START = """
+import logging, sys
+from paltabrain_fast import PaltabrainSdk, process
+from tests.support.events import TextContext, TextEvent
+
+class ForeignEvent:  # which is logged when it is in the buffer, before a thread is started for it
+    event_type_id = 1
+    serialize_header = TextEvent.serialize_header
+    serialize_payload = TextEvent.serialize_payload
+    text = "tracked in time"
+
+class ShuttingDown(logging.Handler):
+    def emit(self, record):
+        outcomes.append((process.has_entered(sdk._control), sdk.shutdown()))
+
+outcomes = []
+sdk = PaltabrainSdk(sys.argv[1], "key", TextContext(), exit_timeout=30)
+sdk.logger.addHandler(ShuttingDown())
+sdk.track(ForeignEvent())
+assert outcomes == [(False, False)], outcomes
+"""
+
+
+def test_what_was_tracked_before_a_handler_shuts_down_is_flushed_at_exit(api: ApiServer) -> None:
+    """Inside our own log call the shutdown can wait for nothing, and leaves it to the exit."""
+    run_script(SHUT_DOWN_BEFORE_THE_START, api.hostname)
+    assert texts(api) == [["tracked in time"]]

@@ -269,7 +269,7 @@ class Control:
                 logging.WARNING, "%d events were not delivered before the shutdown timeout", lost
             )
         self._tell()
-        self._pool.close()
+        self._pool.close(deadline)
         return settled
 
     def _join(self, deadline: float | None) -> None:
@@ -294,7 +294,7 @@ class Control:
             framed = self._drain()
             if not framed or self._reporter.is_logging or _is_over(deadline):
                 return self._is_settled(mark)
-            if self.ledger.in_flight and not self._pool.has_threads:
+            if self.ledger.in_flight and not self._pool.has_threads(deadline):
                 self._pool.run_next(deadline)
             else:
                 ledger.wait(
@@ -416,6 +416,8 @@ class Control:
     def _on_settled(self) -> None:
         if self._starved or self._urgent:
             self.wake()
+        if self._stopping:  # our thread, which would do it, may have ended
+            self._tell()
 
     def _cannot_start(self, error: RuntimeError) -> None:
         self._thread = None

@@ -101,31 +101,43 @@ class Pool:
         self._entries: list[_Entry] = []
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
+        self._starters: list[int] = []  # who is starting another one just now
         self._running = 0
         self._pauses = 0
         self._closed = False
 
-    @property
-    def has_threads(self) -> bool:
-        """Whether there is a thread to run the calls."""
-        return bool(self._threads)
+    def has_threads(self, deadline: float | None) -> bool:
+        """Tell whether there is a thread to run the calls.
+
+        One that is being started may fail to: that is waited for, until the deadline.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._threads or not self._starts(), _left(deadline))
+            return bool(self._threads) or self._starts()
 
     def submit(self, call: Call) -> None:
         """Run the call as soon as a thread is free."""
         with self._changed:
             self._push(call, 0.0)
             wanted = min(self._max_threads, len(self._entries) + self._running)
-            if self._closed or len(self._threads) >= wanted or not process.may_start_threads():
+            threads = len(self._threads) + len(self._starters)
+            if self._closed or threads >= wanted or not process.may_start_threads():
                 return
-            thread = Thread(f"sender-{len(self._threads)}", self._work)
-            self._threads.append(thread)
+            self._starters.append(threading.get_ident())
         # not under the lock: it waits for one of ``threading``, and whoever has that may want ours
+        thread, failure = Thread(f"sender-{threads}", self._work), None
         try:
             thread.start()
         except RuntimeError as error:  # no more threads, or the interpreter is ending
-            self._threads.remove(thread)
-            if not self._threads:
-                self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
+            failure = str(error)
+        finally:
+            with self._changed:
+                self._starters.remove(threading.get_ident())
+                if failure is None:
+                    self._threads.append(thread)
+                self._changed.notify_all()
+        if failure is not None and not self._threads:
+            self._reporter.warn_sparingly("thread", "no thread to send with: %s", failure)
 
     def run_next(self, deadline: float | None) -> None:
         """Run one call in this thread, for want of others; wait for it until the deadline."""
@@ -147,18 +159,28 @@ class Pool:
             self._pauses -= 1
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Let the threads end, once they have run what is due; what is not will never run."""
+    def close(self, deadline: float | None) -> None:
+        """Let the threads end, once they have run what is due; what is not will never run.
+
+        Without any, it is run here.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        while not self._threads and (call := self._next(None)) is not None:
+        while not self.has_threads(deadline) and (call := self._next(None)) is not None:
             self._run(call)
 
     def join(self, deadline: float | None) -> None:
         """Wait until the threads of a closed pool have ended, or until the deadline."""
-        for thread in list(self._threads):
+        with self._changed:
+            self._changed.wait_for(lambda: not self._starts(), _left(deadline))
+            threads = list(self._threads)
+        for thread in threads:
             thread.wait(deadline)
+
+    def _starts(self) -> bool:
+        """Tell whether another thread is starting one: not a frame below us, in a finalizer."""
+        return any(starter != threading.get_ident() for starter in self._starters)
 
     def _push(self, call: Call, delay: float) -> None:
         entry = _Entry(time.monotonic() + delay, next(self._numbers), call)

@@ -165,15 +165,13 @@ class Reporter:
 
         The callback may take its time, and may flush or shut down the SDK.
         """
-        if not self._telling.acquire(blocking=False):
-            return
-        try:
-            while self._untold:
-                self._call(*self._untold.popleft())
-        finally:
-            self._telling.release()
-        if self._untold:  # since we looked
-            self.notify()
+        # whoever is telling looks again when it is done, so that nobody else has to wait for it
+        while self._untold and self._telling.acquire(blocking=False):
+            try:
+                while self._untold:
+                    self._call(*self._untold.popleft())
+            finally:
+                self._telling.release()
 
     def _call(self, error: Exception, info: ErrorInfo) -> None:
         callback = None if self._callback is None else self._callback()

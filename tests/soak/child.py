@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -30,18 +31,26 @@ class Child:
 
     def reap(self, deadline: float) -> None:
         """Wait for its end; ``deadline`` is a reading of ``time.monotonic()``."""
-        while (found := os.waitpid(self.process, os.WNOHANG))[0] == 0:
-            if time.monotonic() > deadline:
-                os.kill(self.process, signal.SIGUSR1)  # has faulthandler say where it hangs
-                time.sleep(1)
-                os.kill(self.process, signal.SIGKILL)
-                os.waitpid(self.process, 0)
-                raise AssertionError(f"child {self.name} ({self.end}) hangs")
-            time.sleep(0.01)  # there is no waiting for a child with a limit
-        code = os.waitstatus_to_exitcode(found[1])
+        hangs = not self._ends_within(deadline - time.monotonic())
+        if hangs:
+            os.kill(self.process, signal.SIGUSR1)  # has faulthandler say where
+            self._ends_within(1.0)
+            os.kill(self.process, signal.SIGKILL)
+        _, status = os.waitpid(self.process, 0)
+        assert not hangs, f"child {self.name} ({self.end}) hangs"
+        code = os.waitstatus_to_exitcode(status)
         wanted = -signal.SIGKILL if self.end == "kill" else 0
         assert code == wanted, f"child {self.name} ({self.end}) ended with {code}"
         assert self.path.exists() == (self.end in _WITH_BOOKS), f"{self.name} ({self.end})"
+
+    def _ends_within(self, seconds: float) -> bool:
+        descriptor = os.pidfd_open(self.process)
+        try:
+            ended = select.poll()
+            ended.register(descriptor, select.POLLIN)
+            return bool(ended.poll(max(0.0, seconds) * 1000))
+        finally:
+            os.close(descriptor)
 
 
 class Will:
