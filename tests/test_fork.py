@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from .support.answers import Answer
 from .support.api_server import ApiServer
-from .support.sdk import ROOT, run_script
+from .support.sdk import FORKS_WITH_THREADS, ROOT, run_script
 
 PRELUDE = """
 import ctypes, os, re, sys, threading, time
@@ -252,6 +253,10 @@ print(sdk.session_id)
 """
 
 
+@pytest.mark.skipif(
+    sysconfig.get_config_var("Py_GIL_DISABLED") == 1,
+    reason="without a GIL to hold, Python itself does not survive such a fork",
+)
 @pytest.mark.parametrize("first", ["track", "flush", "stats", "nothing"])
 def test_fork_that_bypasses_the_hooks_of_python(api: ApiServer, first: str) -> None:
     sessions = run(api, BYPASSING, first).split()
@@ -512,7 +517,11 @@ def test_multiprocessing(
     monkeypatch.setenv("API", api.hostname)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     done = subprocess.run(
-        [sys.executable, script, method], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, *FORKS_WITH_THREADS, script, method],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert received(api) == each_once(("parent", 1), ("global", 3), ("own", 3))

@@ -361,14 +361,17 @@ from paltabrain_fast import PaltabrainSdk
 from tests.support.events import TextContext, TextEvent
 
 class AtTheVeryEnd:
+    def __init__(self, event, *sdks):
+        self.event, self.sdks = event, sdks
+
     def __del__(self):
-        used.track(TextEvent("later"))
-        unused.track(TextEvent("later"))
+        for sdk in self.sdks:
+            sdk.track(self.event)
 
 used = PaltabrainSdk(sys.argv[1], "key", TextContext())
 unused = PaltabrainSdk(sys.argv[1], "key", TextContext())
 used.track(TextEvent("in time"))
-keep = AtTheVeryEnd()
+keep = AtTheVeryEnd(TextEvent("later"), used, unused)
 """,
         api.hostname,
     )

@@ -70,7 +70,6 @@ def test_hostname(hostname: str, url: str) -> None:
         "http://127.0.0.1%2eexample.com",
         "http://127.1",
         "http://2130706433",
-        "http://[::ffff:127.0.0.1]",
         "http://http://localhost",
         "HTTP://localhost",
         "host:\u0663",

@@ -180,7 +180,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
                 "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
                 " it the option enable-threads",
             )
-        weakref.finalize(self, self._control.release).atexit = False
+        weakref.finalize(self, self._control.release).atexit = False  # type: ignore[misc,unused-ignore]
         self._known_classes: set[type] = set()
 
     def __enter__(self) -> Self:

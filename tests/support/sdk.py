@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 
@@ -20,6 +20,10 @@ MakeSdk = Callable[..., Sdk]
 
 def texts(api: ApiServer | InMemoryTransport) -> list[list[str]]:
     return [[event.payload.decode() for event in batch.events] for batch in api.batches]
+
+
+# From Python 3.12 on, whoever forks a process with threads is warned; these tests mean to.
+FORKS_WITH_THREADS: Final = ["-W", "ignore:This process:DeprecationWarning"]
 
 
 def assert_balanced(sdk: Sdk) -> None:
@@ -42,7 +46,7 @@ def start_script(
 ) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own, where ``tests`` can be imported, to its end."""
     return subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, *FORKS_WITH_THREADS, "-c", script, *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -272,8 +272,11 @@ cdef ClassPlan make_plan(object cls):
         plan.slow_reason = str(error)
         report(cls, plan.slow_reason)
     previous = <ClassPlan>known_plans.get(cls)
-    if previous is not None and previous.slow_reason is None:
-        plan.previous = previous
+    if previous is not None:
+        if previous.slow_reason is None:
+            plan.previous = previous
+        elif previous.version == version and previous.slow_reason == plan.slow_reason:
+            return previous  # without a GIL, each one that is shared stays for good
     plan.version = version
     known_plans[cls] = plan
     pbf_share(plan)
