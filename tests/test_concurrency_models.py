@@ -224,10 +224,13 @@ def application(tmp_path: Path, api: ApiServer, monkeypatch: pytest.MonkeyPatch)
 def test_gunicorn_with_preload(api: ApiServer, application: Path) -> None:
     """The SDK is made in the master, the workers are its children."""
     path = application / "socket"
-    listener = listen(path)
-    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3"]
-    command += ["--bind", f"fd://{listener.fileno()}", "app:application"]
-    with running(application, *command, listener=listener) as server:
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3", "app:application"]
+    with (
+        listen(path) as listener,
+        running(
+            application, *command, "--bind", f"fd://{listener.fileno()}", listener=listener
+        ) as server,
+    ):
         workers = {get(path, f"/{number}") for number in range(50)}
         output = stop(server)
         assert server.returncode == 0, output
@@ -248,11 +251,18 @@ def test_uwsgi(api: ApiServer, application: Path) -> None:
 
     api.answer = note
     path = application / "socket"
-    listener = listen(path)
     command = [str(Path(sys.executable).parent / "uwsgi"), "--die-on-term", "--master"]
     command += ["--processes", "2", "--enable-threads", "--need-app"]
-    command += ["--http-socket", f"fd://{listener.fileno()}", "--wsgi-file", "app.py"]
-    with running(application, *command, listener=listener, FLUSH_SIZE="1") as server:
+    command += ["--wsgi-file", "app.py", "--http-socket"]
+    with (
+        listen(path) as listener,
+        running(
+            application,
+            *(*command, f"fd://{listener.fileno()}"),
+            listener=listener,
+            FLUSH_SIZE="1",
+        ) as server,
+    ):
         for number in range(20):
             get(path, f"/{number}")
         assert all(arrived.acquire(timeout=60) for _ in range(20)), received(api)

@@ -397,6 +397,34 @@ reap(child)
     assert received(api) == each_once(("parent", 1), ("child", 1))
 
 
+def test_fork_in_a_signal_handler_that_interrupts_framing(api: ApiServer) -> None:
+    """What the parent has handed over is not taken for the child's."""
+    run(
+        api,
+        """
+from paltabrain_fast.sender import Sender
+
+submit, child = Sender.submit, None
+
+def submit_then_fork(sender, *batch):
+    global child
+    Sender.submit = submit
+    submit(sender, *batch)
+    child = os.fork()
+
+Sender.submit = submit_then_fork
+sdk.track(TextEvent("parent:0"))
+assert sdk.flush(timeout=30)
+if child == 0:
+    sdk.track(TextEvent("child:0"))
+    assert sdk.flush(timeout=30)
+    os._exit(0)
+reap(child)
+""",
+    )
+    assert received(api) == each_once(("parent", 1), ("child", 1))
+
+
 def test_child_that_ends_at_once_loses_only_what_it_has_not_flushed(api: ApiServer) -> None:
     run(
         api,

@@ -362,7 +362,8 @@ class Control:
             ledger.drop("too_large", batch.too_large)
         if batch.events:
             self._sender.submit(batch, report)
-        self._handed = batch.end
+        if ledger is self.ledger:  # or forked in there
+            self._handed = batch.end
         return batch.too_large
 
     def _discard(self) -> int:
