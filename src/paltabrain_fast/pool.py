@@ -102,7 +102,6 @@ class Pool:
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
         self._running = 0
-        self._pauses = 0
         self._closed = False
 
     @property
@@ -131,22 +130,6 @@ class Pool:
         """Run one call in this thread, for want of others; wait for it until the deadline."""
         self._run(self._next(deadline))
 
-    def pause(self) -> None:
-        """Begin no call until ``resume``."""
-        with self._changed:
-            self._pauses += 1
-
-    def await_rest(self, deadline: float) -> None:
-        """Wait until the calls that run when a pause begins are done, or until the deadline."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._running == 0, _left(deadline))
-
-    def resume(self) -> None:
-        """End a pause."""
-        with self._changed:
-            self._pauses -= 1
-            self._changed.notify_all()
-
     def close(self) -> None:
         """Let the threads end, once they have run what is due; what is not will never run."""
         with self._changed:
@@ -174,7 +157,7 @@ class Pool:
         with self._changed:
             while True:
                 left = _left(deadline)
-                if self._entries and not self._pauses:
+                if self._entries:
                     delay = self._entries[0].due - time.monotonic()
                     if delay <= 0:
                         call = heapq.heappop(self._entries).call
@@ -183,8 +166,7 @@ class Pool:
                             self._changed.notify()
                         return call
                     left = delay if left is None else min(left, delay)
-                ended = self._closed and not self._pauses
-                if ended or (deadline is not None and time.monotonic() >= deadline):
+                if self._closed or (deadline is not None and time.monotonic() >= deadline):
                     return None
                 self._changed.wait(left)
 
@@ -200,8 +182,6 @@ class Pool:
         finally:
             with self._changed:
                 self._running -= 1
-                if self._pauses:
-                    self._changed.notify_all()
                 if delay is not None:
                     self._push(call, delay)
 
