@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import process
+from . import fork_guard, process
 from .reporting import Reporter
 
 __all__ = ["Pool", "Thread", "is_ours"]
@@ -47,6 +47,7 @@ class Thread(threading.Thread):
             self._call()
         finally:
             del self._call  # and what it refers to
+            fork_guard.end_thread()
 
     def launch(self, failed: Callable[[RuntimeError], object]) -> None:
         """Start without waiting for anything, as signal handlers and finalizers need it.
