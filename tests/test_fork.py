@@ -12,8 +12,9 @@ from uuid import UUID
 
 import pytest
 
-from .support.answers import Answer
+from .support.answers import Answer, Received
 from .support.api_server import ApiServer
+from .support.scarce import needs
 from .support.sdk import FORKS_WITH_THREADS, ROOT, run_script
 
 PRELUDE = """
@@ -351,7 +352,7 @@ os.register_at_fork(before=fork_a_helper)
 
 
 def test_fork_inside_a_hook_of_a_fork(api: ApiServer) -> None:
-    """Each lets the parent's SDK go on that it has stopped."""
+    """The parent's SDK goes on when both are over."""
     script = """
 sdk.track(TextEvent("before:0"))
 child = os.fork()
@@ -482,15 +483,31 @@ control._framing.release()
     assert received(api) == each_once(("forgotten", 1))
 
 
-def test_fork_does_not_wait_for_requests_that_hang(api: ApiServer) -> None:
-    release = threading.Event()
-    api.answer = lambda count, _request: Answer(release=None if count else release)
+@pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
+def test_fork_does_not_wait_for_requests_that_hang(
+    api: ApiServer, transport: str, tmp_path: Path
+) -> None:
+    """However long it would wait for OpenSSL."""
+    release, hangs = threading.Event(), tmp_path / "hangs"
+
+    def answer(count: int, _request: Received) -> Answer:
+        if count:
+            return Answer()
+        hangs.touch()
+        return Answer(release=release)
+
+    api.answer = answer
     try:
         run(
             api,
             """
+from paltabrain_fast import fork_guard
+fork_guard._FORK_SECONDS = 10_000
+sdk = make(transport=sys.argv[2] or None, request_timeout=10_000)
 sdk.track(TextEvent("hangs:0"))
 sdk.flush()
+while not Path(sys.argv[3]).exists():
+    time.sleep(0.01)
 child = os.fork()
 if child == 0:
     sdk.track(TextEvent("child:0"))
@@ -499,10 +516,51 @@ if child == 0:
 reap(child)
 assert not sdk.shutdown(timeout=0)
 """,
+            transport,
+            str(hangs),
         )
     finally:
         release.set()
     assert received(api) == each_once(("hangs", 1), ("child", 1))
+
+
+def test_fork_waits_for_an_attempt_that_a_shutdown_has_left_behind() -> None:
+    """It may be inside OpenSSL, though its SDK has nothing to do any more."""
+    run_script(
+        """
+import os, threading, time
+from paltabrain_fast import PaltabrainSdk, SendResult, fork_guard
+from tests.support.events import TextContext, TextEvent
+
+class Slow:
+    inside = False
+    entered, release = threading.Event(), threading.Event()
+
+    def send(self, request):
+        self.inside = True
+        self.entered.set()
+        self.release.wait()
+        time.sleep(0.1)  # so that a fork that does not wait comes first
+        self.inside = False
+        return SendResult(200)
+
+    def close(self):
+        pass
+
+fork_guard._FORK_SECONDS = 50
+transport = Slow()
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+sdk.track(TextEvent(""))
+sdk.flush()
+transport.entered.wait()
+assert not sdk.shutdown(timeout=0)
+os.register_at_fork(before=transport.release.set)  # called before those of the SDK
+child = os.fork()
+if child == 0:
+    os._exit(transport.inside)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    )
 
 
 MULTIPROCESSING = """

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from . import process
 from ._protocol import Engine
+from .fork_guard import guarded
 from .ledger import Ledger, Stats
 from .options import Options
 from .pool import Pool, Thread, is_ours
@@ -56,7 +57,8 @@ class Control:
         self._make_transport: Callable[[], Transport] | None = None
         if transport is None or isinstance(transport, str):
             self._make_transport = partial(make_transport, transport)
-            transport = self._make_transport()
+            with guarded():
+                transport = self._make_transport()
         self._transport = transport
         self._inherited: list[Transport] = []
         self._reporter = reporter
@@ -211,18 +213,6 @@ class Control:
         elif process.has_entered(self):
             self.event_recorded()
 
-    def pause(self) -> None:
-        """Begin no attempt until ``resume``, as this process is about to be forked."""
-        self._pool.pause()
-
-    def await_rest(self, deadline: float) -> None:
-        """Wait until no attempt is under way, or until the deadline (``time.monotonic()``)."""
-        self._pool.await_rest(deadline)
-
-    def resume(self) -> None:
-        """Go on in the parent."""
-        self._pool.resume()
-
     def begin_exit(self) -> None:
         """Begin to flush, as the interpreter is ending."""
         self._drain()
@@ -280,7 +270,8 @@ class Control:
         if (thread := self._thread) is not None:
             thread.wait(deadline)
         if self._make_transport is not None:
-            self._transport.close()
+            with guarded():
+                self._transport.close()
         process.leave(self)
 
     def _settle(self, mark: int, deadline: float | None) -> bool:

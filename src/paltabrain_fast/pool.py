@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import process
+from . import fork_guard, process
 from .reporting import Reporter
 
 __all__ = ["Pool", "Thread", "is_ours"]
@@ -47,6 +47,7 @@ class Thread(threading.Thread):
             self._call()
         finally:
             del self._call  # and what it refers to
+            fork_guard.end_thread()
 
     def launch(self, failed: Callable[[RuntimeError], object]) -> None:
         """Start without waiting for anything, as signal handlers and finalizers need it.
@@ -103,7 +104,6 @@ class Pool:
         self._threads: list[Thread] = []
         self._starters: list[int] = []  # who is starting another one just now
         self._running = 0
-        self._pauses = 0
         self._closed = False
 
     def has_threads(self, deadline: float | None) -> bool:
@@ -143,22 +143,6 @@ class Pool:
         """Run one call in this thread, for want of others; wait for it until the deadline."""
         self._run(self._next(deadline))
 
-    def pause(self) -> None:
-        """Begin no call until ``resume``."""
-        with self._changed:
-            self._pauses += 1
-
-    def await_rest(self, deadline: float) -> None:
-        """Wait until the calls that run when a pause begins are done, or until the deadline."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._running == 0, _left(deadline))
-
-    def resume(self) -> None:
-        """End a pause."""
-        with self._changed:
-            self._pauses -= 1
-            self._changed.notify_all()
-
     def close(self, deadline: float | None) -> None:
         """Let the threads end, once they have run what is due; what is not will never run.
 
@@ -196,7 +180,7 @@ class Pool:
         with self._changed:
             while True:
                 left = _left(deadline)
-                if self._entries and not self._pauses:
+                if self._entries:
                     delay = self._entries[0].due - time.monotonic()
                     if delay <= 0:
                         call = heapq.heappop(self._entries).call
@@ -205,8 +189,7 @@ class Pool:
                             self._changed.notify()
                         return call
                     left = delay if left is None else min(left, delay)
-                ended = self._closed and not self._pauses
-                if ended or (deadline is not None and time.monotonic() >= deadline):
+                if self._closed or (deadline is not None and time.monotonic() >= deadline):
                     return None
                 self._changed.wait(left)
 
@@ -222,8 +205,6 @@ class Pool:
         finally:
             with self._changed:
                 self._running -= 1
-                if self._pauses:
-                    self._changed.notify_all()
                 if delay is not None:
                     self._push(call, delay)
 

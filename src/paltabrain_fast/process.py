@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from . import fork_guard
 
 if TYPE_CHECKING:
     from .control import Control
@@ -24,10 +25,6 @@ __all__ = [
 ]
 
 
-_REST_SECONDS: Final = 0.5
-"""How long a fork may be held up by requests that are under way."""
-
-
 class Renewable(Protocol):
     """What a forked child must renew."""
 
@@ -37,7 +34,6 @@ class Renewable(Protocol):
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
 _at_work: set[Control] = set()  # each had an event, and is not shut down
-_paused = threading.local()  # the controls that a thread has paused in order to fork
 _is_ending = False
 _finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
 
@@ -111,29 +107,9 @@ def renew_unnoticed() -> None:
 def renew() -> None:
     """Renew all that a forked child must; the one place where that is done."""
     _at_work.clear()  # what the parent has buffered, it sends itself
-    _paused.__dict__.clear()  # and resumes itself
+    fork_guard.renew()
     for renewable in list(_renewables):
         renewable._renew()
-
-
-def _before_fork() -> None:
-    """Let requests come to rest: a child inherits the locks of whoever is inside OpenSSL.
-
-    Those are held for moments, so a request that hangs in the network is not waited for.
-    """
-    controls = list(_at_work)
-    _paused.__dict__.setdefault("forks", []).append(controls)  # a signal handler may fork meanwhile
-    deadline = time.monotonic() + _REST_SECONDS
-    for control in controls:
-        control.pause()
-    for control in controls:
-        control.await_rest(deadline)
-
-
-def _after_fork() -> None:
-    if forks := _paused.__dict__.get("forks"):
-        for control in forks.pop():
-            control.resume()
 
 
 def _exit() -> None:
@@ -150,4 +126,8 @@ def _exit() -> None:
 
 atexit.register(_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=renew)
+    os.register_at_fork(
+        before=fork_guard.begin_fork,
+        after_in_parent=fork_guard.end_fork,
+        after_in_child=renew,
+    )

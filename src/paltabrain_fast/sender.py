@@ -20,6 +20,7 @@ from .constant import (
     SDK_NAME,
 )
 from .errors import BatchRejectedError, ErrorInfo, RetriesExhaustedError
+from .fork_guard import guarded
 from .ledger import DropReason, Ledger
 from .options import Options, base_url
 from .pool import Pool
@@ -165,7 +166,8 @@ class Sender:
         self._ledger.attempt(retry=delivery.attempts > 0)
         delivery.attempts += 1
         try:
-            return self._transport.send(request)
+            with guarded():
+                return self._transport.send(request)
         except Exception as error:
             return SendResult(error=error)
 

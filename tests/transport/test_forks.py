@@ -73,3 +73,31 @@ def test_fork(api: ApiServer, ca_file: Path, kind: str, fork: str, child: str) -
         timeout=60,
     )
     assert api.handshakes == {"send": 3, "close": 2, "forget": 1, "exit": 1}[child]
+
+
+_RESOLVING = """
+import faulthandler, gc, os, sys
+from paltabrain_fast import Request, transport as transports
+
+transport = getattr(transports, sys.argv[1])(ca_bundle=sys.argv[2])
+assert transport.send(Request("https://nowhere.invalid/", b"", {}, 5)).status is None
+pid = os.fork()
+if pid == 0:
+    faulthandler.dump_traceback_later(30, exit=True)
+    if sys.argv[3] == "forget":
+        del transport
+        gc.collect()
+    sys.exit()
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+
+
+@pytest.mark.parametrize(
+    "kind", ["HttpsTransport", pytest.param("CurlTransport", marks=needs("pycurl"))]
+)
+@pytest.mark.parametrize("child", ["forget", "exit"])
+def test_child_does_not_wait_for_threads_that_resolve_names(
+    ca_file: Path, kind: str, child: str
+) -> None:
+    """Those are the parent's, and stay for a while."""
+    subprocess.run([sys.executable, "-c", _RESOLVING, kind, ca_file, child], check=True, timeout=60)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import ssl
 import weakref
 from collections import deque
+from functools import partial
 from typing import Final
 
+from ..fork_guard import unguarded
 from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
 from .environment import Proxy, origin_of, proxy_for, trusted_certificates
 
@@ -29,8 +32,8 @@ class CurlTransport:
     """Posts through pooled keep-alive connections of libcurl, certificates always verified.
 
     It reads the environment, treats redirects and forks as ``HttpsTransport`` does, and runs
-    without the GIL but for the lines of an answer's head, so that the threads that track events
-    wait less for those that send.
+    without the GIL but for moments, so that the threads that track events wait less for those that
+    send.
 
     Args:
         ca_bundle: file or directory of trusted certificates; wins over the environment.
@@ -89,6 +92,10 @@ class _Connection:
 
     def __init__(self, bundle: str, is_directory: bool) -> None:
         self._answer = _Answer()
+        self._socket = -1
+        self._poll = select.poll()
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch, self._poll))
         self._curl = curl = pycurl.Curl()
         for peer, host, file, directory in (
             (pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST, pycurl.CAINFO, pycurl.CAPATH),
@@ -111,6 +118,7 @@ class _Connection:
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.NOPROXY, "")  # the environment is read by us, and only once
         curl.setopt(pycurl.MAXCONNECTS, 1)
+        curl.setopt(pycurl.SOCKOPTFUNCTION, self._answer.connect)
         curl.setopt(pycurl.PREREQFUNCTION, self._answer.prepare)
         curl.setopt(pycurl.HEADERFUNCTION, self._answer.take_header)
         curl.setopt(pycurl.WRITEFUNCTION, self._answer.take_body)
@@ -138,7 +146,7 @@ class _Connection:
         curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
         try:
-            curl.perform()
+            self._perform()
         except pycurl.error as error:
             # a status that has come is all that counts, whatever became of the answer's body
             if not answer.has_status(curl.getinfo(pycurl.RESPONSE_CODE)):
@@ -149,25 +157,51 @@ class _Connection:
             curl.unsetopt(pycurl.HTTPHEADER)
         return SendResult(status=curl.getinfo(pycurl.RESPONSE_CODE), retry_after=answer.retry_after)
 
+    def _perform(self) -> None:
+        """Do as ``Curl.perform``, which would keep forks waiting while it waits in the network."""
+        curl, multi, running = self._curl, self._multi, 1
+        ready: list[tuple[int, int]] = []
+        multi.add_handle(curl)
+        try:
+            while running:
+                for socket, events in ready or [(pycurl.SOCKET_TIMEOUT, 0)]:
+                    _, running = multi.socket_action(socket, _selected(events))
+                if running:
+                    # without a socket yet, a thread of libcurl's own is resolving the name
+                    with unguarded() if self._answer.has_socket else contextlib.nullcontext():
+                        ready = self._poll.poll(multi.timeout())
+            for _, code, message in multi.info_read()[2]:
+                raise pycurl.error(code, message)
+        finally:
+            self._socket = curl.getinfo(pycurl.ACTIVESOCKET)
+            multi.remove_handle(curl)
+
     def _is_cut(self) -> bool:
         """Tell whether the server has closed the idle connection; libcurl looks but seldom."""
-        socket = self._curl.getinfo(pycurl.ACTIVESOCKET)
-        if socket < 0:
+        if self._socket < 0:
             return False
         poll = select.poll()
-        poll.register(socket, select.POLLIN)
+        poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
-
-    def leave_alone(self) -> None:
-        """Let the handle go in a forked child: what it writes must not reach the connection."""
-        socket = self._curl.getinfo(pycurl.ACTIVESOCKET)
-        if socket >= 0:
-            null = os.open(os.devnull, os.O_RDWR)
-            os.dup2(null, socket, inheritable=False)
-            os.close(null)
 
     def close(self) -> None:
         self._curl.close()
+        self._multi.close()
+
+
+def _watch(poll: select.poll, what: int, socket: int, *_multi_and_data: object) -> None:
+    """Learn from libcurl what to wait for."""
+    if what == pycurl.POLL_REMOVE:
+        poll.unregister(socket)
+    else:
+        reads, writes = what & pycurl.POLL_IN, what & pycurl.POLL_OUT
+        poll.register(socket, (select.POLLIN if reads else 0) | (select.POLLOUT if writes else 0))
+
+
+def _selected(events: int) -> int:
+    """What a poll has found, as libcurl has it; it finds out about errors itself."""
+    reads, writes = events & ~select.POLLOUT, events & select.POLLOUT
+    return (pycurl.CSELECT_IN if reads else 0) | (pycurl.CSELECT_OUT if writes else 0)
 
 
 def _failure(request: Request, code: int, message: str) -> SendResult:
@@ -185,6 +219,7 @@ class _Answer:
         self.clear()
 
     def clear(self) -> None:
+        self.has_socket = False
         self._requests = 0
         self._head_is_whole = False
         self._retry_after: list[str] = []
@@ -197,8 +232,13 @@ class _Answer:
     def has_status(self, status: int) -> bool:
         return status >= 200 and self._head_is_whole
 
+    def connect(self, *_socket_and_purpose: object) -> int:
+        self.has_socket = True
+        return pycurl.SOCKOPT_OK
+
     def prepare(self, *_addresses: object) -> int:
         """Allow one request: libcurl would repeat one whose kept-alive connection is cut."""
+        self.has_socket = True
         self._requests += 1
         return pycurl.PREREQFUNC_OK if self._requests == 1 else pycurl.PREREQFUNC_ABORT
 
@@ -219,8 +259,11 @@ class _Answer:
 
 
 def _leave_alone(idle: dict[int, deque[_Connection]]) -> None:
-    """Before handles are freed: those that are a parent's would close its TLS sessions."""
+    """Before handles are freed: let none be that is a parent's, not even as the child ends.
+
+    It would close the parent's TLS session, and wait for threads of libcurl's that only it has.
+    """
     for pid, connections in idle.items():
         if pid != os.getpid():
             for connection in connections:
-                connection.leave_alone()
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

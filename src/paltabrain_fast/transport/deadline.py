@@ -2,7 +2,7 @@
 
 The timeout of a socket is for each wait, so that a peer that sends a byte now and then would hold
 a thread for ever. These sockets wait for what is left of the attempt, whatever it is they wait for.
-Only the system's name resolution has bounds of its own.
+Only the system's name resolution has bounds of its own. Forks may happen while they wait.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ import ssl
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, Final
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
+from urllib3.util.wait import wait_for_read, wait_for_write
+
+from ..fork_guard import unguarded
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
+
+
+_MAX_WAIT_SECONDS: Final = 86_400.0
+"""The system counts milliseconds in few bits."""
 
 
 class _Attempt(threading.local):
@@ -66,11 +73,31 @@ class _Deadline:
 
 
 class _Socket(_Deadline, socket.socket):
-    pass
+    def _within(self, *arguments: Any, **options: Any) -> Any:
+        with unguarded():
+            return super()._within(*arguments, **options)
 
 
 class TlsSocket(_Deadline, ssl.SSLSocket):
-    """To be the ``sslsocket_class`` of an ``SSLContext``."""
+    """To be the ``sslsocket_class`` of an ``SSLContext``; it is outside OpenSSL while it waits.
+
+    But for what it sends, which seldom has to wait.
+    """
+
+    def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
+        if call.startswith("send"):
+            return super()._within(call, *arguments, **options)
+        while True:
+            left = min(attempt.left(), _MAX_WAIT_SECONDS)
+            self.settimeout(0)
+            try:
+                return getattr(super(_Deadline, self), call)(*arguments, **options)
+            except ssl.SSLWantReadError:
+                wait = wait_for_read
+            except ssl.SSLWantWriteError:
+                wait = wait_for_write
+            with unguarded():
+                wait(self, left)
 
 
 class _Head:

@@ -1,0 +1,132 @@
+"""Keeps forks away from threads inside libraries whose locks a child would inherit, held for ever.
+
+OpenSSL, libcurl and the system's name resolution have such locks. They are held for moments only,
+so a fork waits for those moments, and not for a request that waits in the network. One of them is
+when a thread that has used OpenSSL ends: after all of Python, when it gives back what it had there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+__all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "renew", "unguarded"]
+
+_FORK_SECONDS: Final = 0.5
+"""How long a fork may be held up: some libraries and transports wait while they are inside."""
+
+
+_POLL_SECONDS: Final = 0.001
+
+
+class _Guard:
+    """Of one process: a thread is inside, or a fork is under way."""
+
+    def __init__(self) -> None:
+        # its lock is re-entrant: a signal handler may fork while its own thread holds it
+        self._changed = threading.Condition()
+        self._inside: set[int] = set()
+        self._ending: set[int] = set()  # by what the system calls them
+        self._forking: list[int] = []  # by thread, as often as it forks in a fork's hooks
+
+    def has(self, thread: int) -> bool:
+        return thread in self._inside
+
+    def enter(self, thread: int) -> None:
+        with self._changed:
+            # a thread does not wait for itself: this may be a hook of its own fork
+            self._changed.wait_for(lambda: all(forking == thread for forking in self._forking))
+            self._inside.add(thread)
+
+    def leave(self, thread: int) -> None:
+        with self._changed:
+            self._inside.discard(thread)
+            if self._forking:
+                self._changed.notify_all()
+
+    def end(self, thread: int) -> None:
+        with self._changed:
+            self.enter(thread)
+            self.leave(thread)
+            self._forget_ended()
+            self._ending.add(threading.get_native_id())
+
+    def begin_fork(self, thread: int) -> None:
+        deadline = time.monotonic() + _FORK_SECONDS
+        with self._changed:
+            self._forking.append(thread)
+            self._changed.wait_for(lambda: not self._inside - {thread}, _FORK_SECONDS)
+            self._forget_ended()
+            while self._ending and time.monotonic() < deadline:
+                self._changed.wait(_POLL_SECONDS)  # the system does not tell
+                self._forget_ended()
+
+    def end_fork(self, thread: int) -> None:
+        with self._changed:
+            self._forking.remove(thread)
+            self._changed.notify_all()
+
+    def _forget_ended(self) -> None:
+        # one that is the main thread's is that of a greenlet
+        self._ending = {
+            thread
+            for thread in self._ending
+            if thread != os.getpid() and Path(f"/proc/self/task/{thread}").exists()
+        }
+
+
+_guard = _Guard()
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Let no fork happen while this thread is inside; wait for one that is under way."""
+    guard, thread = _guard, threading.get_ident()  # a signal handler may fork within
+    guard.enter(thread)
+    try:
+        yield
+    finally:
+        guard.leave(thread)
+
+
+@contextlib.contextmanager
+def unguarded() -> Iterator[None]:
+    """Within ``guarded``: let forks happen nevertheless, as this thread waits in the network."""
+    guard, thread = _guard, threading.get_ident()
+    if not guard.has(thread):
+        yield
+        return
+    guard.leave(thread)
+    try:
+        yield
+    finally:
+        guard.enter(thread)
+
+
+def end_thread() -> None:
+    """Let no fork happen before this thread has ended, which it must do at once.
+
+    Only where there is a ``/proc`` to tell; elsewhere it waits for a fork that is under way.
+    """
+    _guard.end(threading.get_ident())
+
+
+def begin_fork() -> None:
+    """Wait until nobody is inside, and let nobody in until ``end_fork``."""
+    _guard.begin_fork(threading.get_ident())
+
+
+def end_fork() -> None:
+    """Go on in the parent."""
+    _guard.end_fork(threading.get_ident())
+
+
+def renew() -> None:
+    """Go on in a forked child, where nobody is inside."""
+    global _guard
+    _guard = _Guard()
