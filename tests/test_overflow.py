@@ -251,6 +251,25 @@ def test_block_waits_for_room_and_loses_nothing(make_sdk: MakeSdk, held: Held) -
     assert sdk.stats().dropped == {}
 
 
+def test_block_does_not_wait_when_room_was_made_meanwhile(
+    make_sdk: MakeSdk, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody makes any more then, as the buffer is empty."""
+    sdk = occupied(make_sdk, held, "block", block_timeout_ms=10_000)
+    make_room = sdk._control.make_room
+
+    def ask() -> Iterator[None]:
+        held.go.set()
+        assert sdk.flush(timeout=30)
+        return make_room()
+
+    monkeypatch.setattr(sdk._control, "make_room", ask)
+    for number in range(200):
+        sdk.track(TextEvent(f"{number:0500}"))
+    assert sdk.flush(timeout=30)
+    assert numbers(held.batches) == [-1, *range(200)]
+
+
 def test_block_drops_after_its_limit(make_sdk: MakeSdk, held: Held) -> None:
     sdk = occupied(make_sdk, held, "block", block_timeout_ms=1)
     for number in range(150):

@@ -150,10 +150,12 @@ class Control:
                 yield
         elif self._options.overflow == "block" and self._may_wait():
             deadline = _deadline(self._options.block_timeout_ms / 1000)
-            taken = self._engine.taken
-            while self._wait_for_room(taken, deadline):
+            while True:
+                # read before the buffer is found full once more: what is taken from then on counts
                 taken = self._engine.taken
                 yield
+                if not self._wait_for_room(taken, deadline):
+                    break
 
     def shed(self) -> None:
         """Have the engine drop what comes next by itself, now that an event was dropped.
