@@ -30,7 +30,15 @@ def received(api: ApiServer) -> Counter[str]:
 
 @pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
 def test_gevent_patched_first(api: ApiServer, transport: str) -> None:
-    """It works; libcurl blocks the hub while it sends, but delivers."""
+    """It delivers, and a request that hangs holds up nothing."""
+    second = threading.Event()
+
+    def answer(count: int, _request: Received) -> Answer:
+        if count:
+            second.set()
+        return Answer(release=second)
+
+    api.answer = answer
     run_script(
         """
 from gevent import monkey
@@ -47,16 +55,22 @@ def work(number):
         sdk.track(TextEvent(f"{number}:{event}"))
         gevent.sleep(0)
 
+sdk.track(TextEvent("hangs"))
+sdk.flush()
 gevent.joinall([gevent.spawn(work, number) for number in range(4)])
 assert sdk.flush(timeout=30)
-assert sdk.stats().delivered == 400
+assert (sdk.stats().delivered, sdk.stats().retries) == (401, 0)
 sdk.track(TextEvent("forgotten"))
 """,
         api.hostname,
         transport,
     )
     assert received(api) == Counter(
-        ["forgotten", *(f"{number}:{event}" for number in range(4) for event in range(100))]
+        [
+            "hangs",
+            "forgotten",
+            *(f"{number}:{event}" for number in range(4) for event in range(100)),
+        ]
     )
 
 
