@@ -78,9 +78,18 @@ def test_empty_ring_means_no_wake_ups(make_sdk: MakeSdk, sleeps: Sleeps) -> None
         await_delivery(sdk, number)
 
 
-def test_busy_buffer_costs_one_wake_up_a_flush(make_sdk: MakeSdk, sleeps: Sleeps) -> None:
+def test_busy_buffer_costs_one_wake_up_a_flush(
+    make_sdk: MakeSdk, sleeps: Sleeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, flush_buffer_size=10)
+    wake_ups, wake = [], sdk._control.event_recorded
+
+    def count_and_wake() -> None:
+        wake_ups.append(sdk._engine.accepted)
+        wake()
+
+    monkeypatch.setattr(sdk._control, "event_recorded", count_and_wake)
     times = 0
     for number in range(1, 101):
         sdk.track(TextEvent())
@@ -89,6 +98,8 @@ def test_busy_buffer_costs_one_wake_up_a_flush(make_sdk: MakeSdk, sleeps: Sleeps
     await_delivery(sdk, 100)
     assert len(transport.batches) == 10
     assert times <= 12
+    # the first event of all may have another one
+    assert [number for number in wake_ups if number > 10] == list(range(20, 101, 10))
 
 
 def test_no_wake_up_is_lost(make_sdk: MakeSdk) -> None:
