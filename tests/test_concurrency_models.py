@@ -30,7 +30,7 @@ def received(api: ApiServer) -> Counter[str]:
 
 @pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
 def test_gevent_patched_first(api: ApiServer, transport: str) -> None:
-    """It works; libcurl blocks the hub while it sends, but delivers."""
+    """It works."""
     run_script(
         """
 from gevent import monkey
@@ -57,6 +57,39 @@ sdk.track(TextEvent("forgotten"))
     )
     assert received(api) == Counter(
         ["forgotten", *(f"{number}:{event}" for number in range(4) for event in range(100))]
+    )
+
+
+def test_gevent_forks_greenlets_as_well() -> None:
+    """Those of the parent's that wait for a retry make it in the parent alone."""
+    run_script(
+        """
+from gevent import monkey
+monkey.patch_all()
+import gevent, os
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
+from tests.support.events import TextContext, TextEvent
+
+class Transport(InMemoryTransport):
+    def send(self, request):
+        super().send(request)
+        return SendResult(200 if len(self.batches) > 1 else 503, retry_after=0.2)
+
+transport = Transport()
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+sdk.track(TextEvent(""))
+sdk.flush()
+while not transport.batches:
+    gevent.sleep()
+child = os.fork()
+if child == 0:
+    gevent.sleep(0.5)  # longer than until the next attempt
+    os._exit(len(transport.batches) != 1)
+assert sdk.flush(timeout=30)
+assert len(transport.batches) == 2
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert sdk.shutdown(timeout=30)
+"""
     )
 
 
