@@ -68,8 +68,16 @@ class _Guard:
 
     def end_fork(self, thread: int) -> None:
         with self._changed:
-            self._forking.remove(thread)
+            if thread in self._forking:  # not if a signal handler forked us before this fork
+                self._forking.remove(thread)
             self._changed.notify_all()
+
+    def dismiss(self, thread: int) -> None:
+        """In a forked child: let in the thread that has forked, unless the lock is lost."""
+        self._forking = [thread]
+        if self._changed.acquire(blocking=False):
+            self._changed.notify_all()
+            self._changed.release()
 
     def _forget_ended(self) -> None:
         # one that is the main thread's is that of a greenlet
@@ -87,6 +95,9 @@ _guard = _Guard()
 def guarded() -> Iterator[None]:
     """Let no fork happen while this thread is inside; wait for one that is under way."""
     guard, thread = _guard, threading.get_ident()  # a signal handler may fork within
+    if guard.has(thread):  # and has interrupted what is inside
+        yield
+        return
     guard.enter(thread)
     try:
         yield
@@ -129,4 +140,5 @@ def end_fork() -> None:
 def renew() -> None:
     """Go on in a forked child, where nobody is inside."""
     global _guard
-    _guard = _Guard()
+    inherited, _guard = _guard, _Guard()
+    inherited.dismiss(threading.get_ident())
