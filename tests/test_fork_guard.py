@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from paltabrain_fast import fork_guard
+from paltabrain_fast import PaltabrainSdk, fork_guard
 from paltabrain_fast.fork_guard import begin_fork, end_fork, guarded, unguarded
 
+from .support.events import TextContext
 from .support.sdk import run_script
 from .support.threads import DEADLINE, running
 
@@ -170,6 +171,22 @@ if child == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
     )
+
+
+def test_shutdown_waits_for_a_fork_until_its_deadline() -> None:
+    sdk = PaltabrainSdk("localhost:1", "key", TextContext())
+    begun, over = threading.Event(), threading.Event()
+
+    def fork() -> None:
+        begin_fork()
+        begun.set()
+        assert over.wait(DEADLINE)
+        end_fork()
+
+    with running(fork):
+        assert begun.wait(DEADLINE)
+        assert sdk.shutdown(timeout=0)
+        over.set()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc on this system")

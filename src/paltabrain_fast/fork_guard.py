@@ -37,10 +37,13 @@ class _Guard:
     def has(self, thread: int) -> bool:
         return thread in self._inside
 
-    def enter(self, thread: int) -> None:
+    def enter(self, thread: int, deadline: float | None = None) -> None:
         with self._changed:
             # a thread does not wait for itself: this may be a hook of its own fork
-            self._changed.wait_for(lambda: all(forking == thread for forking in self._forking))
+            self._changed.wait_for(
+                lambda: all(forking == thread for forking in self._forking),
+                None if deadline is None else max(0.0, deadline - time.monotonic()),
+            )
             self._inside.add(thread)
 
     def leave(self, thread: int) -> None:
@@ -92,13 +95,16 @@ _guard = _Guard()
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[None]:
-    """Let no fork happen while this thread is inside; wait for one that is under way."""
+def guarded(deadline: float | None = None) -> Iterator[None]:
+    """Let no fork happen while this thread is inside.
+
+    One that is under way is waited for, until the deadline (``time.monotonic()``) at most.
+    """
     guard, thread = _guard, threading.get_ident()  # a signal handler may fork within
     if guard.has(thread):  # and has interrupted what is inside
         yield
         return
-    guard.enter(thread)
+    guard.enter(thread, deadline)
     try:
         yield
     finally:
