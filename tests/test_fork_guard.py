@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paltabrain_fast import PaltabrainSdk, fork_guard
-from paltabrain_fast.fork_guard import begin_fork, end_fork, guarded, unguarded
+from paltabrain_fast.fork_guard import begin_fork, end_fork, end_thread, guarded, unguarded
 
 from .support.events import TextContext
 from .support.sdk import run_script
@@ -186,6 +186,26 @@ def test_shutdown_waits_for_a_fork_until_its_deadline() -> None:
     with running(fork):
         assert begun.wait(DEADLINE)
         assert sdk.shutdown(timeout=0)
+        over.set()
+
+
+def test_thread_that_lives_on_after_its_end_holds_up_one_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was a greenlet's, or the system has given its number to another one."""
+    monkeypatch.setattr(fork_guard, "_FORK_SECONDS", 0.01)
+    ended, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        end_thread()
+        ended.set()
+        assert over.wait(DEADLINE)
+
+    with running(work):
+        assert ended.wait(DEADLINE)
+        begin_fork()
+        end_fork()
+        assert not fork_guard._guard._ending
         over.set()
 
 

@@ -68,6 +68,7 @@ class _Guard:
             while self._ending and time.monotonic() < deadline:
                 self._changed.wait(_POLL_SECONDS)  # the system does not tell
                 self._forget_ended()
+            self._ending.clear()  # nor will the next one wait: these are greenlets, or new threads
 
     def end_fork(self, thread: int) -> None:
         with self._changed:
