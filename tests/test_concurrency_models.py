@@ -74,6 +74,39 @@ sdk.track(TextEvent("forgotten"))
     )
 
 
+def test_gevent_forks_greenlets_as_well() -> None:
+    """Those of the parent's that wait for a retry make it in the parent alone."""
+    run_script(
+        """
+from gevent import monkey
+monkey.patch_all()
+import gevent, os
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
+from tests.support.events import TextContext, TextEvent
+
+class Transport(InMemoryTransport):
+    def send(self, request):
+        super().send(request)
+        return SendResult(200 if len(self.batches) > 1 else 503, retry_after=0.2)
+
+transport = Transport()
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+sdk.track(TextEvent(""))
+sdk.flush()
+while not transport.batches:
+    gevent.sleep()
+child = os.fork()
+if child == 0:
+    gevent.sleep(0.5)  # longer than until the next attempt
+    os._exit(len(transport.batches) != 1)
+assert sdk.flush(timeout=30)
+assert len(transport.batches) == 2
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert sdk.shutdown(timeout=30)
+"""
+    )
+
+
 @pytest.mark.parametrize("transport", [None, pytest.param("curl", marks=needs("pycurl"))])
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old"])
 def test_event_loop_is_never_held_up_by_delivery(

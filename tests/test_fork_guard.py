@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from paltabrain_fast import fork_guard
-from paltabrain_fast.fork_guard import begin_fork, end_fork, guarded, unguarded
+from paltabrain_fast import PaltabrainSdk, fork_guard
+from paltabrain_fast.fork_guard import begin_fork, end_fork, end_thread, guarded, unguarded
 
+from .support.events import TextContext
 from .support.sdk import run_script
 from .support.threads import DEADLINE, running
 
@@ -107,6 +108,105 @@ def test_attempt_that_is_forked_goes_on_in_the_child() -> None:
 
     with running(work):
         pass
+
+
+def test_attempt_within_an_attempt_leaves_that_one_inside() -> None:
+    """A signal handler has interrupted it."""
+    with guarded():
+        with guarded():
+            pass
+        assert fork_guard._guard._inside == {threading.get_ident()}
+    assert not fork_guard._guard._inside
+
+
+def test_fork_that_was_forked_itself_ends_in_the_child() -> None:
+    """Which a signal handler has made, while the fork was beginning."""
+    begin_fork()
+    begin_fork()
+    fork_guard.renew()
+    end_fork()
+    assert not fork_guard._guard._forking
+
+
+def test_child_does_not_wait_for_the_end_of_a_fork_of_its_parents() -> None:
+    run_script(
+        """
+import os, signal, threading
+from paltabrain_fast import fork_guard
+
+begun, over, changed = threading.Event(), threading.Event(), fork_guard._guard._changed
+
+def fork_elsewhere():
+    fork_guard.begin_fork()
+    begun.set()
+    over.wait()
+    fork_guard.end_fork()
+
+def interrupt():
+    with changed:  # which the main thread has let go of: it waits
+        pass
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+def wait(timeout=None):
+    del changed.wait
+    threading.Thread(target=interrupt).start()
+    return changed.wait(timeout)
+
+def fork_here(_signal, _frame):
+    global child
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+    else:
+        over.set()
+
+signal.signal(signal.SIGUSR1, fork_here)
+threading.Thread(target=fork_elsewhere).start()
+begun.wait()
+changed.wait = wait
+with fork_guard.guarded():
+    pass
+if child == 0:
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    )
+
+
+def test_shutdown_waits_for_a_fork_until_its_deadline() -> None:
+    sdk = PaltabrainSdk("localhost:1", "key", TextContext())
+    begun, over = threading.Event(), threading.Event()
+
+    def fork() -> None:
+        begin_fork()
+        begun.set()
+        assert over.wait(DEADLINE)
+        end_fork()
+
+    with running(fork):
+        assert begun.wait(DEADLINE)
+        assert sdk.shutdown(timeout=0)
+        over.set()
+
+
+def test_thread_that_lives_on_after_its_end_holds_up_one_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was a greenlet's, or the system has given its number to another one."""
+    monkeypatch.setattr(fork_guard, "_FORK_SECONDS", 0.01)
+    ended, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        end_thread()
+        ended.set()
+        assert over.wait(DEADLINE)
+
+    with running(work):
+        assert ended.wait(DEADLINE)
+        begin_fork()
+        end_fork()
+        assert not fork_guard._guard._ending
+        over.set()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc on this system")

@@ -272,7 +272,7 @@ class Control:
         if (thread := self._thread) is not None:
             thread.wait(deadline)
         if self._make_transport is not None:
-            with guarded():
+            with guarded(deadline):
                 self._transport.close()
         process.leave(self)
 

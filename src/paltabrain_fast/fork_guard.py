@@ -37,10 +37,13 @@ class _Guard:
     def has(self, thread: int) -> bool:
         return thread in self._inside
 
-    def enter(self, thread: int) -> None:
+    def enter(self, thread: int, deadline: float | None = None) -> None:
         with self._changed:
             # a thread does not wait for itself: this may be a hook of its own fork
-            self._changed.wait_for(lambda: all(forking == thread for forking in self._forking))
+            self._changed.wait_for(
+                lambda: all(forking == thread for forking in self._forking),
+                None if deadline is None else max(0.0, deadline - time.monotonic()),
+            )
             self._inside.add(thread)
 
     def leave(self, thread: int) -> None:
@@ -65,11 +68,20 @@ class _Guard:
             while self._ending and time.monotonic() < deadline:
                 self._changed.wait(_POLL_SECONDS)  # the system does not tell
                 self._forget_ended()
+            self._ending.clear()  # nor will the next one wait: these are greenlets, or new threads
 
     def end_fork(self, thread: int) -> None:
         with self._changed:
-            self._forking.remove(thread)
+            if thread in self._forking:  # not if a signal handler forked us before this fork
+                self._forking.remove(thread)
             self._changed.notify_all()
+
+    def dismiss(self, thread: int) -> None:
+        """In a forked child: let in the thread that has forked, unless the lock is lost."""
+        self._forking = [thread]
+        if self._changed.acquire(blocking=False):
+            self._changed.notify_all()
+            self._changed.release()
 
     def _forget_ended(self) -> None:
         # one that is the main thread's is that of a greenlet
@@ -84,10 +96,16 @@ _guard = _Guard()
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[None]:
-    """Let no fork happen while this thread is inside; wait for one that is under way."""
+def guarded(deadline: float | None = None) -> Iterator[None]:
+    """Let no fork happen while this thread is inside.
+
+    One that is under way is waited for, until the deadline (``time.monotonic()``) at most.
+    """
     guard, thread = _guard, threading.get_ident()  # a signal handler may fork within
-    guard.enter(thread)
+    if guard.has(thread):  # and has interrupted what is inside
+        yield
+        return
+    guard.enter(thread, deadline)
     try:
         yield
     finally:
@@ -129,4 +147,5 @@ def end_fork() -> None:
 def renew() -> None:
     """Go on in a forked child, where nobody is inside."""
     global _guard
-    _guard = _Guard()
+    inherited, _guard = _guard, _Guard()
+    inherited.dismiss(threading.get_ident())

@@ -229,7 +229,11 @@ class Ledger:
             return self._changed.wait_for(predicate, timeout)
 
     def dismiss(self) -> None:
-        """Wake who waits, in a forked child that has another ledger, unless its lock is lost."""
+        """Forget what is in flight, in a forked child that has another ledger: nobody sends it.
+
+        Greenlets of the parent's go on there. Whoever waits is woken, unless the lock is lost.
+        """
+        self._in_flight.clear()
         if self._changed.acquire(blocking=False):
             self._changed.notify_all()
             self._changed.release()

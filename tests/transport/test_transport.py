@@ -21,6 +21,7 @@ from paltabrain_fast import (
     SendResult,
     Transport,
 )
+from paltabrain_fast import transport as transports
 
 from ..support.answers import Answer, Fault, always, in_order
 from ..support.api_server import ApiServer
@@ -241,6 +242,19 @@ def test_more_threads_than_places(api: ApiServer, make_transport: MakeTransport)
         assert {result.result().status for result in results} == {200}
     api.wait_until_open(2)
     assert api.connections == 8
+
+
+@needs("pycurl")
+def test_place_of_libcurl_holds_one_connection(api: ApiServer, plain_api: ApiServer) -> None:
+    """And that to another host no more."""
+    transport = transports.CurlTransport()
+    try:
+        for hostname, scheme in ((plain_api.hostname, "http"), (api.hostname, "https")):
+            assert transport.send(request(hostname, scheme=scheme)) == SendResult(status=200)
+        plain_api.wait_until_open(0)
+        api.wait_until_open(1)
+    finally:
+        transport.close()
 
 
 def test_close_while_an_attempt_is_under_way(api: ApiServer, make_transport: MakeTransport) -> None:

@@ -49,6 +49,11 @@ cdef extern from *:
         return 0;
     }
 
+    static inline bool pbf_can_watch(PyObject *dict)
+    {
+        return true;
+    }
+
     static int pbf_watch_dict(PyObject *dict)
     {
         return 0;
@@ -81,6 +86,13 @@ cdef extern from *:
         return 0;
     }
 
+    /* Not the dict of an object that still keeps the values: CPython 3.13.0 changes those without a
+     * word to the watcher. */
+    static inline bool pbf_can_watch(PyObject *dict)
+    {
+        return ((PyDictObject *)dict)->ma_values == NULL;
+    }
+
     static int pbf_watch_dicts(void)
     {
         pbf_dict_watcher = PyDict_AddWatcher(pbf_on_dict);
@@ -105,6 +117,7 @@ cdef extern from *:
     }
     """
     int pbf_watch_dicts() except -1
+    bint pbf_can_watch(PyObject *dict) noexcept
     int pbf_watch_dict(object dict) except -1
     uint64_t pbf_dict_version(PyObject *dict) noexcept
     PyObject *pbf_code(PyObject *function) noexcept
@@ -559,12 +572,16 @@ cdef int track_dicts(object groups, TrackedDict *tracked) except -1:
     cdef Py_ssize_t position = 0
     cdef int count = 1
 
-    if not is_groups(groups):
+    if not is_groups(groups) or not pbf_can_watch(<PyObject *>groups):
         return 0
     watch(groups, tracked)
     with cython.critical_section(groups):
         while PyDict_Next(groups, &position, NULL, &group):
-            if count == MAX_TRACKED or not PyDict_CheckExact(<object>group):
+            if (
+                count == MAX_TRACKED
+                or not PyDict_CheckExact(<object>group)
+                or not pbf_can_watch(group)
+            ):
                 return 0
             watch(<object>group, &tracked[count])
             count += 1

@@ -96,6 +96,7 @@ class _Connection:
         self._poll = select.poll()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch, self._poll))
+        self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
         self._curl = curl = pycurl.Curl()
         for peer, host, file, directory in (
             (pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST, pycurl.CAINFO, pycurl.CAPATH),
@@ -117,7 +118,6 @@ class _Connection:
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.NOPROXY, "")  # the environment is read by us, and only once
-        curl.setopt(pycurl.MAXCONNECTS, 1)
         curl.setopt(pycurl.SOCKOPTFUNCTION, self._answer.connect)
         curl.setopt(pycurl.PREREQFUNCTION, self._answer.prepare)
         curl.setopt(pycurl.HEADERFUNCTION, self._answer.take_header)
