@@ -164,8 +164,10 @@ SUBINTERPRETERS = """
 import sys
 if sys.version_info >= (3, 13):
     import _interpreters as interpreters
+    kind = ["legacy"]  # in others, protobuf itself cannot be imported
 else:
     import _xxsubinterpreters as interpreters
+    kind = []
 
 source = '''
 import sys
@@ -180,7 +182,8 @@ assert sdk.shutdown(timeout=30)
 print(engine, len(transport.batches), flush=True)
 '''
 exec(source)
-interpreters.run_string(interpreters.create(), source)
+failure = interpreters.run_string(interpreters.create(*kind), source)
+assert failure is None, failure
 """
 
 
