@@ -147,11 +147,21 @@ class Sender:
         return None
 
     def _send(self, delivery: _Delivery) -> SendResult:
-        options, batch = self._options, delivery.batch
+        batch = delivery.batch
         if not delivery.attempts and logger.isEnabledFor(logging.DEBUG):
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
         end = min(delivery.deadline, self._last_attempt or delivery.deadline)
-        request = Request(
+        self._ledger.attempt(retry=delivery.attempts > 0)
+        delivery.attempts += 1
+        try:
+            with guarded(end):
+                return self._transport.send(self._request(batch, end))
+        except Exception as error:
+            return SendResult(error=error)
+
+    def _request(self, batch: FramedBatch, end: float) -> Request:
+        options = self._options
+        return Request(
             url=base_url(options.hostname) + BATCH_PATH,
             body=batch.body,
             headers={
@@ -163,13 +173,6 @@ class Sender:
             },
             timeout=min(options.request_timeout, max(0.001, end - time.monotonic())),
         )
-        self._ledger.attempt(retry=delivery.attempts > 0)
-        delivery.attempts += 1
-        try:
-            with guarded():
-                return self._transport.send(request)
-        except Exception as error:
-            return SendResult(error=error)
 
     def _succeed(self, delivery: _Delivery) -> None:
         batch = delivery.batch
