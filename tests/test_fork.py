@@ -300,16 +300,20 @@ def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
         """
 import signal
 sdk = make(request_timeout=600)  # so that the parent's comes to no second attempt
-child, settled = None, sdk._control.ledger._changed
+child, handled, settled = None, threading.Event(), sdk._control.ledger._changed
 
 def handler(_signal, _frame):
     global child
+    if handled.is_set():
+        return
+    handled.set()
     child = os.fork()
 
 def interrupt():
     with settled:  # which flush() has let go of: it waits
         pass
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+    while not handled.wait(0.05):  # a signal just before it sleeps does not end that
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
 
 def wait(timeout=None):
     del settled.wait

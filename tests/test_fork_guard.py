@@ -134,7 +134,8 @@ def test_child_does_not_wait_for_the_end_of_a_fork_of_its_parents() -> None:
 import os, signal, threading
 from paltabrain_fast import fork_guard
 
-begun, over, changed = threading.Event(), threading.Event(), fork_guard._guard._changed
+begun, over, handled = threading.Event(), threading.Event(), threading.Event()
+changed = fork_guard._guard._changed
 
 def fork_elsewhere():
     fork_guard.begin_fork()
@@ -145,7 +146,8 @@ def fork_elsewhere():
 def interrupt():
     with changed:  # which the main thread has let go of: it waits
         pass
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+    while not handled.wait(0.05):  # a signal just before it sleeps does not end that
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
 
 def wait(timeout=None):
     del changed.wait
@@ -154,6 +156,9 @@ def wait(timeout=None):
 
 def fork_here(_signal, _frame):
     global child
+    if handled.is_set():
+        return
+    handled.set()
     child = os.fork()
     if child == 0:
         signal.alarm(20)
