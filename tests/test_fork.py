@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -298,36 +299,16 @@ def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
     run(
         api,
         """
-import signal
+from tests.support.interruption import ForkInWait
+
 sdk = make(request_timeout=600)  # so that the parent's comes to no second attempt
-child, handled, settled = None, threading.Event(), sdk._control.ledger._changed
-
-def handler(_signal, _frame):
-    global child
-    if handled.is_set():
-        return
-    handled.set()
-    child = os.fork()
-
-def interrupt():
-    with settled:  # which flush() has let go of: it waits
-        pass
-    while not handled.wait(0.05):  # a signal just before it sleeps does not end that
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
-
-def wait(timeout=None):
-    del settled.wait
-    threading.Thread(target=interrupt).start()
-    return settled.wait(timeout)
-
-signal.signal(signal.SIGALRM, handler)
 sdk.track(TextEvent("parent:0"))
-settled.wait = wait
+fork = ForkInWait(sdk._control.ledger._changed)
 assert sdk.flush(timeout=60)
-if child == 0:
+if fork.child == 0:
     sdk.track(TextEvent("child:0"))
     sys.exit()
-reap(child)
+reap(fork.child)
 """,
     )
     thread.join()
@@ -493,11 +474,12 @@ def test_fork_does_not_wait_for_requests_that_hang(
 ) -> None:
     """However long it would wait for OpenSSL."""
     release, hangs = threading.Event(), tmp_path / "hangs"
+    os.mkfifo(hangs)
 
     def answer(count: int, _request: Received) -> Answer:
         if count:
             return Answer()
-        hangs.touch()
+        hangs.write_text("")  # as soon as somebody reads
         return Answer(release=release)
 
     api.answer = answer
@@ -510,8 +492,7 @@ fork_guard._FORK_SECONDS = 10_000
 sdk = make(transport=sys.argv[2] or None, request_timeout=10_000)
 sdk.track(TextEvent("hangs:0"))
 sdk.flush()
-while not Path(sys.argv[3]).exists():
-    time.sleep(0.01)
+Path(sys.argv[3]).read_text()  # when the request is in
 child = os.fork()
 if child == 0:
     sdk.track(TextEvent("child:0"))

@@ -133,9 +133,9 @@ def test_child_does_not_wait_for_the_end_of_a_fork_of_its_parents() -> None:
         """
 import os, signal, threading
 from paltabrain_fast import fork_guard
+from tests.support.interruption import ForkInWait
 
-begun, over, handled = threading.Event(), threading.Event(), threading.Event()
-changed = fork_guard._guard._changed
+begun, over = threading.Event(), threading.Event()
 
 def fork_elsewhere():
     fork_guard.begin_fork()
@@ -143,37 +143,20 @@ def fork_elsewhere():
     over.wait()
     fork_guard.end_fork()
 
-def interrupt():
-    with changed:  # which the main thread has let go of: it waits
-        pass
-    while not handled.wait(0.05):  # a signal just before it sleeps does not end that
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-
-def wait(timeout=None):
-    del changed.wait
-    threading.Thread(target=interrupt).start()
-    return changed.wait(timeout)
-
-def fork_here(_signal, _frame):
-    global child
-    if handled.is_set():
-        return
-    handled.set()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)
-    else:
+def forked(child):
+    if child:
         over.set()
+    else:
+        signal.alarm(20)
 
-signal.signal(signal.SIGUSR1, fork_here)
 threading.Thread(target=fork_elsewhere).start()
 begun.wait()
-changed.wait = wait
+fork = ForkInWait(fork_guard._guard._changed, forked)
 with fork_guard.guarded():
     pass
-if child == 0:
+if fork.child == 0:
     os._exit(0)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert os.waitstatus_to_exitcode(os.waitpid(fork.child, 0)[1]) == 0
 """
     )
 
