@@ -2,7 +2,8 @@
 
     python -m benchmarks.bench_stalls
 
-A loop tracks at each turn, as fast as it can, without an SDK and with one on each transport. And
+A loop tracks at each turn, as fast as it can, without an SDK and with one on each transport; and,
+to tell what is the machine's, without an SDK while another process delivers as many events. And
 ``track()`` is timed while a server answers, while one accepts all and answers nothing, and when the
 buffer is full for that reason. Stretches of each kind take turns.
 """
@@ -10,10 +11,12 @@ buffer is full for that reason. Stretches of each kind take turns.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
 from statistics import median, quantiles
 from typing import Any
 
@@ -24,18 +27,19 @@ from paltabrain_fast import HttpsTransport, PaltabrainSdk
 from paltabrain_fast.transport.curl import CurlTransport
 
 from .shapes import PARENTS, make_context
-from .sink import Sink, running_sink
+from .sink import Address, Sink, running_sink
 
 Sdk = PaltabrainSdk[Context]
 ROUNDS = 30
 SECONDS, EVENTS = 1.0, 5  # of a loop; in each of its turns
-STALL_SECONDS = 0.01
+STALL_SECONDS, BURST_SECONDS = 0.01, 0.001
+ALONE, BESIDE = "no SDK", "no SDK, as many events from another process"
 STRETCHES, CALLS = 100, 2_000  # short ones, of which some escape what else the machine does
 
 
 @contextmanager
 def running_sdk(
-    kind: type[HttpsTransport | CurlTransport], sink: Sink, **options: Any
+    kind: type[HttpsTransport | CurlTransport], sink: Sink | Address, **options: Any
 ) -> Iterator[Sdk]:
     transport = kind(ca_bundle=sink.ca_file)
     options |= {"start_session": True, "transport": transport}
@@ -65,31 +69,65 @@ async def turns(sdk: Sdk | None) -> list[float]:
     return samples
 
 
+def deliver_beside(sink: Address, rates: Connection) -> None:
+    """Track as many events a second as is asked for, until the next rate comes; ``None`` ends it."""
+    event = EventPageOpen(page_id="page").set_parent(parent_elements=PARENTS)
+    with running_sdk(HttpsTransport, sink) as sdk:
+        while (rate := rates.recv()) is not None:
+            due = time.perf_counter()
+            while not rates.poll(max(0.0, due - time.perf_counter())):
+                for _ in range(round(rate * BURST_SECONDS)):
+                    sdk.track(event)
+                due += BURST_SECONDS
+            assert sdk.flush(timeout=60)
+
+
+@contextmanager
+def another_process(sink: Sink) -> Iterator[Connection]:
+    """Deliver in a process of its own what is asked for."""
+    context = multiprocessing.get_context("spawn")
+    ours, its = context.Pipe()
+    process = context.Process(target=deliver_beside, args=(sink.address, its), daemon=True)
+    process.start()
+    yield ours
+    ours.send(None)
+    process.join(60)
+    assert process.exitcode == 0
+
+
 def measure_loop() -> str:
     with running_sink() as sink, ExitStack() as stack:
         sdks: dict[str, Sdk | None] = {
-            "no SDK": None,
             "default": stack.enter_context(running_sdk(HttpsTransport, sink)),
             "curl": stack.enter_context(running_sdk(CurlTransport, sink)),
+            ALONE: None,
+            BESIDE: None,
         }
+        other = stack.enter_context(another_process(sink))
         longest: dict[str, list[float]] = {name: [] for name in sdks}
         high: dict[str, list[float]] = {name: [] for name in sdks}
         stalls: Counter[str] = Counter()
-        count = 0
+        count = rate = 0
         for number in range(ROUNDS + 1):
             for name, sdk in sdks.items():
+                if name == BESIDE:
+                    other.send(rate)
                 samples = asyncio.run(turns(sdk))
+                if name == BESIDE:
+                    other.send(0)
                 if sdk is not None:
                     assert sdk.flush(timeout=60)
                     count += len(samples) * EVENTS
+                if name == "default":
+                    rate = round(len(samples) * EVENTS / SECONDS)
                 if number:  # classes were learned and connections made
                     longest[name].append(max(samples))
                     stalls[name] += sum(sample > STALL_SECONDS for sample in samples)
                     high[name].append(p999(samples))
         delivered = sum(sdk.stats().delivered for sdk in sdks.values() if sdk is not None)
-    rate = count / (2 * SECONDS * (ROUNDS + 1))
+    rate = round(count / (2 * SECONDS * (ROUNDS + 1)))
     lines = [
-        f"turns of a loop that tracks {rate:,.0f} events/s, {ROUNDS} x {SECONDS:g} s of each kind;"
+        f"turns of a loop that tracks {rate:,} events/s, {ROUNDS} x {SECONDS:g} s of each kind;"
         f" {delivered / count:.1%} delivered (target: no stall over 10 ms)"
     ]
     lines += [

@@ -19,10 +19,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.support.certificates import make_certificates
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Address(NamedTuple):
+    """Where it is reached."""
+
+    hostname: str
+    ca_file: Path
 
 
 class Sink:
@@ -32,6 +40,11 @@ class Sink:
         self._process = process
         self.ca_file = ca_file
         self.hostname = f"localhost:{self._read()}"
+
+    @property
+    def address(self) -> Address:
+        """What another process needs to know."""
+        return Address(self.hostname, self.ca_file)
 
     def handshakes(self) -> int:
         """How many TLS handshakes it has seen; one for each connection."""
