@@ -70,7 +70,7 @@ async def turns(sdk: Sdk | None) -> list[float]:
 
 
 def deliver_beside(sink: Address, rates: Connection) -> None:
-    """Track as many events a second as is asked for, until the next rate comes; ``None`` ends it."""
+    """Track as many events a second as was asked for, until asked again; ``None`` is the end."""
     event = EventPageOpen(page_id="page").set_parent(parent_elements=PARENTS)
     with running_sdk(HttpsTransport, sink) as sdk:
         while (rate := rates.recv()) is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk, process
+from paltabrain_fast.pool import Thread
 
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
@@ -115,6 +116,35 @@ def test_signal_handler_shuts_down_what_it_has_interrupted_while_starting(
     assert not tracking.is_alive()
     assert outcomes == [True]
     assert not process.has_entered(sdk._control)
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_ctrl_c_while_flush_starts_a_thread_leaves_nothing_to_wait_for(
+    monkeypatch: pytest.MonkeyPatch, started: bool
+) -> None:
+    """Whether it comes before the thread is there or when it is."""
+    sdk = make_sdk()
+    sdk.flush_interval_ms = 3_600_000  # the control thread leaves it to flush()
+    start = Thread.start
+
+    def interrupted(thread: Thread) -> None:
+        if thread.name == "paltabrain-control":
+            return start(thread)
+        monkeypatch.setattr(Thread, "start", start)
+        if started:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Thread, "start", interrupted)
+    sdk.track(TextEvent())
+    with pytest.raises(KeyboardInterrupt):
+        sdk.flush()
+    outcomes: list[bool] = []
+    ending = threading.Thread(target=lambda: outcomes.append(sdk.shutdown()), daemon=True)
+    ending.start()
+    ending.join(30)
+    assert outcomes == [True]
+    assert sdk.stats().delivered == 1
 
 
 SHUT_DOWN_BEFORE_THE_START = """

@@ -353,10 +353,12 @@ class Control:
             return None
         if batch.too_large:
             ledger.drop("too_large", batch.too_large)
-        if batch.events:
-            self._sender.submit(batch, report)
-        if ledger is self.ledger:  # or forked in there
-            self._handed = batch.end
+        try:
+            if batch.events:
+                self._sender.submit(batch, report)
+        finally:  # it may be interrupted, too, when the batch is in flight already
+            if ledger is self.ledger:  # or forked in there
+                self._handed = batch.end
         return batch.too_large
 
     def _discard(self) -> int:

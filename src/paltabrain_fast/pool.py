@@ -125,9 +125,11 @@ class Pool:
                 return
             self._starters.append(threading.get_ident())
         # not under the lock: it waits for one of ``threading``, and whoever has that may want ours
-        thread, failure = Thread(f"sender-{threads}", self._work), None
+        thread = Thread(f"sender-{threads}", self._work)
+        failure: str | None = "interrupted"  # whether there is one, then, nobody knows
         try:
             thread.start()
+            failure = None
         except RuntimeError as error:  # no more threads, or the interpreter is ending
             failure = str(error)
         finally:
