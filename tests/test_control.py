@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import inspect
 import logging
 import queue
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast.control import Control
+from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
 from .support.sdk import MakeSdk, Sdk, await_delivery, run_script, texts
@@ -173,17 +175,23 @@ def test_dead_control_thread_is_replaced(make_sdk: MakeSdk) -> None:
     assert sdk._control._thread is not dead
 
 
-def test_thread_that_cannot_be_started_is_tried_again(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@contextlib.contextmanager
+def no_new_threads() -> Iterator[None]:
     def refuse(*_arguments: object) -> int:
         raise RuntimeError("can't start new thread")
 
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("_thread.start_new_thread", refuse)
+        monkeypatch.setattr("threading.Thread.start", refuse)
+        yield
+
+
+def test_thread_that_cannot_be_started_is_tried_again(
+    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+) -> None:
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, flush_buffer_size=1)
-    with monkeypatch.context() as without_threads:
-        without_threads.setattr("_thread.start_new_thread", refuse)
-        without_threads.setattr("threading.Thread.start", refuse)
+    with no_new_threads():
         sdk.track(TextEvent("1"))
         sdk.track(TextEvent("2"))
         assert len(sdk.event_buffer) == 2
@@ -193,6 +201,31 @@ def test_thread_that_cannot_be_started_is_tried_again(
     sdk.track(TextEvent("4"))
     await_delivery(sdk, 4)
     assert "cannot start: can't start new thread" in caplog.text
+
+
+@pytest.mark.parametrize("call", ["shutdown", "flush"])
+def test_signal_handler_does_not_wait_for_what_it_interrupts(make_sdk: MakeSdk, call: str) -> None:
+    """Here a thread that sends by itself, for want of others."""
+    handled: list[bool] = []
+
+    def interrupted(_request: Request) -> SendResult:
+        handled.append(getattr(sdk, call)(timeout=600))
+        return SendResult(status=200)
+
+    sdk = make_sdk(transport=InMemoryTransport(interrupted))
+    outcomes: list[bool] = []
+
+    def send() -> None:
+        with no_new_threads():
+            sdk.track(TextEvent())
+            outcomes.append(sdk.flush(timeout=600))
+
+    flushing = threading.Thread(target=send, daemon=True)
+    flushing.start()
+    flushing.join(30)
+    assert (handled, outcomes) == ([False], [True])
+    assert sdk.shutdown()
+    assert sdk.stats().delivered == 1
 
 
 def test_on_error_is_called_in_a_thread_of_our_own(make_sdk: MakeSdk) -> None:

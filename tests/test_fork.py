@@ -367,7 +367,7 @@ def fork_then_launch(thread, failed):
     Thread.launch = launch
     thread.run = lambda: (Thread.run(thread), ended.set())
     child = os.fork()
-    thread.launch(failed)
+    thread.launch(lambda error: (failed(error), ended.set()))  # CPython 3.13 starts it for none
 
 Thread.launch = fork_then_launch
 sdk.track(TextEvent("parent:0"))

@@ -185,7 +185,7 @@ class Control:
         self._stopping = True
         self.wake()
         self._announce_room()  # nobody needs to wait for it any more
-        if self._framer == threading.get_ident() or self._reporter.is_logging:
+        if self._is_interrupted():
             return False
         if not self._closing.acquire(timeout=-1 if deadline is None else _left(deadline)):
             return False
@@ -245,7 +245,7 @@ class Control:
                 self._engine.arm(1)  # the next event asks again
             elif self._thread is None and not self._stopping:
                 self._thread = thread = Thread("control", self._run)
-                thread.launch(self._cannot_start)
+                thread.launch(partial(self._cannot_start, thread))
         finally:
             self._is_starting = False
         if self._outcome is not None:  # a signal handler has shut down before we entered
@@ -284,8 +284,8 @@ class Control:
         """
         ledger = self.ledger
         while ledger is self.ledger and not self._is_settled(mark):
-            framed = self._drain()
-            if not framed or self._reporter.is_logging or _is_over(deadline):
+            self._drain()
+            if self._is_interrupted() or _is_over(deadline):
                 return self._is_settled(mark)
             if self.ledger.in_flight and not self._pool.has_threads(deadline):
                 self._pool.run_next(deadline)
@@ -298,23 +298,31 @@ class Control:
                 )
         return True
 
+    def _is_interrupted(self) -> bool:
+        """Whether a handler or finalizer has interrupted what it would wait for, in this thread."""
+        return (
+            self._framer == threading.get_ident()
+            or self._reporter.is_logging
+            or self._pool.is_lent()
+        )
+
     def _can_frame(self, mark: int) -> bool:
         return self._handed < mark and self._sender.has_room()
 
     def _is_settled(self, mark: int) -> bool:
         return self._handed >= mark and self.ledger.is_settled(mark)
 
-    def _drain(self) -> bool:
+    def _drain(self) -> None:
         """Frame until the buffer is empty or enough batches are in flight.
 
-        Returns ``False`` if this very thread is framing already, and was interrupted by a signal
-        handler or a finalizer that calls us.
+        Not if this very thread is framing already, and was interrupted by a signal handler or a
+        finalizer that calls us.
         """
         if self._framer == threading.get_ident():
             self.wake()
-            return False
+            return
         if not self._sender.has_room():  # then nobody needs to wait for us
-            return True
+            return
         too_large = 0
         with self._framing:
             self._framer = threading.get_ident()
@@ -328,7 +336,6 @@ class Control:
             self._reporter.warn_sparingly(
                 "too_large", "%d events were dropped: too large for a batch", too_large
             )
-        return True
 
     def _frame(self) -> int | None:
         """Cut one batch and hand it to the sender.
@@ -407,7 +414,7 @@ class Control:
 
     def _may_wait(self) -> bool:
         """Whether somebody else can make room while this thread waits for it."""
-        return not (is_ours() or self._reporter.is_logging or self._framer == threading.get_ident())
+        return not (is_ours() or self._is_interrupted())
 
     def _on_settled(self) -> None:
         if self._starved or self._urgent:
@@ -415,7 +422,9 @@ class Control:
         if self._stopping:  # our thread, which would do it, may have ended
             self._tell()
 
-    def _cannot_start(self, error: RuntimeError) -> None:
+    def _cannot_start(self, thread: Thread, error: RuntimeError) -> None:
+        if self._thread is not thread:  # a signal handler forked meanwhile: it is the parent's
+            return
         self._thread = None
         self._engine.arm(1)  # the next event tries again
         self._reporter.warn_sparingly("thread", "the control thread cannot start: %s", error)

@@ -103,6 +103,7 @@ class Pool:
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
         self._starters: list[int] = []  # who is starting another one just now
+        self._lent: set[int] = set()  # who runs calls for want of threads
         self._running = 0
         self._closed = False
 
@@ -143,7 +144,17 @@ class Pool:
 
     def run_next(self, deadline: float | None) -> None:
         """Run one call in this thread, for want of others; wait for it until the deadline."""
-        self._run(self._next(deadline))
+        if (call := self._next(deadline)) is None:
+            return
+        self._lent.add(threading.get_ident())
+        try:
+            self._run(call)
+        finally:
+            self._lent.discard(threading.get_ident())
+
+    def is_lent(self) -> bool:
+        """Tell whether this thread is inside ``run_next``: a signal handler may be asking."""
+        return threading.get_ident() in self._lent
 
     def close(self, deadline: float | None) -> None:
         """Let the threads end, once they have run what is due; what is not will never run.
