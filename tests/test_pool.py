@@ -183,3 +183,18 @@ def test_shutdown_sends_by_itself_what_a_thread_was_to_send_that_fails_to_start(
     assert start.begun.wait(30)
     assert sdk.shutdown(timeout=30)
     assert len(transport.batches) == 1
+
+
+def test_lent_thread_is_given_back_once_there_are_others(
+    make_sdk: MakeSdk, condition: LastFirst
+) -> None:
+    """Even if Ctrl-C interrupted whoever started them, so that nobody has counted them."""
+    calls = make_pool(1, make_sdk, condition)
+    lent = threading.Thread(target=calls.run_next, args=(None,), daemon=True)
+    lent.start()
+    condition.await_waits(1)
+    Thread("sender", calls._work).start()
+    lent.join(30)
+    assert not lent.is_alive()
+    calls.close(None)
+    calls.join(None)

@@ -233,7 +233,7 @@ class Ledger:
 
         Greenlets of the parent's go on there. Whoever waits is woken, unless the lock is lost.
         """
-        self._in_flight.clear()
+        self._in_flight = {}  # not cleared: without a GIL its own lock may be another thread's
         if self._changed.acquire(blocking=False):
             self._changed.notify_all()
             self._changed.release()

@@ -8,8 +8,8 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sized
+from typing import NamedTuple, cast
 
 from . import fork_guard, process
 from .reporting import Reporter
@@ -137,14 +137,17 @@ class Pool:
             with self._changed:
                 self._starters.remove(threading.get_ident())
                 if failure is None:
-                    self._threads.append(thread)
+                    self._admit(thread)
                 self._changed.notify_all()
         if failure is not None and not self._threads:
             self._reporter.warn_sparingly("thread", "no thread to send with: %s", failure)
 
     def run_next(self, deadline: float | None) -> None:
-        """Run one call in this thread, for want of others; wait for it until the deadline."""
-        if (call := self._next(deadline)) is None:
+        """Run one call in this thread, for want of others; wait for it until the deadline.
+
+        Not once there are threads.
+        """
+        if (call := self._next(deadline, self._threads)) is None:
             return
         self._lent.add(threading.get_ident())
         try:
@@ -184,12 +187,20 @@ class Pool:
         heapq.heappush(self._entries, entry)
         self._changed.notify()
 
+    def _admit(self, thread: Thread) -> None:
+        with self._changed:
+            if thread not in self._threads:
+                self._threads.append(thread)
+                self._changed.notify_all()
+
     def _work(self) -> None:
+        # again, lest a Ctrl-C has interrupted whoever started it
+        self._admit(cast(Thread, threading.current_thread()))
         while (call := self._next(None)) is not None:
             self._run(call)
 
-    def _next(self, deadline: float | None) -> Call | None:
-        """Wait for the next call that is due; ``None`` at the end, or at the deadline."""
+    def _next(self, deadline: float | None, others: Sized = ()) -> Call | None:
+        """Wait for the next call that is due; ``None`` at the end, at the deadline, with others."""
         with self._changed:
             while True:
                 left = _left(deadline)
@@ -202,7 +213,7 @@ class Pool:
                             self._changed.notify()
                         return call
                     left = delay if left is None else min(left, delay)
-                if self._closed or (deadline is not None and time.monotonic() >= deadline):
+                if self._closed or others or (left is not None and left <= 0.0):
                     return None
                 self._changed.wait(left)
 

@@ -106,7 +106,8 @@ def renew_unnoticed() -> None:
 
 def renew() -> None:
     """Renew all that a forked child must; the one place where that is done."""
-    _at_work.clear()  # what the parent has buffered, it sends itself
+    global _at_work
+    _at_work = set()  # what the parent has buffered, it sends itself
     fork_guard.renew()
     for renewable in list(_renewables):
         renewable._renew()
