@@ -175,6 +175,15 @@ def test_dead_control_thread_is_replaced(make_sdk: MakeSdk) -> None:
     assert sdk._control._thread is not dead
 
 
+def test_flush_hands_over_the_rest_when_there_is_room(make_sdk: MakeSdk) -> None:
+    """It waits for nothing, and neither does the rest wait for the interval."""
+    sdk = make_sdk(transport=InMemoryTransport(), max_in_flight=1)
+    for number in range(20):
+        sdk.track(TextEvent(), TextContext(str(number)))  # each makes a batch
+    sdk.flush()
+    await_delivery(sdk, 20)
+
+
 @contextlib.contextmanager
 def no_new_threads() -> Iterator[None]:
     def refuse(*_arguments: object) -> int:

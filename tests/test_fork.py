@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -447,6 +448,44 @@ reap(child)
 """,
     )
     assert received(api) == each_once(("parent", 1))
+
+
+def test_child_that_can_make_no_transport_says_so_and_tries_again(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file of certificates is gone; neither SDK goes on as if it were the parent's."""
+    gone = shutil.copy(os.environ["REQUESTS_CA_BUNDLE"], tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(gone))
+    run(
+        api,
+        """
+import logging, shutil
+path = os.environ["REQUESTS_CA_BUNDLE"]
+told = []
+sdks = [make(flush_max_retries=1, on_error=lambda *error: told.append(error)) for _ in range(2)]
+for sdk in sdks:
+    sdk.track(TextEvent("parent:0"))
+    assert sdk.flush(timeout=30)
+logging.disable()  # or the child writes that it has no transport
+os.rename(path, path + "-gone")
+child = os.fork()
+if child == 0:
+    for sdk in sdks:
+        sdk.track(TextEvent("lost:0"))
+        assert sdk.flush(timeout=30)
+        stats = sdk.stats()
+        assert (stats.accepted, dict(stats.dropped)) == (1, {"retries_exhausted": 1}), stats
+    os.rename(path + "-gone", path)
+    for number, sdk in enumerate(sdks):
+        sdk.track(TextEvent(f"child:{number}"))
+        assert sdk.shutdown(timeout=30)
+        assert sdk.stats().delivered == 1
+    assert [info.reason for _, info in told] == ["retries_exhausted"] * 2, told
+    sys.exit()
+reap(child)
+""",
+    )
+    assert received(api) == Counter({"parent:0": 2, "child:0": 1, "child:1": 1})
 
 
 def test_forgotten_sdk_of_the_parent_is_not_the_childs(api: ApiServer) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from paltabrain_fast import PaltabrainSdk, fork_guard
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, fork_guard
 from paltabrain_fast.fork_guard import begin_fork, end_fork, end_thread, guarded, unguarded
 
-from .support.events import TextContext
-from .support.sdk import run_script
+from .support.events import TextContext, TextEvent
+from .support.sdk import MakeSdk, run_script
 from .support.threads import DEADLINE, running
 
 
@@ -241,3 +241,18 @@ def test_unguarded_alone_does_nothing() -> None:
     with unguarded():
         assert not fork_guard._guard._inside
     assert not fork_guard._guard._inside
+
+
+def test_shutdown_in_a_handler_that_interrupts_a_fork_does_not_wait_for_it(
+    make_sdk: MakeSdk,
+) -> None:
+    """Nobody may send before the fork is over, and that is not before the handler returns."""
+    sdk = make_sdk(transport=InMemoryTransport())
+    sdk.track(TextEvent())
+    fork_guard.begin_fork()
+    try:
+        assert not sdk.shutdown(timeout=600)
+    finally:
+        fork_guard.end_fork()
+    assert sdk.shutdown(timeout=600)
+    assert sdk.stats().delivered == 1

@@ -152,6 +152,23 @@ def test_transport_that_raises_is_an_exception(make_sdk: MakeSdk) -> None:
     assert isinstance(sdk.last_request_error, LookupError)
 
 
+@pytest.mark.parametrize("error", [SystemExit("out"), GeneratorExit()])
+def test_batch_that_is_lost_to_a_fault_is_told(make_sdk: MakeSdk, error: BaseException) -> None:
+    def fail(_request: Request) -> SendResult:
+        raise error
+
+    told: list[tuple[Exception, ErrorInfo]] = []
+    sdk = make_sdk(
+        transport=InMemoryTransport(fail), on_error=lambda *arguments: told.append(arguments)
+    )
+    sdk.track(TextEvent())
+    assert sdk.shutdown(timeout=30)
+    ((failure, info),) = told
+    assert failure is sdk.last_request_error
+    assert type(error).__name__ in str(failure)
+    assert (info.reason, info.events) == ("internal_error", 1)
+
+
 def test_failed_event_does_not_keep_the_sdk_that_is_forgotten(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -198,3 +198,30 @@ def test_lent_thread_is_given_back_once_there_are_others(
     assert not lent.is_alive()
     calls.close(None)
     calls.join(None)
+
+
+def test_thread_counts_once_while_it_runs_and_is_being_started(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, condition: LastFirst
+) -> None:
+    """Another call that comes then has a thread of its own."""
+    calls = make_pool(2, make_sdk, condition)
+    running, release = threading.Semaphore(0), threading.Event()
+
+    def hang() -> None:
+        running.release()
+        release.wait(60)
+
+    def start_slowly(thread: Thread) -> None:
+        threading.Thread.start(thread)
+        assert running.acquire(timeout=30)
+        monkeypatch.undo()
+        calls.submit(hang)
+
+    monkeypatch.setattr(Thread, "start", start_slowly)
+    try:
+        calls.submit(hang)
+        assert running.acquire(timeout=30)
+    finally:
+        release.set()
+        calls.close(None)
+        calls.join(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -282,6 +283,56 @@ def test_flush_waits_for_both_halves(make_sdk: MakeSdk) -> None:
         release.set()
     assert sdk.flush(timeout=30)
     assert sorted(texts(transport)) == [["1"], ["1", "2"], ["2"]]
+
+
+def test_halves_have_the_deadline_of_the_whole(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_BATCH_SECONDS", 20.0)
+    deadlines: list[float] = []
+
+    def refuse(request: Request) -> SendResult:
+        deadlines.append(time.monotonic() + request.timeout)
+        monkeypatch.setattr(sender, "_BATCH_SECONDS", 300.0)
+        return SendResult(status=413 if len(deadlines) == 1 else 200)
+
+    sdk = make_sdk(transport=InMemoryTransport(refuse), request_timeout=60)
+    sdk.track(TextEvent())
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert deadlines == [pytest.approx(deadlines[0], abs=10)] * 3
+
+
+def test_halves_of_a_batch_that_was_given_up_are_given_up(make_sdk: MakeSdk) -> None:
+    """They came about while ``shutdown()`` gave up all that there was."""
+    splitting, given_up = threading.Event(), threading.Event()
+
+    class Late(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "sent in two" in record.getMessage():
+                splitting.set()
+                assert given_up.wait(30)
+
+    transport = InMemoryTransport(
+        lambda request: SendResult(413 if len(Batch.FromString(request.body).events) > 1 else 503)
+    )
+    sdk = make_sdk(transport=transport)
+    handler, level = Late(), sdk.logger.level
+    sdk.logger.addHandler(handler)
+    sdk.logger.setLevel(logging.INFO)
+    try:
+        sdk.track(TextEvent())
+        sdk.track(TextEvent())
+        sdk.flush()
+        assert splitting.wait(30)
+        assert not sdk.shutdown(timeout=0)
+    finally:
+        given_up.set()
+        sdk.logger.setLevel(level)
+        sdk.logger.removeHandler(handler)
+    ledger = sdk._control.ledger
+    assert ledger.wait(lambda: not ledger.in_flight, time.monotonic() + 30)
+    assert sdk.stats().dropped == {"deadline": 2}
 
 
 def test_half_carries_the_telemetry_of_the_whole(api: ApiServer, make_sdk: MakeSdk) -> None:

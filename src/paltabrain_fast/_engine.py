@@ -19,6 +19,7 @@ __all__ = [
     "Sentinel",
     "Tracker",
     "adopt",
+    "count_forks",
     "make_engine",
     "name",
     "slow_reason",
@@ -38,10 +39,13 @@ def _wanted() -> str:
 make_engine: Callable[[int], Engine] = ReferenceEngine
 """Makes an engine from ``buffer_bytes``."""
 
+count_forks: Callable[[], int] = int
+"""How many forks have led here; always 0 where they cannot be counted."""
+
 name = _wanted()
 if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from ._native import base, classes, engine, track, uuid7
+        from ._native import base, classes, engine, fork, track, uuid7
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -54,4 +58,5 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
         adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
+        count_forks = fork.count_forks
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason

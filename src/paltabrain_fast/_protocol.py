@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -20,8 +19,7 @@ class RecordStatus(IntEnum):
     FORKED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class FramedBatch:
+class FramedBatch(NamedTuple):
     """One batch, ready to be sent.
 
     Events are counted in the order in which they were accepted; the batch holds those from

@@ -11,14 +11,16 @@ from functools import partial
 from typing import Final, Literal
 
 from . import process
-from ._protocol import Engine
-from .fork_guard import guarded
-from .ledger import Ledger, Stats
+from ._protocol import Engine, FramedBatch
+from .fork_guard import guarded, is_forking
+from .ledger import DropReason, Ledger, Stats
 from .options import Options
 from .pool import Pool, Thread, is_ours
 from .reporting import Reporter
+from .sdk_pb2 import BatchTelemetry
 from .sender import Sender
 from .transport import Transport, make_transport
+from .transport.unavailable import Unavailable
 
 __all__ = ["Control"]
 
@@ -100,15 +102,27 @@ class Control:
 
     def renew(self) -> None:
         """Start from nothing in a forked child: no events, threads, connections or locks."""
-        self._engine.renew()
         self.ledger.dismiss()
+        failure: Exception | None = None
+        try:
+            self._renew_transport()
+        except Exception as error:
+            failure = error
+        self._start()
+        self._engine.renew()  # in the end: other threads may track from then on
+        if failure is not None:
+            self._reporter.log(
+                logging.WARNING, "a forked process has no transport of its own: %r", failure
+            )
+
+    def _renew_transport(self) -> None:
         if self._make_transport is not None:
             # never touched again, not even to close it: its connections and locks are the parent's
             self._inherited.append(self._transport)
+            self._transport = Unavailable(self._make_transport)
             self._transport = self._make_transport()
         elif callable(after_fork := getattr(self._transport, "after_fork", None)):
             after_fork()
-        self._start()
 
     @property
     def is_shutdown(self) -> bool:
@@ -171,7 +185,11 @@ class Control:
 
         Returns whether it was; without a timeout, whether it already is.
         """
-        return self._settle(self._engine.accepted, _deadline(timeout or 0.0))
+        mark = self._engine.accepted
+        settled = self._settle(mark, _deadline(timeout or 0.0))
+        if self._handed < mark:  # the control thread goes on when there is room
+            self._urge()
+        return settled
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, wait until all is settled or the timeout is over, end the threads; idempotent.
@@ -214,10 +232,6 @@ class Control:
             self.wake()
         elif process.has_entered(self):
             self.event_recorded()
-
-    def begin_exit(self) -> None:
-        """Begin to flush, as the interpreter is ending."""
-        self._drain()
 
     def exit(self, started: float) -> None:
         """Shut down, within ``exit_timeout`` of the start (``time.monotonic()``)."""
@@ -302,6 +316,7 @@ class Control:
         """Whether a handler or finalizer has interrupted what it would wait for, in this thread."""
         return (
             self._framer == threading.get_ident()
+            or is_forking()
             or self._reporter.is_logging
             or self._pool.is_lent()
         )
@@ -346,11 +361,19 @@ class Control:
         self._note_shed()
         report = ledger.take_report()
         telemetry = b"" if report is None else report.SerializeToString()
+        cut: list[FramedBatch | None] = []
         try:
-            batch = self._engine.take(self._options.instance_id, telemetry)
-        except BaseException:
-            ledger.return_report(report)
-            raise
+            # in one call, as what a signal handler raises comes as soon as take() returns
+            cut.extend(map(self._engine.take, (self._options.instance_id,), (telemetry,)))
+        finally:
+            if not cut and ledger is self.ledger:
+                self._drop_taken("internal_error")
+            too_large = self._hand_over(ledger, cut[0] if cut else None, report)
+        return too_large
+
+    def _hand_over(
+        self, ledger: Ledger, batch: FramedBatch | None, report: BatchTelemetry | None
+    ) -> int | None:
         if ledger is not self.ledger:  # forked meanwhile, in a signal handler: it is the parent's
             return None
         if batch is None or not batch.telemetry:
@@ -358,9 +381,9 @@ class Control:
             report = None
         if batch is None:
             return None
-        if batch.too_large:
-            ledger.drop("too_large", batch.too_large)
         try:
+            if batch.too_large:
+                ledger.drop("too_large", batch.too_large)
             if batch.events:
                 self._sender.submit(batch, report)
         finally:  # it may be interrupted, too, when the batch is in flight already
@@ -368,13 +391,20 @@ class Control:
                 self._handed = batch.end
         return batch.too_large
 
+    def _drop_taken(self, reason: DropReason) -> int:
+        """Enter as lost what was taken from the buffer and not handed over."""
+        taken = self._engine.taken
+        lost, self._handed = taken - self._handed, taken
+        self.ledger.drop(reason, lost)
+        return lost
+
     def _discard(self) -> int:
         """Drop what is still buffered, as the shutdown timeout is over."""
-        lost = 0
-        while (batch := self._engine.take(self._options.instance_id)) is not None:
-            lost += batch.end - batch.start
-            self._handed = batch.end
-        self.ledger.drop("deadline", lost)
+        try:
+            while self._engine.take(self._options.instance_id) is not None:
+                pass
+        finally:
+            lost = self._drop_taken("deadline")
         return lost
 
     def _evict(self) -> bool:
@@ -384,9 +414,10 @@ class Control:
         try:
             if self._framer is not None:
                 return False
-            evicted = self._engine.evict()
-            self.ledger.drop("queue_full", evicted)
-            self._handed = self._engine.taken
+            try:
+                self._engine.evict()
+            finally:
+                evicted = self._drop_taken("queue_full")
         finally:
             self._framing.release()
         if evicted:
@@ -457,6 +488,8 @@ class Control:
             self._engine.prefault()  # the buffer fills until a batch is settled
             return -1
         self._starved = False
+        if self._urgent and len(self._engine):
+            return 0
         if self._since is None:
             if self._engine.arm(1):
                 return -1
@@ -476,8 +509,10 @@ class Control:
             or len(self._engine) >= self._options.flush_buffer_size
             or now >= self._since + self._interval()
         ):
-            handed, self._urgent = self._handed, False
+            handed, due, self._urgent = self._handed, self._engine.accepted, False
             self._drain()
+            if self._handed < due:  # the rest, when there is room
+                self._urgent = True
             # after an interval without events, the next one wakes us
             self._since = now if self._handed != handed or len(self._engine) else None
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "renew", "unguarded"]
+__all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "is_forking", "renew", "unguarded"]
 
 _FORK_SECONDS: Final = 0.5
 """How long a fork may be held up: some libraries and transports wait while they are inside."""
@@ -36,6 +36,9 @@ class _Guard:
 
     def has(self, thread: int) -> bool:
         return thread in self._inside
+
+    def is_forking(self, thread: int) -> bool:
+        return thread in self._forking
 
     def enter(self, thread: int, deadline: float | None = None) -> None:
         with self._changed:
@@ -124,6 +127,11 @@ def unguarded() -> Iterator[None]:
         yield
     finally:
         guard.enter(thread)
+
+
+def is_forking() -> bool:
+    """Tell whether this thread is forking: one that is inside may be waiting for it."""
+    return _guard.is_forking(threading.get_ident())
 
 
 def end_thread() -> None:

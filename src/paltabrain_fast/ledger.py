@@ -179,15 +179,15 @@ class Ledger:
         flight = self._in_flight.get(batch.batch_id)
         return flight is None or flight.claimed
 
-    def settle(self, batch: FramedBatch, status: str, reason: DropReason | None = None) -> None:
+    def settle(self, batch: FramedBatch, status: str, reason: DropReason | None = None) -> bool:
         """Enter the outcome of a batch that was claimed, a ``reason`` if its events are lost.
 
-        Only the first outcome counts.
+        Only the first outcome counts. Returns whether this is it.
         """
         with self._changed:
             flight = self._in_flight.pop(batch.batch_id, None)
             if flight is None:
-                return
+                return False
             self.batch_counters[status] += 1
             if reason is None:
                 self._delivered += batch.events
@@ -195,6 +195,7 @@ class Ledger:
             else:
                 self.return_report(flight.report)
                 self.drop(reason, batch.events)
+            return True
 
     def split(self, batch: FramedBatch, halves: Sequence[FramedBatch]) -> None:
         """Put the halves of a claimed batch in its place; the first carries its report."""

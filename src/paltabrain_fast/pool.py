@@ -102,7 +102,7 @@ class Pool:
         self._entries: list[_Entry] = []
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
-        self._starters: list[int] = []  # who is starting another one just now
+        self._starters: dict[Thread, int] = {}  # who is starting another one just now
         self._lent: set[int] = set()  # who runs calls for want of threads
         self._running = 0
         self._closed = False
@@ -118,15 +118,24 @@ class Pool:
 
     def submit(self, call: Call) -> None:
         """Run the call as soon as a thread is free."""
+        self.enqueue(call)
+        self.provide_thread()
+
+    def enqueue(self, call: Call) -> None:
+        """Run the call as soon as a thread is free, if there is one."""
         with self._changed:
             self._push(call, 0.0)
+
+    def provide_thread(self) -> None:
+        """Start another thread, if the calls that are due want one and there may be one."""
+        with self._changed:
             wanted = min(self._max_threads, len(self._entries) + self._running)
             threads = len(self._threads) + len(self._starters)
             if self._closed or threads >= wanted or not process.may_start_threads():
                 return
-            self._starters.append(threading.get_ident())
+            thread = Thread(f"sender-{threads}", self._work)
+            self._starters[thread] = threading.get_ident()
         # not under the lock: it waits for one of ``threading``, and whoever has that may want ours
-        thread = Thread(f"sender-{threads}", self._work)
         failure: str | None = "interrupted"  # whether there is one, then, nobody knows
         try:
             thread.start()
@@ -135,9 +144,9 @@ class Pool:
             failure = str(error)
         finally:
             with self._changed:
-                self._starters.remove(threading.get_ident())
                 if failure is None:
                     self._admit(thread)
+                self._starters.pop(thread, None)
                 self._changed.notify_all()
         if failure is not None and not self._threads:
             self._reporter.warn_sparingly("thread", "no thread to send with: %s", failure)
@@ -180,7 +189,7 @@ class Pool:
 
     def _starts(self) -> bool:
         """Tell whether another thread is starting one: not a frame below us, in a finalizer."""
-        return any(starter != threading.get_ident() for starter in self._starters)
+        return any(starter != threading.get_ident() for starter in self._starters.values())
 
     def _push(self, call: Call, delay: float) -> None:
         entry = _Entry(time.monotonic() + delay, next(self._numbers), call)
@@ -189,6 +198,7 @@ class Pool:
 
     def _admit(self, thread: Thread) -> None:
         with self._changed:
+            self._starters.pop(thread, None)  # it counts once
             if thread not in self._threads:
                 self._threads.append(thread)
                 self._changed.notify_all()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from . import fork_guard
+from ._engine import count_forks
 
 if TYPE_CHECKING:
     from .control import Control
@@ -28,12 +31,19 @@ __all__ = [
 class Renewable(Protocol):
     """What a forked child must renew."""
 
+    @property
+    def _is_forked(self) -> bool:
+        """Whether it is the parent's, if that can be told."""
+
     def _renew(self) -> None:
-        """Start from nothing, in a process of one thread."""
+        """Start from nothing; no other thread does so at the same time."""
 
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
 _at_work: set[Control] = set()  # each had an event, and is not shut down
+_renewing: dict[int, threading.RLock] = {}  # by process, as one may hold its parent's
+_renewed = count_forks()
+_finishing: set[int] = set()  # processes that are renewing Python's own state
 _is_ending = False
 _finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
 
@@ -94,37 +104,62 @@ def _register_with_multiprocessing() -> None:
 
 
 def renew_unnoticed() -> None:
-    """Renew after a fork that has bypassed Python's hooks, called by the first SDK that notices.
+    """Renew after a fork that has bypassed Python's hooks; else do nothing.
 
-    Python's own state has to be renewed as well: its GIL counts on threads that are gone.
+    Called by whoever notices it. Python's own state has to be renewed as well: its GIL counts on
+    threads that are gone.
     """
-    from ._native.fork import finish_fork  # whose module has noticed the fork
+    process = os.getpid()
+    with _renewing.setdefault(process, threading.RLock()):
+        if count_forks() == _renewed:
+            return  # or another thread has done it
+        from ._native.fork import finish_fork  # whose module has noticed the fork
 
-    if not finish_fork():  # which calls ``renew``, among others
-        renew()
+        nested = process in _finishing  # in a hook that finish_fork() calls
+        _finishing.add(process)
+        try:
+            if nested or not finish_fork():  # which calls ``renew``, among others
+                renew()
+        finally:
+            _finishing.discard(process)
 
 
 def renew() -> None:
     """Renew all that a forked child must; the one place where that is done."""
-    global _at_work
-    _at_work = set()  # what the parent has buffered, it sends itself
+    global _at_work, _renewed
+    forks = count_forks()
+    if forks and forks == _renewed:
+        return  # a hook that came before ours has noticed the fork
+    # what is not the parent's was made after a fork that nobody had noticed
+    inherited = [each for each in list(_renewables) if each._is_forked or not forks]
+    # what the parent has buffered, it sends itself
+    _at_work = {control for control in _at_work if forks and not control.is_forked}
     fork_guard.renew()
-    for renewable in list(_renewables):
+    for renewable in inherited:
         renewable._renew()
+    _renewed = forks
+
+
+def _begin_exit() -> None:
+    """Have everything on its way as long as threads can be started."""
+    for control in list(_at_work):
+        if not control.is_forked:
+            control.flush(None)
 
 
 def _exit() -> None:
     """Flush everything, all at the same time."""
     global _is_ending
-    _is_ending = True
     started = time.monotonic()
-    leaving = [control for control in _at_work if not control.is_forked]
-    for control in leaving:
-        control.begin_exit()
-    for control in leaving:
+    _begin_exit()
+    _is_ending = True
+    for control in [control for control in _at_work if not control.is_forked]:
         control.exit(started)
 
 
+# Python 3.12 starts no thread any more when the functions of atexit are called
+with contextlib.suppress(AttributeError, RuntimeError):
+    threading._register_atexit(_begin_exit)  # type: ignore[attr-defined]
 atexit.register(_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(

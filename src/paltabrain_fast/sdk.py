@@ -93,9 +93,10 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             has one, is called in each forked child, to forget what belongs to the parent.
         on_error: called with the exception of each failed batch and each skipped event, and an
             ``ErrorInfo``, in a thread of the SDK's own. That of an event has no traceback any more,
-            which the log line has. What it raises is logged. Not called for what ``shutdown()`` or
-            the exit gives up at its deadline, nor for an event that is tracked later, nor any more
-            for an SDK that was dropped without ``shutdown()``.
+            which the log line has. What it raises is logged; while 1,000 errors wait for it, no
+            more are told. Not called for what ``shutdown()`` or the exit gives up at its deadline,
+            nor for an event that is tracked later, nor any more for an SDK that was dropped without
+            ``shutdown()``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED=1``.
 
@@ -168,6 +169,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self._session_wire_id = session_wire_id(session_id)
         self._callback = None if on_error is None else Callback(on_error)
         self._reporter = Reporter(self._callback, self._options)
+        process.renew_unnoticed()  # before locks are taken that another thread of the parent held
         disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
         if disabled:
             transport = InMemoryTransport()
@@ -196,6 +198,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     def flush(self, timeout: float | None = None) -> bool:
         """Frame what is buffered into batches and hand them to the senders.
+
+        Beyond ``max_in_flight`` batches, the rest follows as others are settled.
 
         Args:
             timeout: seconds to wait until all that was tracked before the call is settled:
@@ -287,14 +291,18 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     def _renew(self) -> None:
         """Begin anew in a forked child; see ``process``."""
-        self._control.renew()
         if self._session_is_generated:
             self.session_id = uuid_v7()
             self._session_is_generated = True
+        self._control.renew()
+
+    @property
+    def _is_forked(self) -> bool:
+        return self._control.is_forked
 
     def _renew_if_forked(self) -> None:
         """Notice a fork that has called no hooks of Python."""
-        if self._control.is_forked:
+        if self._is_forked:
             process.renew_unnoticed()
 
     # What the tracker calls; see TrackerHooks.

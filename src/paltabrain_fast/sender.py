@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from ._engine import uuid_v7
@@ -46,13 +46,14 @@ _random = random.SystemRandom()  # which a fork does not repeat
 class _Delivery:
     """A batch on its way."""
 
-    __slots__ = ("attempts", "batch", "deadline", "started")
+    __slots__ = ("attempts", "batch", "begun", "deadline", "started")
 
-    def __init__(self, batch: FramedBatch) -> None:
+    def __init__(self, batch: FramedBatch, deadline: float | None = None) -> None:
         self.batch = batch
+        self.begun = False
         self.attempts = 0
         self.started = time.monotonic()
-        self.deadline = self.started + _BATCH_SECONDS
+        self.deadline = self.started + _BATCH_SECONDS if deadline is None else deadline
 
 
 class Sender:
@@ -83,6 +84,7 @@ class Sender:
         self._pool = pool
         self._settled = settled
         self._last_attempt: float | None = None
+        self._has_given_up = False
 
     def has_room(self) -> bool:
         """Tell whether another batch may be in flight."""
@@ -90,8 +92,16 @@ class Sender:
 
     def submit(self, batch: FramedBatch, report: BatchTelemetry | None) -> None:
         """Put a batch in flight; does not wait for anything."""
-        self._ledger.launch(batch, report)
-        self._start(batch)
+        delivery = _Delivery(batch)
+        try:
+            self._ledger.launch(batch, report)
+            self._pool.enqueue(partial(self._deliver, delivery))
+        except BaseException:  # such as a signal handler's; the batch has an outcome nevertheless
+            if not delivery.begun:
+                self._ledger.launch(batch, report)
+                self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "internal_error")
+            raise
+        self._pool.provide_thread()
 
     def end_by(self, deadline: float | None) -> None:
         """Let no attempt last beyond the deadline (``time.monotonic()``)."""
@@ -103,6 +113,7 @@ class Sender:
         Returns:
             How many events that were.
         """
+        self._has_given_up = True
         lost = 0
         for batch in self._ledger.unclaimed():
             if self._ledger.claim(batch):
@@ -110,16 +121,13 @@ class Sender:
                 lost += batch.events
         return lost
 
-    def _start(self, batch: FramedBatch) -> None:
-        delivery = _Delivery(batch)
-        self._pool.submit(lambda: self._deliver(delivery))
-
     def _deliver(self, delivery: _Delivery) -> float | None:
         """Make the next attempt, if it is still wanted.
 
         Returns:
             Seconds until the one after it, ``None`` if the batch has come to its outcome.
         """
+        delivery.begun = True
         batch = delivery.batch
         if self._ledger.is_claimed(batch):
             return None
@@ -127,7 +135,10 @@ class Sender:
             delay = self._attempt(delivery)
         except BaseException as error:  # whatever happens, the batch has an outcome
             self._reporter.warn_sparingly("sender", "sending failed: %r", error)
-            self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "internal_error")
+            if self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "internal_error"):
+                told = error if isinstance(error, Exception) else RuntimeError(repr(error))
+                self._reporter.last_request_error = told
+                self._reporter.tell(told, ErrorInfo("internal_error", batch.events, batch.batch_id))
             delay = None
         if delay is None:
             self._settled()
@@ -139,7 +150,7 @@ class Sender:
         if status is not None and 200 <= status <= 299:
             self._succeed(delivery)
         elif status == _TOO_LARGE_STATUS and delivery.batch.events > 1:
-            self._split(delivery.batch)
+            self._split(delivery)
         elif status is not None and not _asks_for_retry(status):
             self._reject(delivery.batch, status)
         else:
@@ -204,7 +215,8 @@ class Sender:
             self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, reason)
         return None
 
-    def _split(self, batch: FramedBatch) -> None:
+    def _split(self, delivery: _Delivery) -> None:
+        batch = delivery.batch
         halves = _halves(batch)
         if self._ledger.claim(batch):
             self._reporter.log(
@@ -212,7 +224,10 @@ class Sender:
             )
             self._ledger.split(batch, halves)
             for half in halves:
-                self._start(half)
+                part = _Delivery(half, delivery.deadline)
+                self._pool.submit(partial(self._deliver, part))
+            if self._has_given_up:  # meanwhile
+                self.abandon()
 
 
 def _asks_for_retry(status: int) -> bool:
@@ -242,8 +257,7 @@ def _halves(batch: FramedBatch) -> list[FramedBatch]:
         if not halves and whole.HasField("telemetry"):
             half.telemetry.CopyFrom(whole.telemetry)
         halves.append(
-            replace(
-                batch,
+            batch._replace(
                 body=half.SerializeToString(),
                 batch_id=half.common.batch_id,
                 events=len(events),

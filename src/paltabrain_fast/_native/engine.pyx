@@ -244,14 +244,18 @@ cdef class NativeEngine:
         if not frame.events and not frame.too_large:
             self.end_drain()
             return None
-        return FramedBatch(
-            body,
-            batch_id,
-            frame.events,
-            frame.too_large,
-            start,
-            self.taken_count,
-            frame.telemetry,
+        # not by its own __new__, whose first step would raise what a signal handler raises
+        return tuple.__new__(
+            FramedBatch,
+            (
+                body,
+                batch_id,
+                frame.events,
+                frame.too_large,
+                start,
+                self.taken_count,
+                frame.telemetry,
+            ),
         )
 
     def evict(self):

@@ -1,3 +1,6 @@
+def count_forks() -> int:
+    """Return how many forks lie between this process and the one that loaded the module."""
+
 def finish_fork() -> bool:
     """Do in a forked child what Python would have done, had it known of the fork.
 

@@ -65,6 +65,10 @@ cdef uint64_t fork_count() noexcept nogil:
     return pbf_fork_count()
 
 
+def count_forks():
+    return pbf_fork_count()
+
+
 def finish_fork():
     if PBF_FREE_THREADED or not pbf_is_single_threaded():
         return False

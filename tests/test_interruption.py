@@ -1,0 +1,123 @@
+"""Exceptions that come from outside, such as Ctrl-C: whatever they interrupt, the books balance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from paltabrain_fast import InMemoryTransport
+from paltabrain_fast.control import Control
+
+from .support.events import TextEvent
+from .support.sdk import MakeSdk, run_script
+
+FRAMING = """
+import os, signal, sys, threading
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+transport = InMemoryTransport()
+sdk = PaltabrainSdk(
+    "localhost", "key", TextContext(), transport=transport,
+    flush_buffer_size=10**6, flush_interval_ms=3_600_000, buffer_bytes=64 << 20,
+    shutdown_timeout=30,
+)
+
+def interrupt(go):
+    go.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+
+for attempt in range(20):
+    for number in range(4000):
+        sdk.track(TextEvent("x" * 500))
+    go = threading.Event()
+    thread = threading.Thread(target=interrupt, args=(go,))
+    thread.start()
+    try:
+        go.set()
+        sdk.flush()
+        while True:
+            pass
+    except KeyboardInterrupt:
+        thread.join()
+assert sdk.shutdown()
+stats = sdk.stats()
+assert stats.accepted == 80_000 and not stats.pending_events, stats
+assert set(stats.dropped) <= {"internal_error"}
+assert stats.delivered == sum(len(batch.events) for batch in transport.batches)
+assert stats.delivered + stats.dropped_after_acceptance == stats.accepted, stats
+"""
+
+
+def test_ctrl_c_while_flush_frames_leaves_no_event_without_an_outcome() -> None:
+    run_script(FRAMING)
+
+
+@contextmanager
+def interrupted(owner: object, method: str) -> Iterator[None]:
+    """Have one call raise ``KeyboardInterrupt`` when it has done its work."""
+    call: Callable[..., Any] = getattr(owner, method)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+
+        def interrupt(*arguments: Any, **keywords: Any) -> None:
+            call(*arguments, **keywords)
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(owner, method, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
+class Wrapped:
+    """An engine whose methods can be replaced."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.take, self.evict = engine.take, engine.evict
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def __len__(self) -> int:
+        return len(self._engine)
+
+
+def owner_of(control: Control, method: str) -> object:
+    if method in ("take", "evict"):
+        control._engine = Wrapped(control._engine)
+        return control._engine
+    return control.ledger if method == "launch" else control._pool
+
+
+@pytest.mark.parametrize("method", ["take", "launch", "enqueue"])
+def test_batch_that_was_not_handed_over_is_counted_as_lost(make_sdk: MakeSdk, method: str) -> None:
+    """And nothing waits for it: neither for its events nor for its outcome."""
+    sdk = make_sdk(transport=InMemoryTransport())
+    for _ in range(3):
+        sdk.track(TextEvent())
+    with interrupted(owner_of(sdk._control, method), method):
+        sdk.flush()
+    assert sdk.flush(timeout=600)
+    sdk.track(TextEvent())
+    assert sdk.shutdown(timeout=600)
+    stats = sdk.stats()
+    assert stats.dropped == {"internal_error": 3}
+    assert (stats.accepted, stats.delivered, stats.batches_in_flight) == (4, 1, 0)
+
+
+def test_events_that_were_evicted_are_counted(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(
+        transport=InMemoryTransport(), overflow="drop_old", buffer_bytes=65_536, max_in_flight=1
+    )
+    owner = owner_of(sdk._control, "evict")
+    with sdk._control._framing, interrupted(owner, "evict"):  # the buffer stays full
+        while True:
+            sdk.track(TextEvent("x" * 1000))
+    assert sdk.shutdown(timeout=600)
+    stats = sdk.stats()
+    assert stats.dropped_after_acceptance == stats.dropped["queue_full"] > 0
+    assert stats.accepted == stats.delivered + stats.dropped_after_acceptance
