@@ -15,6 +15,7 @@ import ssl
 import sys
 import threading
 import time
+from http import HTTPStatus
 from typing import Any, Final
 
 import urllib3
@@ -116,19 +117,26 @@ class _Head:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer that breaks off within its head is none; ``http.client`` itself would take it."""
+    """A final answer: ``http.client`` itself would take an interim one or half a head for it."""
 
     def begin(self) -> None:
         if self.headers is not None:
             return
         stream = self.fp
-        self.fp = head = _Head(stream)
-        super().begin()
-        if self.fp is head:
-            self.fp = stream
-        if head.last not in (b"\r\n", b"\n"):
-            self.close()
-            raise http.client.RemoteDisconnected("the answer broke off within its head")
+        while True:
+            self.fp = head = _Head(stream)
+            super().begin()
+            if self.fp is head:
+                self.fp = stream
+            if head.last not in (b"\r\n", b"\n"):
+                self.close()
+                raise http.client.RemoteDisconnected("the answer broke off within its head")
+            if self.status >= HTTPStatus.OK:
+                return
+            if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                self.close()
+                raise http.client.BadStatusLine("101: nobody asked to switch protocols")
+            self.headers = self.msg = None
 
 
 class _Connection(HTTPConnection):
