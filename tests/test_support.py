@@ -72,6 +72,10 @@ def read_all(connection: socket.socket) -> bytes:
             b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab",
         ),
         (
+            Answer(interim=(103,), fault=Fault.CLOSE),
+            b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\nRetry-After: 99\r\n\r\n",
+        ),
+        (
             Answer(299, {"X-Y": "z"}, b"abcd", fault=Fault.CLOSE_AFTER),
             b"HTTP/1.1 299 Unknown\r\nX-Y: z\r\nContent-Length: 4\r\n\r\nabcd",
         ),
@@ -101,7 +105,7 @@ def test_drip_is_whole_in_the_end(plain_api: ApiServer, fault: Fault) -> None:
         assert answer.read() == b"abc"
 
 
-@pytest.mark.parametrize("fault", [Fault.ENDLESS_HEAD, Fault.ENDLESS_BODY])
+@pytest.mark.parametrize("fault", [Fault.ENDLESS_INTERIM, Fault.ENDLESS_HEAD, Fault.ENDLESS_BODY])
 def test_endless_answer_goes_on(plain_api: ApiServer, fault: Fault) -> None:
     plain_api.answer = always(Answer(fault=fault))
     with connect(plain_api) as connection:

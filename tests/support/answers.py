@@ -23,13 +23,17 @@ class Fault(StrEnum):
     HALF_BODY = "half body"  # the answer breaks off within its body
     DRIP = "drip"  # the answer comes byte by byte, with a pause after each
     DRIP_BODY = "drip body"  # the same, once the head is out
+    ENDLESS_INTERIM = "endless interim"  # interim answers without end, as fast as can be
     ENDLESS_HEAD = "endless head"  # one header line that never ends, as fast as can be
     ENDLESS_BODY = "endless body"  # the same for the body
     CLOSE_AFTER = "close after"  # a whole answer, then the connection is closed unannounced
 
 
 _WITHOUT_ANSWER = frozenset(
-    (Fault.RESET, Fault.CLOSE, Fault.SILENCE, Fault.HALF_HEAD, Fault.ENDLESS_HEAD)
+    (
+        *(Fault.RESET, Fault.CLOSE, Fault.SILENCE),
+        *(Fault.HALF_HEAD, Fault.ENDLESS_INTERIM, Fault.ENDLESS_HEAD),
+    )
 )
 
 
@@ -55,6 +59,7 @@ class Answer:
         status: HTTP status.
         headers: beside ``Content-Length``.
         body: of the answer.
+        interim: statuses of the interim answers that come before it, whatever goes wrong with it.
         fault: what goes wrong.
         pause: seconds between two bytes of an answer that drips.
         release: the answer waits for it, or until the server stops.
@@ -64,6 +69,7 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    interim: Sequence[int] = ()
     fault: Fault | None = None
     pause: float = 0.02
     release: threading.Event | None = None
@@ -85,6 +91,7 @@ class Answer:
             "status": self.status,
             "headers": dict(self.headers),
             "body": self.body.decode("latin-1"),
+            "interim": list(self.interim),
             "fault": self.fault,
             "pause": self.pause,
             "commit": self.commit,

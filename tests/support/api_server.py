@@ -22,6 +22,7 @@ from .answers import Answer, Chooser, Fault, Received, always
 from .event_log import EventLog
 
 _BLOCK = b"x" * 65_536
+_HINTS = {"Link": "</x>; rel=preload", "Retry-After": "99"}
 
 
 class ApiServer:
@@ -164,6 +165,8 @@ class ApiServer:
 
     def _send(self, connection: socket.socket, answer: Answer) -> bool:
         fault = answer.fault
+        for status in answer.interim:
+            connection.sendall(_head(Answer(status, _HINTS), None))
         if fault is Fault.SILENCE:
             connection.recv(1)  # until the client goes away, or the server stops
             return False
@@ -185,10 +188,14 @@ class ApiServer:
             connection.sendall(head)
             return self._drip(connection, answer.body, answer.pause)
         else:
-            connection.sendall(head if endless else head[:-4] + b"\r\nX-Endless: ")
+            block = _BLOCK
+            if fault is Fault.ENDLESS_INTERIM:
+                block = _head(Answer(103, _HINTS), None) * 1_000
+            else:
+                connection.sendall(head if endless else head[:-4] + b"\r\nX-Endless: ")
             while not self._stopping.is_set():
-                connection.sendall(_BLOCK)
-                self.streamed += len(_BLOCK)
+                connection.sendall(block)
+                self.streamed += len(block)
         return fault is None
 
     def _drip(self, connection: socket.socket, data: bytes, pause: float) -> bool:

@@ -1,4 +1,4 @@
-"""A real CONNECT proxy on loopback."""
+"""Real proxies on loopback: one that is asked by CONNECT, and one that speaks SOCKS 5."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 
 class ProxyServer:
@@ -84,6 +84,42 @@ class ProxyServer:
             host, _, port = target.rpartition(":")
             with socket.create_connection((host.strip("[]"), int(port)), 30) as server:
                 _relay(client, server)
+
+
+class SocksServer(ProxyServer):
+    """The same in SOCKS 5 (RFC 1928, 1929), to loopback alone; ``asked`` has plain credentials."""
+
+    def _tunnel(self, client: socket.socket) -> None:
+        with client.makefile("rb") as stream:
+
+            def text() -> str:
+                return stream.read(stream.read(1)[0]).decode()
+
+            _version, count = stream.read(2)
+            method = 2 if self._credentials else 0
+            accepted = method in stream.read(count)
+            client.sendall(bytes([5, method if accepted else 0xFF]))
+            given = None
+            if accepted and self._credentials:
+                stream.read(1)
+                given = f"{text()}:{text()}"
+                accepted = given == self._credentials
+                client.sendall(bytes([1, not accepted]))
+            if not accepted:
+                self.asked.append(("", given))
+                return
+            kind = stream.read(4)[3]
+            host = text() if kind == 3 else socket.inet_ntop(*_read_address(stream, kind))
+            port = int.from_bytes(stream.read(2))
+        self.asked.append((f"{host}:{port}", given))
+        with socket.create_connection(("127.0.0.1", port), 30) as server:
+            client.sendall(bytes([5, 0, 0, 1, *bytes(6)]))
+            _relay(client, server)
+
+
+def _read_address(stream: BinaryIO, kind: int) -> tuple[int, bytes]:
+    family, length = {1: (socket.AF_INET, 4), 4: (socket.AF_INET6, 16)}[kind]
+    return family, stream.read(length)
 
 
 def _relay(client: socket.socket, server: socket.socket) -> None:

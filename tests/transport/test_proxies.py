@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from paltabrain_fast import SendResult, Transport
+from paltabrain_fast import HttpsTransport, SendResult, Transport
+from paltabrain_fast import transport as transports
 
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
 from ..support.certificates import Authority
-from ..support.proxy_server import ProxyServer
+from ..support.proxy_server import ProxyServer, SocksServer
+from ..support.scarce import needs
 from .conftest import MakeTransport, request
 
 USER = "us er@x:p@ss:/w%rd\u20ac"
@@ -193,3 +196,56 @@ def test_silent_proxy_ends_at_the_deadline(
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.hostname}")
         result = transport.send(request("example.invalid", timeout=0.3))
     assert isinstance(result.error, TimeoutError)
+
+
+@needs("pycurl")
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+@pytest.mark.parametrize("credentials", [None, USER])
+def test_socks_through_libcurl(
+    api: ApiServer,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    scheme: str,
+    credentials: str | None,
+) -> None:
+    with (
+        SocksServer(credentials=credentials).serving() as proxy,
+        contextlib.closing(transports.CurlTransport()) as transport,
+    ):
+        user = f"{QUOTED_USER}@" if credentials else ""
+        monkeypatch.setenv(variable, f"{scheme}://{user}{proxy.address}")
+        for _ in range(2):
+            assert transport.send(request(api.hostname)) == SendResult(status=200)
+        ((target, given),) = proxy.asked
+        assert given == credentials
+        # with "h" the proxy resolves the name
+        assert (target == api.hostname) == (scheme == "socks5h")
+        assert target.endswith(f":{api.port}")
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize("scheme", ["socks4", "socks5", "SOCKS5h"])
+def test_socks_is_refused_by_the_default_transport(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
+) -> None:
+    monkeypatch.setenv(variable, f"{scheme}://{QUOTED_USER}@127.0.0.1:1")
+    with contextlib.closing(HttpsTransport()) as transport:
+        result = transport.send(request(api.hostname))
+    assert isinstance(result.error, ConnectionError)
+    assert f"{variable.upper()} sets a SOCKS proxy" in str(result.error)
+    assert "transport='curl'" in str(result.error)
+    assert "p@ss" not in str(result.error)
+    assert "p%40ss" not in str(result.error)
+    assert api.connections == 0
+
+
+def test_socks_for_others_alone(
+    api: ApiServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that is reached without the proxy is none of its business."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    with ApiServer(None).serving() as plain:
+        assert transport.send(request(plain.hostname, scheme="http")).status == 200
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    assert transport.send(request(api.hostname)).status == 200

@@ -127,6 +127,46 @@ def test_head_cut_at_the_end_of_a_line_is_an_error(api: ApiServer, transport: Tr
     assert isinstance(transport.send(request(api.hostname)).error, ConnectionError)
 
 
+@pytest.mark.parametrize("interim", [(100,), (103,), (102, 100, 103, 199)])
+def test_interim_answers_are_none(
+    api: ApiServer, transport: Transport, interim: tuple[int, ...]
+) -> None:
+    """Each request gets its own answer, and the connection is good for the next one."""
+    api.answer = in_order([Answer(interim=interim), Answer(400, interim=interim), Answer(503)])
+    for status in (200, 400, 503):
+        assert transport.send(request(api.hostname)) == SendResult(status=status)
+    assert api.connections == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.RESET, Fault.CLOSE, Fault.HALF_HEAD, Fault.ENDLESS_HEAD, Fault.ENDLESS_INTERIM]
+)
+def test_interim_answer_without_a_final_one_is_an_error(
+    api: ApiServer, transport: Transport, fault: Fault
+) -> None:
+    api.answer = in_order([Answer(interim=(103,), fault=fault), Answer()])
+    started = time.monotonic()
+    result = transport.send(request(api.hostname, timeout=1))
+    assert result.status is None
+    assert isinstance(result.error, ConnectionError | TimeoutError)
+    assert time.monotonic() - started < 20
+    assert transport.send(request(api.hostname)) == SendResult(status=200)
+    assert api.connections == 2
+
+
+@pytest.mark.parametrize("fault", [None, Fault.CLOSE_AFTER])
+def test_switch_of_protocols_is_an_error(
+    api: ApiServer, transport: Transport, fault: Fault | None
+) -> None:
+    """Nobody has asked for it, and who knows what the server speaks from then on."""
+    api.answer = in_order([Answer(101, fault=fault), Answer()])
+    result = transport.send(request(api.hostname, timeout=1))
+    assert result.status is None
+    assert isinstance(result.error, ConnectionError | TimeoutError)
+    assert transport.send(request(api.hostname)) == SendResult(status=200)
+    assert api.connections == 2
+
+
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.CLOSE])
 def test_request_that_is_cut_is_an_error(
     api: ApiServer, transport: Transport, fault: Fault

@@ -7,6 +7,7 @@ Only the system's name resolution has bounds of its own. Forks may happen while 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import math
 import queue
@@ -15,6 +16,8 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, Final
 
 import urllib3
@@ -41,6 +44,16 @@ class _Attempt(threading.local):
         if left <= 0:
             raise TimeoutError("timed out")
         return left
+
+    @contextlib.contextmanager
+    def share(self, parts: int) -> Iterator[None]:
+        """Give what is done within one of so many equal parts of what is left."""
+        deadline = self.deadline
+        self.deadline = time.monotonic() + self.left() / parts
+        try:
+            yield
+        finally:
+            self.deadline = deadline
 
 
 attempt = _Attempt()
@@ -116,19 +129,26 @@ class _Head:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer that breaks off within its head is none; ``http.client`` itself would take it."""
+    """A final answer: ``http.client`` itself would take an interim one or half a head for it."""
 
     def begin(self) -> None:
         if self.headers is not None:
             return
         stream = self.fp
-        self.fp = head = _Head(stream)
-        super().begin()
-        if self.fp is head:
-            self.fp = stream
-        if head.last not in (b"\r\n", b"\n"):
-            self.close()
-            raise http.client.RemoteDisconnected("the answer broke off within its head")
+        while True:
+            self.fp = head = _Head(stream)
+            super().begin()
+            if self.fp is head:
+                self.fp = stream
+            if head.last not in (b"\r\n", b"\n"):
+                self.close()
+                raise http.client.RemoteDisconnected("the answer broke off within its head")
+            if self.status >= HTTPStatus.OK:
+                return
+            if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                self.close()
+                raise http.client.BadStatusLine("101: nobody asked to switch protocols")
+            self.headers = self.msg = None
 
 
 class _Connection(HTTPConnection):
@@ -139,14 +159,15 @@ class _Connection(HTTPConnection):
         sys.audit("http.client.connect", self, self.host, self.port)
         family = urllib3.util.connection.allowed_gai_family()
         try:
-            for *kind, _name, address in socket.getaddrinfo(
-                self._dns_host, self.port, family, socket.SOCK_STREAM
-            ):
+            addresses = socket.getaddrinfo(self._dns_host, self.port, family, socket.SOCK_STREAM)
+            for tried, (*kind, _name, address) in enumerate(addresses):
                 connection = _Socket(*kind)
                 try:
                     for option in self.socket_options or ():
                         connection.setsockopt(*option)
-                    connection.connect(address)
+                    # one that swallows packets must leave time for the others
+                    with attempt.share(len(addresses) - tried):
+                        connection.connect(address)
                     return connection
                 except OSError as error:
                     connection.close()

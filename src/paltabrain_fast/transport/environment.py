@@ -25,9 +25,11 @@ class Proxy:
 
     Attributes:
         url: without user and password.
+        variable: what sets it.
     """
 
     url: str
+    variable: str
     user: str = ""
     password: str = field(default="", repr=False)
 
@@ -52,14 +54,16 @@ def proxy_for(origin: str) -> Proxy | None:
     """
     if origin.startswith("http:"):
         return None
-    url = select_proxy(origin, get_environ_proxies(origin))
+    proxies = get_environ_proxies(origin)
+    url = select_proxy(origin, proxies)
     if not url:
         return None
     if "://" not in url:
         url = f"http://{url}"
     split = urlsplit(url)
     bare = split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
-    return Proxy(bare, *get_auth_from_url(url))
+    variable = "HTTPS_PROXY" if "https" in proxies else "ALL_PROXY"
+    return Proxy(bare, variable, *get_auth_from_url(url))
 
 
 def trusted_certificates(ca_bundle: str | os.PathLike[str] | None, context: ssl.SSLContext) -> Path:

@@ -21,9 +21,10 @@ class HttpsTransport:
     """Posts through pooled keep-alive connections, certificates always verified.
 
     The environment is read once for each host, with the conventions of ``requests``: proxies
-    (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A redirect
-    is an answer like any other and is never followed, so that the API key reaches no other host.
-    A forked child makes connections of its own and leaves its parent's alone.
+    (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A SOCKS
+    proxy is for ``CurlTransport`` alone: every attempt that would need one fails, and says so.
+    A redirect is an answer like any other and is never followed, so that the API key reaches no
+    other host. A forked child makes connections of its own and leaves its parent's alone.
 
     Args:
         ca_bundle: file or directory of trusted certificates; wins over the environment.
@@ -90,6 +91,11 @@ class HttpsTransport:
 
     def _new_pool(self, origin: str) -> HTTPConnectionPool:
         proxy = proxy_for(origin)
+        if proxy is not None and proxy.url.startswith("socks"):
+            raise ValueError(
+                f"{proxy.variable} sets a SOCKS proxy, for which the curl transport is needed: "
+                "pip install 'paltabrain-fast[curl]', PaltabrainSdk(..., transport='curl')"
+            )
         manager = (
             urllib3.PoolManager(maxsize=self._connections, ssl_context=self._context)
             if proxy is None
