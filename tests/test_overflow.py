@@ -197,10 +197,10 @@ def test_overflow_is_warned_of_every_twenty_seconds(
         return [r.getMessage() for r in caplog.records].count("Events are dropped: queue full")
 
     assert warnings_of(1000) == 1
-    for _ in range(3):
-        clock.now += 19.75
+    for last in 1000.0, 1020.0, 1040.0:
+        clock.now = last + 19.999
         assert warnings_of(200) == 0
-        clock.now += 0.25
+        clock.now = last + 20.0
         assert warnings_of(200) == 1
 
 
