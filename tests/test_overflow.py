@@ -8,11 +8,12 @@ import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, SendResult, _engine, control
+from paltabrain_fast import InMemoryTransport, SendResult, _engine, control, reporting
 from paltabrain_fast._protocol import RecordStatus
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
@@ -173,6 +174,34 @@ def test_a_full_buffer_is_asked_again_after_a_while(
     for _ in range(1000):
         sdk.track(TextEvent("x" * 500))
     assert len(asked) == sdk.stats().dropped["queue_full"]
+
+
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
+def test_overflow_is_warned_of_every_twenty_seconds(
+    make_sdk: MakeSdk,
+    held: Held,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    overflow: str,
+) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr(reporting, "time", clock)
+    monkeypatch.setattr(control, "_SHED_MS", 0)  # what is shed is not warned of
+    sdk = occupied(make_sdk, held, overflow)
+
+    def warnings_of(events: int) -> int:
+        caplog.clear()
+        for _ in range(events):
+            sdk.track(TextEvent("x" * 500))
+        return [r.getMessage() for r in caplog.records].count("Events are dropped: queue full")
+
+    assert warnings_of(1000) == 1
+    for last in 1000.0, 1020.0, 1040.0:
+        clock.now = last + 19.999
+        assert warnings_of(200) == 0
+        clock.now = last + 20.0
+        assert warnings_of(200) == 1
 
 
 def test_drop_old_keeps_the_newest_with_their_numbers(
