@@ -9,6 +9,7 @@ import logging
 import queue
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast.control import Control
+from paltabrain_fast.pool import is_ours
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
@@ -175,12 +177,39 @@ def test_dead_control_thread_is_replaced(make_sdk: MakeSdk) -> None:
     assert sdk._control._thread is not dead
 
 
-def test_flush_hands_over_the_rest_when_there_is_room(make_sdk: MakeSdk) -> None:
+@pytest.mark.parametrize("room", ["later", "at once"])
+def test_flush_hands_over_the_rest_when_there_is_room(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, room: str
+) -> None:
     """It waits for nothing, and neither does the rest wait for the interval."""
-    sdk = make_sdk(transport=InMemoryTransport(), max_in_flight=1)
+    answering, sleeping = threading.Event(), threading.Event()
+
+    def answer(_request: Request) -> SendResult:
+        assert answering.wait(30)
+        return SendResult(status=200)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer), max_in_flight=1)
+    control = sdk._control
+    sleep_seconds, drain = control._sleep_seconds, control._drain
+
+    def watched_sleep_seconds() -> float:
+        seconds = sleep_seconds()
+        if control._since is not None:  # it knows of the event
+            sleeping.set()
+        return seconds
+
+    def watched_drain() -> None:
+        drain()
+        if room == "at once" and is_ours():
+            assert control.ledger.wait(lambda: not control.ledger.in_flight, time.monotonic() + 30)
+
+    monkeypatch.setattr(control, "_sleep_seconds", watched_sleep_seconds)
+    monkeypatch.setattr(control, "_drain", watched_drain)
     for number in range(20):
         sdk.track(TextEvent(), TextContext(str(number)))  # each makes a batch
+    assert sleeping.wait(30)
     sdk.flush()
+    answering.set()
     await_delivery(sdk, 20)
 
 

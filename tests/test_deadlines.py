@@ -170,3 +170,16 @@ def test_attempts_end_with_the_timeout_of_shutdown(make_sdk: MakeSdk) -> None:
     sdk.track(TextEvent())
     assert sdk.shutdown(timeout=_TIMEOUT)
     assert [request.timeout for request in transport.requests] == [_PATIENCE, _TIMEOUT]
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("call", ["flush", "shutdown"])
+def test_attempts_of_a_thread_that_sends_by_itself_end_with_its_timeout(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(process, "may_start_threads", lambda: False)
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, request_timeout=_PATIENCE)
+    sdk.track(TextEvent())
+    assert getattr(sdk, call)(timeout=_TIMEOUT)
+    assert [request.timeout for request in transport.requests] == [_TIMEOUT]

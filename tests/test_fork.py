@@ -20,10 +20,11 @@ from .support.scarce import needs
 from .support.sdk import FORKS_WITH_THREADS, ROOT, run_script
 
 PRELUDE = """
-import ctypes, os, re, sys, threading, time
+import ctypes, os, sys, threading, time
 from pathlib import Path
 from paltabrain_fast import PaltabrainSdk
 from tests.support.events import TextContext, TextEvent
+from tests.support.silence import await_silence
 
 def make(**options):
     options = {"flush_buffer_size": 10, "exit_timeout": 30} | options
@@ -33,20 +34,6 @@ def reap(*children):
     for child in children:
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0, status
-
-def switches():
-    tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != str(os.getpid())]
-    try:
-        return ["".join(re.findall("ctxt.*", (task / "status").read_text())) for task in tasks]
-    except OSError:  # one has just ended
-        return object()
-
-def await_silence():
-    "Wait until no other thread runs, or wants the GIL: Python itself could not bear that."
-    before = None
-    while before != (now := switches()):
-        before = now
-        time.sleep(0.1)
 
 sdk = make(start_session=True)
 """

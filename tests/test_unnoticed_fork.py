@@ -17,12 +17,14 @@ PRELUDE = """
 import ctypes, faulthandler, os, sys, threading
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk, fork_guard
 from tests.support.events import TextContext, TextEvent
+from tests.support.silence import await_silence
 
 def make():
     transport = InMemoryTransport()
     return PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
 
 def fork():
+    await_silence()
     child = ctypes.PyDLL(None).fork()
     if child == 0:
         faulthandler.dump_traceback_later(30, exit=True)

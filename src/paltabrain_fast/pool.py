@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import heapq
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Sized
@@ -103,7 +104,7 @@ class Pool:
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
         self._starters: dict[Thread, int] = {}  # who is starting another one just now
-        self._lent: set[int] = set()  # who runs calls for want of threads
+        self._lent: dict[int, float | None] = {}  # who runs calls for want of threads, until when
         self._running = 0
         self._closed = False
 
@@ -158,15 +159,20 @@ class Pool:
         """
         if (call := self._next(deadline, self._threads)) is None:
             return
-        self._lent.add(threading.get_ident())
+        self._lent[threading.get_ident()] = deadline
         try:
             self._run(call)
         finally:
-            self._lent.discard(threading.get_ident())
+            self._lent.pop(threading.get_ident(), None)
 
     def is_lent(self) -> bool:
         """Tell whether this thread is inside ``run_next``: a signal handler may be asking."""
         return threading.get_ident() in self._lent
+
+    def lent_until(self) -> float:
+        """Return the deadline of ``run_next``, if this thread is inside."""
+        deadline = self._lent.get(threading.get_ident())
+        return math.inf if deadline is None else deadline
 
     def close(self, deadline: float | None) -> None:
         """Let the threads end, once they have run what is due; what is not will never run.

@@ -31,10 +31,6 @@ __all__ = [
 class Renewable(Protocol):
     """What a forked child must renew."""
 
-    @property
-    def _is_forked(self) -> bool:
-        """Whether it is the parent's, if that can be told."""
-
     def _renew(self) -> None:
         """Start from nothing; no other thread does so at the same time."""
 
@@ -130,12 +126,9 @@ def renew() -> None:
     forks = count_forks()
     if forks and forks == _renewed:
         return  # a hook that came before ours has noticed the fork
-    # what is not the parent's was made after a fork that nobody had noticed
-    inherited = [each for each in list(_renewables) if each._is_forked or not forks]
-    # what the parent has buffered, it sends itself
-    _at_work = {control for control in _at_work if forks and not control.is_forked}
+    _at_work = set()  # what the parent has buffered, it sends itself
     fork_guard.renew()
-    for renewable in inherited:
+    for renewable in list(_renewables):
         renewable._renew()
     _renewed = forks
 

@@ -169,7 +169,9 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self._session_wire_id = session_wire_id(session_id)
         self._callback = None if on_error is None else Callback(on_error)
         self._reporter = Reporter(self._callback, self._options)
-        process.renew_unnoticed()  # before locks are taken that another thread of the parent held
+        # before locks are taken that another thread of the parent held, and an SDK comes about that
+        # is not to be renewed
+        process.renew_unnoticed()
         disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
         if disabled:
             transport = InMemoryTransport()
@@ -296,13 +298,9 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             self._session_is_generated = True
         self._control.renew()
 
-    @property
-    def _is_forked(self) -> bool:
-        return self._control.is_forked
-
     def _renew_if_forked(self) -> None:
         """Notice a fork that has called no hooks of Python."""
-        if self._is_forked:
+        if self._control.is_forked:
             process.renew_unnoticed()
 
     # What the tracker calls; see TrackerHooks.

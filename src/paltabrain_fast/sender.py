@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -83,7 +84,7 @@ class Sender:
         self._reporter = reporter
         self._pool = pool
         self._settled = settled
-        self._last_attempt: float | None = None
+        self._last_attempt = math.inf
         self._has_given_up = False
 
     def has_room(self) -> bool:
@@ -105,7 +106,7 @@ class Sender:
 
     def end_by(self, deadline: float | None) -> None:
         """Let no attempt last beyond the deadline (``time.monotonic()``)."""
-        self._last_attempt = deadline
+        self._last_attempt = math.inf if deadline is None else deadline
 
     def abandon(self) -> int:
         """Give up: settle what is in flight as lost.
@@ -161,7 +162,7 @@ class Sender:
         batch = delivery.batch
         if not delivery.attempts and logger.isEnabledFor(logging.DEBUG):
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
-        end = min(delivery.deadline, self._last_attempt or delivery.deadline)
+        end = min(delivery.deadline, self._last_attempt, self._pool.lent_until())
         self._ledger.attempt(retry=delivery.attempts > 0)
         delivery.attempts += 1
         try:
