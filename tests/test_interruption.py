@@ -19,6 +19,7 @@ import os, signal, sys, threading
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from tests.support.events import TextContext, TextEvent
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which may be ignored in the background
 transport = InMemoryTransport()
 sdk = PaltabrainSdk(
     "localhost", "key", TextContext(), transport=transport,
