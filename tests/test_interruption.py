@@ -15,7 +15,7 @@ from .support.events import TextEvent
 from .support.sdk import MakeSdk, run_script
 
 FRAMING = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from tests.support.events import TextContext, TextEvent
 
@@ -40,7 +40,9 @@ for attempt in range(20):
     try:
         go.set()
         sdk.flush()
-        while True:
+        thread.join()
+        end = time.monotonic() + 30  # unless a finalizer has swallowed it
+        while time.monotonic() < end:
             pass
     except KeyboardInterrupt:
         thread.join()
@@ -55,6 +57,62 @@ assert stats.delivered + stats.dropped_after_acceptance == stats.accepted, stats
 
 def test_ctrl_c_while_flush_frames_leaves_no_event_without_an_outcome() -> None:
     run_script(FRAMING)
+
+
+EVERYWHERE = """
+import os, sys, threading
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+class Interruption:
+    "Raises at one place where Python would call a signal handler: a call, or the return from C."
+
+    def __init__(self, place):
+        self.left = place
+
+    def __call__(self, frame, event, function):
+        if event in ("call", "c_return") and "paltabrain_fast" in frame.f_code.co_filename:
+            self.left -= 1
+            if self.left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+def end(sdk):
+    ended.append(sdk.flush(timeout=30) and sdk.shutdown(timeout=30))
+
+place, ended = 0, []
+while True:
+    place += 1
+    transport = InMemoryTransport()
+    sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+    sdk._control._thread = threading.current_thread()  # so that none is started, and none frames
+    for _ in range(3):
+        sdk.track(TextEvent())
+    interruption = Interruption(place)
+    try:
+        sys.setprofile(interruption)
+        try:
+            sdk.flush()
+        finally:
+            sys.setprofile(None)
+    except KeyboardInterrupt:
+        pass
+    sdk._control._thread = None
+    ending = threading.Thread(target=end, args=(sdk,), daemon=True)
+    ending.start()
+    ending.join(60)
+    assert ended.pop(), place
+    stats = sdk.stats()
+    assert stats.accepted == 3 == stats.delivered + stats.dropped_after_acceptance, (place, stats)
+    assert stats.delivered == sum(len(batch.events) for batch in transport.batches), (place, stats)
+    if interruption.left > 0:
+        break
+print(place)
+"""
+
+
+def test_exception_anywhere_in_flush_leaves_no_event_without_an_outcome() -> None:
+    assert int(run_script(EVERYWHERE)) > 50
 
 
 @contextmanager

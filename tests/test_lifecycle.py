@@ -16,9 +16,9 @@ from paltabrain_fast import (
     PaltabrainSdk,
     SendResult,
 )
-from paltabrain_fast._protocol import FramedBatch
 from paltabrain_fast.control import Control
 from paltabrain_fast.sdk_pb2 import BatchTelemetry
+from paltabrain_fast.sender import Delivery
 
 from .support.answers import Answer
 from .support.api_server import ApiServer
@@ -69,7 +69,7 @@ def test_event_is_not_settled_between_buffer_and_ledger(
     sender = sdk._control._sender
     submit, seen = sender.submit, []
 
-    def look_then_submit(batch: FramedBatch, report: BatchTelemetry | None) -> None:
+    def look_then_submit(batch: Delivery, report: BatchTelemetry | None) -> None:
         seen.append(sdk._control._is_settled(1))
         submit(batch, report)
 

@@ -225,3 +225,27 @@ def test_thread_counts_once_while_it_runs_and_is_being_started(
         release.set()
         calls.close(None)
         calls.join(None)
+
+
+def test_lent_thread_is_given_back_when_another_has_run_the_last_call(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, condition: LastFirst
+) -> None:
+    monkeypatch.setattr("paltabrain_fast.process.may_start_threads", lambda: False)
+    calls = make_pool(1, make_sdk, condition)
+    running, release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        running.set()
+        release.wait(60)
+
+    calls.submit(hang)
+    first, second = (
+        threading.Thread(target=calls.run_next, args=(None,), daemon=True) for _ in range(2)
+    )
+    first.start()
+    assert running.wait(30)
+    second.start()
+    condition.await_waits(1)
+    release.set()
+    second.join(30)
+    assert not second.is_alive()

@@ -285,6 +285,19 @@ def test_flush_waits_for_both_halves(make_sdk: MakeSdk) -> None:
     assert sorted(texts(transport)) == [["1"], ["1", "2"], ["2"]]
 
 
+def test_attempts_that_flush_cuts_short_do_not_exhaust_the_retries(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that sends by itself has no more time than ``flush()`` was given."""
+    monkeypatch.setattr("paltabrain_fast.process.may_start_threads", lambda: False)
+    monkeypatch.setattr(sender, "_delay", lambda *_: 0.0)
+    results = [SendResult(error=TimeoutError())] * 5 + [SendResult(status=200)]
+    sdk = make_sdk(transport=InMemoryTransport(lambda _: results.pop(0)), flush_max_retries=2)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=5)  # less than request_timeout
+    assert sdk.stats().delivered == 1
+
+
 def test_halves_have_the_deadline_of_the_whole(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,8 @@ count_forks: Callable[[], int] = int
 name = _wanted()
 if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from ._native import base, classes, engine, fork, track, uuid7
+        from ._native import base, classes, engine, track, uuid7
+        from ._native.fork import count_forks as count_native_forks
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -58,5 +59,5 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
         adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
-        count_forks = fork.count_forks
+        count_forks = count_native_forks
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason

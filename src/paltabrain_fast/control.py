@@ -18,7 +18,7 @@ from .options import Options
 from .pool import Pool, Thread, is_ours
 from .reporting import Reporter
 from .sdk_pb2 import BatchTelemetry
-from .sender import Sender
+from .sender import Delivery, Sender
 from .transport import Transport, make_transport
 from .transport.unavailable import Unavailable
 
@@ -358,6 +358,7 @@ class Control:
         Returns how many events were too large for a batch, ``None`` if nothing was buffered.
         """
         ledger = self.ledger
+        self._drop_taken("internal_error")  # what an exception has kept from being handed over
         self._note_shed()
         report = ledger.take_report()
         telemetry = b"" if report is None else report.SerializeToString()
@@ -381,13 +382,14 @@ class Control:
             report = None
         if batch is None:
             return None
+        delivery = Delivery(batch)
         try:
             if batch.too_large:
                 ledger.drop("too_large", batch.too_large)
             if batch.events:
-                self._sender.submit(batch, report)
+                self._sender.submit(delivery, report)
         finally:  # it may be interrupted, too, when the batch is in flight already
-            if ledger is self.ledger:  # or forked in there
+            if ledger is self.ledger and (delivery.launched or not batch.events):
                 self._handed = batch.end
         return batch.too_large
 
@@ -509,10 +511,13 @@ class Control:
             or len(self._engine) >= self._options.flush_buffer_size
             or now >= self._since + self._interval()
         ):
-            handed, due, self._urgent = self._handed, self._engine.accepted, False
-            self._drain()
-            if self._handed < due:  # the rest, when there is room
-                self._urgent = True
+            self._urgent = False  # before events are counted: later ones make it urgent again
+            handed, due = self._handed, self._engine.accepted
+            try:
+                self._drain()
+            finally:
+                if self._handed < due:  # the rest, when there is room
+                    self._urgent = True
             # after an interval without events, the next one wakes us
             self._since = now if self._handed != handed or len(self._engine) else None
 

@@ -159,11 +159,12 @@ class Pool:
         """
         if (call := self._next(deadline, self._threads)) is None:
             return
-        self._lent[threading.get_ident()] = deadline
+        thread = threading.get_ident()
         try:
+            self._lent[thread] = deadline
             self._run(call)
         finally:
-            self._lent.pop(threading.get_ident(), None)
+            self._lent.pop(thread, None)
 
     def is_lent(self) -> bool:
         """Tell whether this thread is inside ``run_next``: a signal handler may be asking."""
@@ -215,8 +216,11 @@ class Pool:
         while (call := self._next(None)) is not None:
             self._run(call)
 
-    def _next(self, deadline: float | None, others: Sized = ()) -> Call | None:
-        """Wait for the next call that is due; ``None`` at the end, at the deadline, with others."""
+    def _next(self, deadline: float | None, others: Sized | None = None) -> Call | None:
+        """Wait for the next call that is due; ``None`` at the end, or at the deadline.
+
+        A thread that is lent gives up when there are ``others``, or nothing left to wait for.
+        """
         with self._changed:
             while True:
                 left = _left(deadline)
@@ -232,6 +236,8 @@ class Pool:
                 if self._closed or others or (left is not None and left <= 0.0):
                     return None
                 self._changed.wait(left)
+                if others is not None and not self._entries:
+                    return None
 
     def _run(self, call: Call | None) -> None:
         if call is None:
@@ -247,6 +253,8 @@ class Pool:
                 self._running -= 1
                 if delay is not None:
                     self._push(call, delay)
+                if self._lent:  # another one may be waiting for what this was
+                    self._changed.notify_all()
 
 
 def _left(deadline: float | None) -> float | None:

@@ -111,10 +111,11 @@ def renew_unnoticed() -> None:
             return  # or another thread has done it
         from ._native.fork import finish_fork  # whose module has noticed the fork
 
-        nested = process in _finishing  # in a hook that finish_fork() calls
+        # in a hook that finish_fork() calls, or that was called before ours
+        hooked = process in _finishing or fork_guard.is_forking()
         _finishing.add(process)
         try:
-            if nested or not finish_fork():  # which calls ``renew``, among others
+            if hooked or not finish_fork():  # which calls ``renew``, among others
                 renew()
         finally:
             _finishing.discard(process)
@@ -137,7 +138,8 @@ def _begin_exit() -> None:
     """Have everything on its way as long as threads can be started."""
     for control in list(_at_work):
         if not control.is_forked:
-            control.flush(None)
+            with contextlib.suppress(Exception):  # the others are to go on
+                control.flush(None)
 
 
 def _exit() -> None:
@@ -146,7 +148,7 @@ def _exit() -> None:
     started = time.monotonic()
     _begin_exit()
     _is_ending = True
-    for control in [control for control in _at_work if not control.is_forked]:
+    for control in [control for control in list(_at_work) if not control.is_forked]:
         control.exit(started)
 
 

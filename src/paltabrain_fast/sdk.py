@@ -184,6 +184,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
                 "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
                 " it the option enable-threads",
             )
+        if self._control.is_forked:  # by a signal handler, before it was known
+            self._renew()
         weakref.finalize(self, self._control.release).atexit = False  # type: ignore[misc,unused-ignore]
         self._known_classes: set[type] = set()
 

@@ -44,15 +44,15 @@ _TOO_LARGE_STATUS: Final = 413
 _random = random.SystemRandom()  # which a fork does not repeat
 
 
-class _Delivery:
+class Delivery:
     """A batch on its way."""
 
-    __slots__ = ("attempts", "batch", "begun", "deadline", "started")
+    __slots__ = ("attempts", "batch", "begun", "cut_short", "deadline", "launched", "started")
 
     def __init__(self, batch: FramedBatch, deadline: float | None = None) -> None:
         self.batch = batch
-        self.begun = False
-        self.attempts = 0
+        self.begun = self.launched = False
+        self.attempts = self.cut_short = 0
         self.started = time.monotonic()
         self.deadline = self.started + _BATCH_SECONDS if deadline is None else deadline
 
@@ -91,15 +91,18 @@ class Sender:
         """Tell whether another batch may be in flight."""
         return self._ledger.in_flight < self._options.max_in_flight
 
-    def submit(self, batch: FramedBatch, report: BatchTelemetry | None) -> None:
+    def submit(self, delivery: Delivery, report: BatchTelemetry | None) -> None:
         """Put a batch in flight; does not wait for anything."""
-        delivery = _Delivery(batch)
+        batch, entered = delivery.batch, False
         try:
+            delivery.launched = True  # or settled below
             self._ledger.launch(batch, report)
+            entered = True
             self._pool.enqueue(partial(self._deliver, delivery))
         except BaseException:  # such as a signal handler's; the batch has an outcome nevertheless
             if not delivery.begun:
-                self._ledger.launch(batch, report)
+                if not entered:
+                    self._ledger.launch(batch, report)
                 self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, "internal_error")
             raise
         self._pool.provide_thread()
@@ -122,17 +125,17 @@ class Sender:
                 lost += batch.events
         return lost
 
-    def _deliver(self, delivery: _Delivery) -> float | None:
+    def _deliver(self, delivery: Delivery) -> float | None:
         """Make the next attempt, if it is still wanted.
 
         Returns:
             Seconds until the one after it, ``None`` if the batch has come to its outcome.
         """
-        delivery.begun = True
         batch = delivery.batch
-        if self._ledger.is_claimed(batch):
-            return None
         try:
+            delivery.begun = True
+            if self._ledger.is_claimed(batch):
+                return None
             delay = self._attempt(delivery)
         except BaseException as error:  # whatever happens, the batch has an outcome
             self._reporter.warn_sparingly("sender", "sending failed: %r", error)
@@ -145,7 +148,7 @@ class Sender:
             self._settled()
         return delay
 
-    def _attempt(self, delivery: _Delivery) -> float | None:
+    def _attempt(self, delivery: Delivery) -> float | None:
         result = self._send(delivery)
         status = result.status
         if status is not None and 200 <= status <= 299:
@@ -158,18 +161,22 @@ class Sender:
             return self._retry(delivery, result)
         return None
 
-    def _send(self, delivery: _Delivery) -> SendResult:
+    def _send(self, delivery: Delivery) -> SendResult:
         batch = delivery.batch
         if not delivery.attempts and logger.isEnabledFor(logging.DEBUG):
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
-        end = min(delivery.deadline, self._last_attempt, self._pool.lent_until())
+        latest = time.monotonic() + self._options.request_timeout
+        end, lent_until = min(delivery.deadline, self._last_attempt), self._pool.lent_until()
         self._ledger.attempt(retry=delivery.attempts > 0)
         delivery.attempts += 1
         try:
-            with guarded(end):
-                return self._transport.send(self._request(batch, end))
+            with guarded(min(end, lent_until)):
+                result = self._transport.send(self._request(batch, min(end, lent_until)))
         except Exception as error:
-            return SendResult(error=error)
+            result = SendResult(error=error)
+        if result.status is None and lent_until < min(end, latest):
+            delivery.cut_short += 1
+        return result
 
     def _request(self, batch: FramedBatch, end: float) -> Request:
         options = self._options
@@ -186,7 +193,7 @@ class Sender:
             timeout=min(options.request_timeout, max(0.001, end - time.monotonic())),
         )
 
-    def _succeed(self, delivery: _Delivery) -> None:
+    def _succeed(self, delivery: Delivery) -> None:
         batch = delivery.batch
         if self._ledger.claim(batch):
             try:
@@ -201,10 +208,11 @@ class Sender:
             self._reporter.tell(error, ErrorInfo("rejected", batch.events, batch.batch_id))
             self._ledger.settle(batch, BATCH_STATUS_REJECT, "rejected")
 
-    def _retry(self, delivery: _Delivery, result: SendResult) -> float | None:
+    def _retry(self, delivery: Delivery, result: SendResult) -> float | None:
         delay = _delay(delivery.attempts, result.retry_after)
         reason: DropReason = "deadline"
-        if delivery.attempts >= self._options.flush_max_retries:
+        # one that a flush's own timeout has cut short says nothing about the server
+        if delivery.attempts - delivery.cut_short >= self._options.flush_max_retries:
             reason = "retries_exhausted"
         elif time.monotonic() + delay <= delivery.deadline:
             return delay
@@ -216,7 +224,7 @@ class Sender:
             self._ledger.settle(batch, BATCH_STATUS_EXCEPTION, reason)
         return None
 
-    def _split(self, delivery: _Delivery) -> None:
+    def _split(self, delivery: Delivery) -> None:
         batch = delivery.batch
         halves = _halves(batch)
         if self._ledger.claim(batch):
@@ -225,8 +233,10 @@ class Sender:
             )
             self._ledger.split(batch, halves)
             for half in halves:
-                part = _Delivery(half, delivery.deadline)
-                self._pool.submit(partial(self._deliver, part))
+                part = Delivery(half, delivery.deadline)
+                self._pool.enqueue(partial(self._deliver, part))
+            for _ in halves:
+                self._pool.provide_thread()
             if self._has_given_up:  # meanwhile
                 self.abandon()
 

@@ -74,5 +74,5 @@ def test_address_that_refuses_is_the_error_where_none_is_left(
 ) -> None:
     with contextlib.closing(HttpsTransport()) as transport:
         resolve(black_hole, nobody)
-        result = transport.send(request("localhost", scheme="http", timeout=1))
+        result = transport.send(request("localhost", scheme="http", timeout=6))
         assert isinstance(result.error, ConnectionError)
