@@ -39,7 +39,7 @@ def end_child(child):
 
 
 def test_sdk_that_the_child_has_made_keeps_its_events() -> None:
-    """The parent's, which is touched later, is renewed alone."""
+    """The parent's was renewed when it was made, and is not again when touched later."""
     run_script(
         PRELUDE
         + """
