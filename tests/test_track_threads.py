@@ -90,7 +90,9 @@ def test_all_that_is_sent_is_valid_and_no_class_is_given_up(config: Any) -> None
     for found in sent:
         config.ContextMessage.FromString(found[0])
         config.EventHeaderMessage.FromString(found[1])
-        assert config.EventPayloadMessage.FromString(found[2]).WhichOneof("payload") == "event_100"
+        assert (
+            config.EventPayloadMessage.FromString(found[2]).WhichOneof("event_type") == "event_100"
+        )
     assert explain(config.EventEverything).accelerated
     assert explain(config.Context).accelerated
 

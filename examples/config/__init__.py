@@ -1,24 +1,21 @@
-"""PaltaBrain events, generated from a schema: regenerate it rather than edit it."""
-
 from abc import ABC
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Dict, List, Optional, Self
-
 from paltabrain_fast import BaseContext, BaseEnum, BaseEvent, BaseSentinel, set_proto
+from typing import Dict, List, Optional, Union
 
-from .config_v2_pb2 import Context as ContextMessage
-from .config_v2_pb2 import EventHeader as EventHeaderMessage
-from .config_v2_pb2 import EventPayload as EventPayloadMessage
+from .config_v2_pb2 import Context as ContextMessage, EventHeader as EventHeaderMessage, EventPayload as EventPayloadMessage
 
-UNDEFINED: Any = BaseSentinel()
+UNDEFINED = BaseSentinel()
 
 
 class EnumTheme(BaseEnum):
-    """Colours of the interface.
+    """
+    Colours of the interface.
 
-    :cvar LIGHT: Dark text on a light ground.
-    :cvar DARK: Light text on a dark ground.
+    :var LIGHT: Dark text on a light ground.
+    :var DARK: Light text on a dark ground.
+    :var AUTO: {DEPRECATED} The system's own choice is the default now.
     """
 
     UNKNOWN = 0
@@ -28,7 +25,11 @@ class EnumTheme(BaseEnum):
 
 
 class EnumPaymentResult(BaseEnum):
-    """:cvar FAILED: Declined, or given up."""
+    """
+    :var FAILED: Declined, or given up.
+    :var PAID:
+    :var REFUNDED:
+    """
 
     UNKNOWN = 0
     FAILED = -1
@@ -37,7 +38,12 @@ class EnumPaymentResult(BaseEnum):
 
 
 class EnumGesture(BaseEnum):
-    """{DEPRECATED} Gestures of the first tutorial."""
+    """
+    {DEPRECATED} Gestures of the first tutorial.
+
+    :var TAP:
+    :var SWIPE:
+    """
 
     UNKNOWN = 0
     TAP = 1
@@ -51,22 +57,19 @@ class Context(BaseContext):
         app_id: Optional[str] = UNDEFINED,
         app_platform: Optional[str] = UNDEFINED,
         app_version: Optional[str] = UNDEFINED,
-    ) -> Self:
-        """The application that sends the events.
+    ):
+        """
+        The application that sends the events.
 
         :param app_id: Identifier of the application.
         :param app_platform: Platform, e.g. `ios`.
         :param app_version:
         """
-        self._context["application"].update(
-            BaseSentinel.filter(
-                {
-                    "app_id": app_id,
-                    "app_platform": app_platform,
-                    "app_version": app_version,
-                }
-            )
-        )
+        self._context['application'].update(BaseSentinel.filter({
+            'app_id': app_id,
+            'app_platform': app_platform,
+            'app_version': app_version,
+        }))
         return self
 
     def set_os(
@@ -74,20 +77,17 @@ class Context(BaseContext):
         *,
         os_name: Optional[str] = UNDEFINED,
         os_version: Optional[str] = UNDEFINED,
-    ) -> Self:
-        """The operating system that the application runs on.
+    ):
+        """
+        The operating system that the application runs on.
 
         :param os_name:
         :param os_version:
         """
-        self._context["os"].update(
-            BaseSentinel.filter(
-                {
-                    "os_name": os_name,
-                    "os_version": os_version,
-                }
-            )
-        )
+        self._context['os'].update(BaseSentinel.filter({
+            'os_name': os_name,
+            'os_version': os_version,
+        }))
         return self
 
     def set_user(
@@ -98,8 +98,9 @@ class Context(BaseContext):
         is_trial: Optional[bool] = UNDEFINED,
         is_paying: Optional[bool] = UNDEFINED,
         birth_year: Optional[int] = UNDEFINED,
-    ) -> Self:
-        """The person who uses the application.
+    ):
+        """
+        The person who uses the application.
 
         :param user_id:
         :param country_code: ISO 3166-1 alpha-2.
@@ -107,17 +108,13 @@ class Context(BaseContext):
         :param is_paying:
         :param birth_year: {DEPRECATED} Not collected any more.
         """
-        self._context["user"].update(
-            BaseSentinel.filter(
-                {
-                    "user_id": user_id,
-                    "country_code": country_code,
-                    "is_trial": is_trial,
-                    "is_paying": is_paying,
-                    "birth_year": birth_year,
-                }
-            )
-        )
+        self._context['user'].update(BaseSentinel.filter({
+            'user_id': user_id,
+            'country_code': country_code,
+            'is_trial': is_trial,
+            'is_paying': is_paying,
+            'birth_year': birth_year,
+        }))
         return self
 
     def set_identify(
@@ -127,33 +124,31 @@ class Context(BaseContext):
         country_code: Optional[str] = UNDEFINED,
         first_seen_ts: Optional[datetime] = UNDEFINED,
         experiments: Optional[Dict[str, str]] = UNDEFINED,
-    ) -> Self:
-        """Identifiers that join this user with other systems.
-
-        `country_code` is that of the network, which may differ from the user's own.
+    ):
+        """
+        Identifiers that join this user with other systems. `country_code` is that of the network, which may differ from
+        the user's own.
 
         :param advertising_id:
         :param country_code: Country that the address belongs to.
         :param first_seen_ts:
         :param experiments: Variant by name of the experiment.
         """
-        self._context["identify"].update(
-            BaseSentinel.filter(
-                {
-                    "advertising_id": advertising_id,
-                    "country_code": country_code,
-                    "first_seen_ts": first_seen_ts,
-                    "experiments": experiments,
-                }
-            )
-        )
+        self._context['identify'].update(BaseSentinel.filter({
+            'advertising_id': advertising_id,
+            'country_code': country_code,
+            'first_seen_ts': first_seen_ts,
+            'experiments': experiments,
+        }))
         return self
 
-    def serialize_context(self) -> bytes:
-        message = ContextMessage()
-        for group, properties in self._context.items():
-            set_proto(getattr(message, group), properties)
-        return message.SerializeToString(deterministic=True)
+    def serialize_context(self):
+        context_message = ContextMessage()
+
+        for group_name, group_properties in self._context.items():
+            set_proto(getattr(context_message, group_name), group_properties)
+
+        return context_message.SerializeToString(deterministic=True)
 
 
 class Event(BaseEvent, ABC):
@@ -161,18 +156,15 @@ class Event(BaseEvent, ABC):
         self,
         *,
         parent_elements: Optional[List[str]] = UNDEFINED,
-    ) -> Self:
-        """Where in the interface the event happened.
+    ):
+        """
+        Where in the interface the event happened.
 
         :param parent_elements: Elements, outermost first.
         """
-        self._header["parent"].update(
-            BaseSentinel.filter(
-                {
-                    "parent_elements": parent_elements,
-                }
-            )
-        )
+        self._header['parent'].update(BaseSentinel.filter({
+            'parent_elements': parent_elements,
+        }))
         return self
 
     def set_screen(
@@ -180,71 +172,69 @@ class Event(BaseEvent, ABC):
         *,
         screen_name: Optional[str] = UNDEFINED,
         theme: Optional[EnumTheme] = UNDEFINED,
-    ) -> Self:
-        """{DEPRECATED} Use Parent.
+    ):
+        """
+        {DEPRECATED} Use Parent.
 
         :param screen_name:
         :param theme:
         """
-        self._header["screen"].update(
-            BaseSentinel.filter(
-                {
-                    "screen_name": screen_name,
-                    "theme": theme,
-                }
-            )
-        )
+        self._header['screen'].update(BaseSentinel.filter({
+            'screen_name': screen_name,
+            'theme': theme,
+        }))
         return self
 
-    def serialize_header(self) -> bytes:
+    def serialize_header(self):
         if not self._header:
             return b""
-        message = EventHeaderMessage()
-        for group, properties in self._header.items():
-            set_proto(getattr(message, group), properties)
-        return message.SerializeToString()
 
-    def serialize_payload(self) -> bytes:
-        message = EventPayloadMessage()
-        member = getattr(message, f"event_{self.event_type_id}")
-        member.SetInParent()
-        set_proto(member, self._payload)
-        return message.SerializeToString()
+        header_message = EventHeaderMessage()
+
+        for group_name, group_properties in self._header.items():
+            set_proto(getattr(header_message, group_name), group_properties)
+
+        return header_message.SerializeToString()
+
+    def serialize_payload(self):
+        payload_message = EventPayloadMessage()
+
+        getattr(payload_message, f"event_{self.event_type_id}").SetInParent()
+        set_proto(getattr(payload_message, f"event_{self.event_type_id}"), self._payload)
+
+        return payload_message.SerializeToString()
 
 
 class EventSessionStart(Event):
-    """A session begins."""
-
     event_type_id = 1
 
-    def __init__(self) -> None:
-        """A session begins."""
+    def __init__(self):
+        """
+        A session begins.
+        """
         super().__init__()
 
 
 class EventSessionEnd(Event):
-    """A session ends."""
-
     event_type_id = 2
 
     def __init__(
         self,
         *,
         duration_ms: Optional[int] = None,
-    ) -> None:
-        """A session ends.
+    ):
+        """
+        A session ends.
 
         :param duration_ms: Length of the session in milliseconds.
         """
         super().__init__()
         self._payload = {
-            "duration_ms": duration_ms,
+            'duration_ms': duration_ms,
         }
 
 
 class EventPermissionsRequest(Event):
-    """The user answered a request for permissions."""
-
     event_type_id = 3
 
     def __init__(
@@ -252,22 +242,21 @@ class EventPermissionsRequest(Event):
         *,
         is_granted: Optional[bool] = None,
         type: Optional[str] = None,
-    ) -> None:
-        """The user answered a request for permissions.
+    ):
+        """
+        The user answered a request for permissions.
 
         :param is_granted:
         :param type: What was asked for, e.g. `CAMERA`.
         """
         super().__init__()
         self._payload = {
-            "is_granted": is_granted,
-            "type": type,
+            'is_granted': is_granted,
+            'type': type,
         }
 
 
 class EventPageOpen(Event):
-    """A page was opened."""
-
     event_type_id = 4
 
     def __init__(
@@ -275,22 +264,21 @@ class EventPageOpen(Event):
         *,
         page_id: Optional[str] = None,
         title: Optional[str] = None,
-    ) -> None:
-        """A page was opened.
+    ):
+        """
+        A page was opened.
 
         :param page_id: Identifier of the page.
         :param title: {DEPRECATED} Look it up by `page_id`.
         """
         super().__init__()
         self._payload = {
-            "page_id": page_id,
-            "title": title,
+            'page_id': page_id,
+            'title': title,
         }
 
 
 class EventPurchase(Event):
-    """Something was bought."""
-
     event_type_id = 5
 
     def __init__(
@@ -302,8 +290,9 @@ class EventPurchase(Event):
         paid_ts: Optional[datetime] = None,
         items: Optional[List[str]] = None,
         prices: Optional[Dict[str, Decimal]] = None,
-    ) -> None:
-        """Something was bought.
+    ):
+        """
+        Something was bought.
 
         :param price:
         :param currency: ISO 4217.
@@ -314,18 +303,16 @@ class EventPurchase(Event):
         """
         super().__init__()
         self._payload = {
-            "price": price,
-            "currency": currency,
-            "result": result,
-            "paid_ts": paid_ts,
-            "items": items,
-            "prices": prices,
+            'price': price,
+            'currency': currency,
+            'result': result,
+            'paid_ts': paid_ts,
+            'items': items,
+            'prices': prices,
         }
 
 
 class EventTransfer(Event):
-    """An amount was moved, exact to the last of 38 digits."""
-
     event_type_id = 6
 
     def __init__(
@@ -334,8 +321,9 @@ class EventTransfer(Event):
         amount: Optional[Decimal] = None,
         from_: Optional[str] = None,
         to: Optional[str] = None,
-    ) -> None:
-        """An amount was moved, exact to the last of 38 digits.
+    ):
+        """
+        An amount was moved, exact to the last of 38 digits.
 
         :param amount:
         :param from_: Account that pays.
@@ -343,15 +331,13 @@ class EventTransfer(Event):
         """
         super().__init__()
         self._payload = {
-            "amount": amount,
-            "from": from_,
-            "to": to,
+            'amount': amount,
+            'from': from_,
+            'to': to,
         }
 
 
 class EventElementRender(Event):
-    """An element of the interface was drawn; its properties bear names of Python's own."""
-
     event_type_id = 7
 
     def __init__(
@@ -363,8 +349,9 @@ class EventElementRender(Event):
         int: Optional[int] = None,
         self_: Optional[bool] = None,
         super_: Optional[str] = None,
-    ) -> None:
-        """An element of the interface was drawn; its properties bear names of Python's own.
+    ):
+        """
+        An element of the interface was drawn; its properties bear names of Python's own.
 
         :param class_:
         :param type:
@@ -375,38 +362,35 @@ class EventElementRender(Event):
         """
         super().__init__()
         self._payload = {
-            "class": class_,
-            "type": type,
-            "str": str,
-            "int": int,
-            "self": self_,
-            "super": super_,
+            'class': class_,
+            'type': type,
+            'str': str,
+            'int': int,
+            'self': self_,
+            'super': super_,
         }
 
 
 class EventTutorialGesture(Event):
-    """{DEPRECATED} The first tutorial was replaced."""
-
     event_type_id = 8
 
     def __init__(
         self,
         *,
         gesture: Optional[EnumGesture] = None,
-    ) -> None:
-        """{DEPRECATED} The first tutorial was replaced.
+    ):
+        """
+        {DEPRECATED} The first tutorial was replaced.
 
         :param gesture:
         """
         super().__init__()
         self._payload = {
-            "gesture": gesture,
+            'gesture': gesture,
         }
 
 
 class EventEverything(Event):
-    """One property of every type, alone, in arrays and in maps."""
-
     event_type_id = 100
 
     def __init__(
@@ -431,8 +415,9 @@ class EventEverything(Event):
         count_by_name: Optional[Dict[str, int]] = None,
         label_by_name: Optional[Dict[str, str]] = None,
         moment_by_name: Optional[Dict[str, datetime]] = None,
-    ) -> None:
-        """One property of every type, alone, in arrays and in maps.
+    ):
+        """
+        One property of every type, alone, in arrays and in maps.
 
         :param flag:
         :param price:
@@ -456,23 +441,23 @@ class EventEverything(Event):
         """
         super().__init__()
         self._payload = {
-            "flag": flag,
-            "price": price,
-            "rate": rate,
-            "theme": theme,
-            "count": count,
-            "label": label,
-            "happened_ts": happened_ts,
-            "flags": flags,
-            "amounts": amounts,
-            "themes": themes,
-            "counts": counts,
-            "labels": labels,
-            "moments": moments,
-            "flag_by_name": flag_by_name,
-            "amount_by_name": amount_by_name,
-            "theme_by_name": theme_by_name,
-            "count_by_name": count_by_name,
-            "label_by_name": label_by_name,
-            "moment_by_name": moment_by_name,
+            'flag': flag,
+            'price': price,
+            'rate': rate,
+            'theme': theme,
+            'count': count,
+            'label': label,
+            'happened_ts': happened_ts,
+            'flags': flags,
+            'amounts': amounts,
+            'themes': themes,
+            'counts': counts,
+            'labels': labels,
+            'moments': moments,
+            'flag_by_name': flag_by_name,
+            'amount_by_name': amount_by_name,
+            'theme_by_name': theme_by_name,
+            'count_by_name': count_by_name,
+            'label_by_name': label_by_name,
+            'moment_by_name': moment_by_name,
         }

@@ -1,7 +1,7 @@
 """Protobuf messages of the events, generated from a schema: regenerate it rather than edit it.
 
 They are registered in a descriptor pool of their own, so that several such modules can live in one
-process. Loads on protobuf 5, 6 and 7.
+process. Loads on protobuf 3.15 and later.
 """
 
 from google.protobuf import descriptor_pool, message_factory
@@ -181,7 +181,7 @@ _pool.AddSerializedFile(
     b"lagB\x08\x0a\x06_priceB\x07\x0a\x05_ra"
     b"teB\x08\x0a\x06_themeB\x08\x0a\x06_cou"
     b"ntB\x08\x0a\x06_labelB\x0e\x0a\x0c_hap"
-    b"pened_ts\x22\xa6\x05\x0a\x0cEventPa"
+    b"pened_ts\x22\xa9\x05\x0a\x0cEventPa"
     b"yload\x12G\x0a\x07event_1\x18\x01 \x01"
     b"(\x0b24.paltabrain.even"
     b"t_schema.v2.EventPay"
@@ -214,11 +214,16 @@ _pool.AddSerializedFile(
     b"ureH\x00\x12G\x0a\x09event_100\x18d"
     b" \x01(\x0b22.paltabrain.ev"
     b"ent_schema.v2.EventP"
-    b"ayloadEverythingH\x00B\x09"
-    b"\x0a\x07payloadb\x06proto3"
+    b"ayloadEverythingH\x00B\x0c"
+    b"\x0a\x0aevent_typeb\x06proto3"
 )
 DESCRIPTOR = _pool.FindFileByName("config_v2.proto")
 
+if hasattr(message_factory, "GetMessageClass"):
+    _message_class = message_factory.GetMessageClass
+else:  # protobuf before 4.22
+    _message_class = message_factory.MessageFactory(_pool).GetPrototype
+
 for _name, _descriptor in DESCRIPTOR.message_types_by_name.items():
-    globals()[_name] = message_factory.GetMessageClass(_descriptor)
+    globals()[_name] = _message_class(_descriptor)
     globals()[_name].__module__ = __name__

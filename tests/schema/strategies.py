@@ -108,7 +108,7 @@ def _named(
 
 @st.composite
 def _enums(draw: st.DrawFn) -> tuple[Enum, ...]:
-    value = st.builds(EnumValue, _enum_value_names, int64.filter(bool), descriptions)
+    value = st.builds(EnumValue, _enum_value_names, int64.filter(bool), descriptions, st.booleans())
     unique_by = (lambda value: value.name, lambda value: value.id)
     return tuple(
         Enum(
@@ -148,9 +148,9 @@ def _item(item: Group | Enum | EnumValue | Property) -> dict[str, Any]:
     found: dict[str, Any] = {"id": item.id}
     if item.description:
         found["description"] = item.description
+    found["is_deprecated"] = item.is_deprecated
     if isinstance(item, EnumValue):
         return found
-    found["is_deprecated"] = item.is_deprecated
     if isinstance(item, Group):
         found["properties"] = _document(item.properties)
     elif isinstance(item, Enum):

@@ -62,6 +62,7 @@ context: {User: {id: 1, properties: &shared {id: {id: 1, type: string}}}}
 header:
 enum:
   Country: {id: 1, values: {UNKNOWN: {id: 0}, NO: {id: -9223372036854775808}, ON: {id: 1}}}
+  Shade: {id: 2, values: {GREY: {id: 1, is_deprecated: true}}}
 event:
   A: {id: 536870911, properties: *shared, is_deprecated: yes, description: "\\ud83d\\ude00"}
   B: {id: 1, description: }
@@ -69,6 +70,7 @@ event:
     )
     assert schema.header == ()
     assert schema.enums[0].values == (EnumValue("NO", -(1 << 63)), EnumValue("ON", 1))
+    assert schema.enums[1].values == (EnumValue("GREY", 1, is_deprecated=True),)
     assert schema.context[0].properties == schema.events[0].properties
     assert schema.events[0].is_deprecated
     assert [event.description for event in schema.events] == ["😀", ""]
@@ -194,7 +196,7 @@ _BAD = [
     ("values", "A: {id: 9223372036854775808}", 5, ".A.id", "must be -9223372036854775808 to"),
     ("values", "None: {id: 1}", 5, ".None", "member of a Python enum"),
     ("values", "mro: {id: 1}", 5, ".mro", "member of a Python enum"),
-    ("values", "A: {id: 1, is_deprecated: true}", 5, ".A.is_deprecated", "unknown key"),
+    ("values", "A: {id: 1, is_deprecated: 1}", 5, ".A.is_deprecated", "true or false"),
 ]
 
 

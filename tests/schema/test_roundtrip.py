@@ -51,7 +51,7 @@ def round_trip(schema: Schema, module: Any, data: st.DataObject) -> None:
         header = classes.header.FromString(event.serialize_header())
         assert_groups(header, schema.header, given_header)
         body = classes.payload.FromString(event.serialize_payload())
-        assert body.WhichOneof("payload") == f"event_{group.id}"
+        assert body.WhichOneof("event_type") == f"event_{group.id}"
         assert_properties(getattr(body, f"event_{group.id}"), group.properties, payload)
 
 

@@ -64,7 +64,7 @@ def file_descriptor(schema: Schema) -> descriptor_pb2.FileDescriptorProto:
         _add_message(file, names.payload_message(event.name), event.properties)
     payload = file.message_type.add(name="EventPayload")
     if schema.events:  # protobuf refuses an empty oneof
-        payload.oneof_decl.add(name="payload")
+        payload.oneof_decl.add(name="event_type")
     for event in schema.events:
         field = _add_submessage(
             payload, names.payload_field(event.id), event.id, names.payload_message(event.name)

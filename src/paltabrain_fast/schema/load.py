@@ -205,7 +205,7 @@ def _enums(section: Value | None) -> tuple[Enum, ...]:
 def _enum_values(section: Value | None) -> Iterator[EnumValue]:
     claims = _Claims()
     for value in _named(section):
-        fields = value.fields(("id", "description"))
+        fields = value.fields(_NAMED_KEYS)
         number = _id(value, fields, _INT64)
         if (value.name == "UNKNOWN") != (number == 0):
             value.problem("UNKNOWN, and no other value, has the id 0")
@@ -214,7 +214,9 @@ def _enum_values(section: Value | None) -> Iterator[EnumValue]:
         elif number is not None:
             claims.take(fields["id"], ("the id", number))
         if value.name != "UNKNOWN":
-            yield EnumValue(value.name, number or 0, _description(fields))
+            yield EnumValue(
+                value.name, number or 0, _description(fields), _flag(fields, "is_deprecated")
+            )
 
 
 def _named(section: Value | None, limit: int = MAX_VALUES) -> Iterable[Value]:

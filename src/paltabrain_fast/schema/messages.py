@@ -14,7 +14,7 @@ _MODULE: Final = '''\
 """Protobuf messages of the events, generated from a schema: regenerate it rather than edit it.
 
 They are registered in a descriptor pool of their own, so that several such modules can live in one
-process. Loads on protobuf 5, 6 and 7.
+process. Loads on protobuf 3.15 and later.
 """
 
 from google.protobuf import descriptor_pool, message_factory
@@ -25,8 +25,13 @@ _pool.AddSerializedFile(
 )
 DESCRIPTOR = _pool.FindFileByName("{file_name}")
 
+if hasattr(message_factory, "GetMessageClass"):
+    _message_class = message_factory.GetMessageClass
+else:  # protobuf before 4.22
+    _message_class = message_factory.MessageFactory(_pool).GetPrototype
+
 for _name, _descriptor in DESCRIPTOR.message_types_by_name.items():
-    globals()[_name] = message_factory.GetMessageClass(_descriptor)
+    globals()[_name] = _message_class(_descriptor)
     globals()[_name].__module__ = __name__
 '''
 

@@ -60,6 +60,7 @@ class EnumValue:
     name: str
     id: int
     description: str = ""
+    is_deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

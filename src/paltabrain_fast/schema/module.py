@@ -3,52 +3,59 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from . import names
-from .model import Enum, Group, Kind, Property, Schema
+from .model import Enum, EnumValue, Group, Kind, Property, Schema
 
-_HEADER: Final = '''\
-"""PaltaBrain events, generated from a schema: regenerate it rather than edit it."""
+_COLUMNS: Final = 120
+_MAX_LINES: Final = 3
+"""Lines that one description may take; the rest of it is cut."""
 
+_HEADER: Final = """\
 from abc import ABC
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Dict, List, Optional, Self
-
 from {import_from} import BaseContext, BaseEnum, BaseEvent, BaseSentinel, set_proto
+from typing import Dict, List, Optional, Union
 
-from .config_v2_pb2 import Context as ContextMessage
-from .config_v2_pb2 import EventHeader as EventHeaderMessage
-from .config_v2_pb2 import EventPayload as EventPayloadMessage
+from .config_v2_pb2 import Context as ContextMessage, EventHeader as EventHeaderMessage, \
+EventPayload as EventPayloadMessage
 
-UNDEFINED: Any = BaseSentinel()
-'''
+UNDEFINED = BaseSentinel()
+"""
 
 _SERIALIZE_CONTEXT: Final = """\
-    def serialize_context(self) -> bytes:
-        message = ContextMessage()
-        for group, properties in self._context.items():
-            set_proto(getattr(message, group), properties)
-        return message.SerializeToString(deterministic=True)
+    def serialize_context(self):
+        context_message = ContextMessage()
+
+        for group_name, group_properties in self._context.items():
+            set_proto(getattr(context_message, group_name), group_properties)
+
+        return context_message.SerializeToString(deterministic=True)
 """
 
 _SERIALIZE_EVENT: Final = """\
-    def serialize_header(self) -> bytes:
+    def serialize_header(self):
         if not self._header:
             return b""
-        message = EventHeaderMessage()
-        for group, properties in self._header.items():
-            set_proto(getattr(message, group), properties)
-        return message.SerializeToString()
 
-    def serialize_payload(self) -> bytes:
-        message = EventPayloadMessage()
-        member = getattr(message, f"event_{self.event_type_id}")
-        member.SetInParent()
-        set_proto(member, self._payload)
-        return message.SerializeToString()
+        header_message = EventHeaderMessage()
+
+        for group_name, group_properties in self._header.items():
+            set_proto(getattr(header_message, group_name), group_properties)
+
+        return header_message.SerializeToString()
+
+    def serialize_payload(self):
+        payload_message = EventPayloadMessage()
+
+        getattr(payload_message, f"event_{self.event_type_id}").SetInParent()
+        set_proto(getattr(payload_message, f"event_{self.event_type_id}"), self._payload)
+
+        return payload_message.SerializeToString()
 """
 
 _TYPES: Final = {
@@ -77,54 +84,44 @@ def _class(signature: str, members: Iterable[str]) -> str:
 
 
 def _enum_class(enum: Enum) -> str:
-    entries = [
-        f":cvar {value.name}: {value.description}" for value in enum.values if value.description
+    lines = [
+        *_docstring(enum, ":var", [(value.name, value) for value in enum.values], indent="    "),
+        "",
+        "    UNKNOWN = 0",
+        *(f"    {value.name} = {value.id}" for value in enum.values),
     ]
-    lines = _docstring(_summary(enum), entries, indent="    ")
-    if lines:
-        lines.append("")
-    lines.append("    UNKNOWN = 0")
-    lines += [f"    {value.name} = {value.id}" for value in enum.values]
     return _class(f"{names.enum_class(enum.name)}(BaseEnum)", ["\n".join(lines) + "\n"])
 
 
 def _setters(attribute: str, groups: tuple[Group, ...]) -> Iterator[str]:
     for group in groups:
-        properties = _properties_dict(group.properties, indent=" " * 16)
         lines = [
-            *_signature(f"set_{group.field_name}", group.properties, "UNDEFINED", "Self"),
-            *_docstring(_summary(group), _params(group.properties), indent=" " * 8),
-            f'        self.{attribute}["{group.field_name}"].update(',
-            "            BaseSentinel.filter(",
-            f"                {properties}",
-            "            )",
-            "        )",
+            *_signature(f"set_{group.field_name}", group.properties, "UNDEFINED"),
+            *_parameters_docstring(group),
+            f"        self.{attribute}['{group.field_name}'].update(BaseSentinel.filter({{",
+            *_items(group.properties),
+            "        }))",
             "        return self",
         ]
         yield "\n".join(lines) + "\n"
 
 
 def _event_class(event: Group) -> str:
-    lines = _docstring(_summary(event), indent="    ")
-    if lines:
-        lines.append("")
-    lines += [
+    lines = [
         f"    event_type_id = {event.id}",
         "",
-        *_signature("__init__", event.properties, "None", "None"),
-        *_docstring(_summary(event), _params(event.properties), indent=" " * 8),
+        *_signature("__init__", event.properties, "None"),
+        *_parameters_docstring(event),
         "        super().__init__()",
     ]
     if event.properties:
-        lines.append(f"        self._payload = {_properties_dict(event.properties, ' ' * 8)}")
+        lines += ["        self._payload = {", *_items(event.properties), "        }"]
     return _class(f"{names.event_class(event.name)}(Event)", ["\n".join(lines) + "\n"])
 
 
-def _signature(
-    function: str, properties: tuple[Property, ...], default: str, returns: str
-) -> list[str]:
+def _signature(function: str, properties: tuple[Property, ...], default: str) -> list[str]:
     if not properties:
-        return [f"    def {function}(self) -> {returns}:"]
+        return [f"    def {function}(self):"]
     return [
         f"    def {function}(",
         "        self,",
@@ -133,7 +130,7 @@ def _signature(
             f"        {names.parameter_name(prop.name)}: {_annotation(prop)} = {default},"
             for prop in properties
         ),
-        f"    ) -> {returns}:",
+        "    ):",
     ]
 
 
@@ -146,42 +143,54 @@ def _annotation(prop: Property) -> str:
     return f"Optional[{annotation}]"
 
 
-def _properties_dict(properties: tuple[Property, ...], indent: str) -> str:
-    if not properties:
-        return "{}"
-    items = (
-        f'{indent}    "{prop.name}": {names.parameter_name(prop.name)},\n' for prop in properties
-    )
-    return "{\n" + "".join(items) + indent + "}"
+def _items(properties: tuple[Property, ...]) -> list[str]:
+    return [f"            '{prop.name}': {names.parameter_name(prop.name)}," for prop in properties]
 
 
-def _params(properties: tuple[Property, ...]) -> list[str]:
-    return [f":param {names.parameter_name(prop.name)}: {_summary(prop)}" for prop in properties]
+_Documented = Enum | EnumValue | Group | Property
 
 
-def _docstring(description: str, entries: Iterable[str] = (), *, indent: str) -> list[str]:
-    """Lines of a docstring, none if there is nothing to say; whatever they say stays text."""
-    entries = "\n".join(" ".join(entry.split()) for entry in entries)
-    text = "\n\n".join(part for part in (description, entries) if part)
+def _parameters_docstring(group: Group) -> list[str]:
+    entries = [(names.parameter_name(prop.name), prop) for prop in group.properties]
+    return _docstring(group, ":param", entries, indent=" " * 8)
+
+
+def _docstring(
+    documented: _Documented, field: str, entries: Sequence[tuple[str, _Documented]], *, indent: str
+) -> list[str]:
+    """Lines of a docstring, which may be blank; whatever the descriptions say stays text."""
+    summary = _wrapped(_description(documented), indent)
+    listed = [
+        line
+        for name, entry in entries
+        for line in _wrapped(f"{field} {name}: {_description(entry)}", indent, hang="    ")
+    ]
+    gap = [""] if summary and listed else []
+    return [f'{indent}"""', *summary, *gap, *listed, f'{indent}"""']
+
+
+def _wrapped(text: str, indent: str, *, hang: str = "") -> list[str]:
+    # A quote is safe with no other behind it, a word whole: breaking one might break an escape.
     text = "".join(
-        letter if letter.isprintable() and letter != "\\" else _escape(letter) for letter in text
+        letter if letter.isprintable() and letter != "\\" else _escape(letter)
+        for letter in " ".join(text.split())
     )
-    # A quote is safe with no other beside it, the delimiters of the docstring included.
-    text = re.sub(r'\A"|"(?="|\Z)', r'\\"', text)
-    if not text:
-        return []
-    if "\n" not in text:
-        return [f'{indent}"""{text}"""']
-    first, *rest = text.split("\n")
-    return [f'{indent}"""{first}', *(f"{indent}{line}".rstrip() for line in rest), f'{indent}"""']
+    return textwrap.wrap(
+        re.sub('"(?=")', r'\\"', text),
+        _COLUMNS,
+        initial_indent=indent,
+        subsequent_indent=indent + hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+        max_lines=_MAX_LINES,
+    )
 
 
 def _escape(letter: str) -> str:
-    return "\n" if letter == "\n" else letter.encode("unicode_escape").decode("ascii")
+    return letter.encode("unicode_escape").decode("ascii")
 
 
-def _summary(documented: Enum | Group | Property) -> str:
-    """The description, lines stripped; a deprecation stands first."""
-    lines = [line.strip() for line in documented.description.splitlines()]
-    mark = ["{DEPRECATED}"] if documented.is_deprecated else []
-    return " ".join([*mark, "\n".join(lines).strip()]).strip()
+def _description(documented: _Documented) -> str:
+    """The description; a deprecation stands first."""
+    mark = "{DEPRECATED} " if documented.is_deprecated else ""
+    return mark + documented.description

@@ -1,0 +1,14 @@
+"""Names, at the end, the interpreters that a generated package was not loaded on."""
+
+from __future__ import annotations
+
+import pytest
+
+from .old_pythons import MISSING
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for version in MISSING:
+        terminalreporter.write_line(
+            f"NOT RUN tests/schema/test_old_pythons.py: there is no Python {version} here"
+        )
