@@ -47,32 +47,27 @@ def check(event: Any, context: Any, recorder: Recorder | None = None) -> None:
     assert not recorder.errors
 
 
-DEFINITION = "    def serialize_payload(self) -> bytes:\n"
+DEFINITION = "    def serialize_payload(self):\n"
 
-PAYLOAD = '"page_id": page_id,\n            "title": title'
-SCREEN = '"screen_name": screen_name,\n                    "theme": theme'
+PAYLOAD = "'page_id': page_id,\n            'title': title"
+SCREEN = "'screen_name': screen_name,\n            'theme': theme"
 
 MUTANTS = [
     ("SerializeToString(deterministic=True)", "SerializeToString(deterministic=False)"),
     ("SerializeToString(deterministic=True)", "SerializeToString(deterministic=1)"),
     ("SerializeToString(deterministic=True)", "SerializePartialToString(deterministic=True)"),
-    (
-        "set_proto(getattr(message, group), properties)\n        return message.SerializeToString()",  # noqa: E501
-        "set_proto(getattr(message, group), properties)\n            break"
-        "\n        return message.SerializeToString()",
-    ),
     ("if not self._header:", "if self._header:"),
     ("if not self._header:", "if not self._payload:"),
     ('return b""', 'return b"\\n\\x00"'),
-    ("        member.SetInParent()\n", ""),
-    ("set_proto(member, self._payload)", "set_proto(member, {})"),
-    ("set_proto(member, self._payload)", "set_proto(member, dict(self._payload))"),
-    ('f"event_{self.event_type_id}"', '"event_4"'),
-    (DEFINITION, "    def serialize_payload(self, extra=None) -> bytes:\n"),
+    (".SetInParent()\n", "\n"),
+    (", self._payload)", ", {})"),
+    (", self._payload)", ", dict(self._payload))"),
+    ('f"event_{self.event_type_id}").SetInParent()', '"event_5").SetInParent()'),
+    (DEFINITION, "    def serialize_payload(self, extra=None):\n"),
     (DEFINITION, "    @staticmethod\n" + DEFINITION),
     (DEFINITION, "    @__import__('functools').lru_cache\n" + DEFINITION),
-    (DEFINITION, "    async def serialize_payload(self) -> bytes:\n"),
-    ("message = EventPayloadMessage()", "message = EventPayloadMessage(); print(end='')"),
+    (DEFINITION, "    async def serialize_payload(self):\n"),
+    ("payload_message = EventPayloadMessage()", "payload_message = print(end='')"),
     (
         "import BaseContext, BaseEnum, BaseEvent, BaseSentinel, set_proto",
         "import BaseContext, BaseEnum, BaseEvent, BaseSentinel\ndef set_proto(m, p): pass",
@@ -90,16 +85,16 @@ def test_a_serializer_that_was_changed_is_not_recognised(config: Any, old: str, 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (PAYLOAD, '"page_id": title,\n            "title": page_id'),
-        (PAYLOAD, '"page_id": page_id,\n            "title": page_id'),
-        (PAYLOAD, '"page_id": page_id,\n            "title": None'),
-        (PAYLOAD, '"page_id": page_id'),
+        (PAYLOAD, "'page_id': title,\n            'title': page_id"),
+        (PAYLOAD, "'page_id': page_id,\n            'title': page_id"),
+        (PAYLOAD, "'page_id': page_id,\n            'title': None"),
+        (PAYLOAD, "'page_id': page_id"),
         ("page_id: Optional[str] = None", "page_id: Optional[str] = 'x'"),
         (
             SCREEN,
-            SCREEN.replace(": screen_name", ": theme").replace('"theme": theme', '"theme": 5'),
+            SCREEN.replace(": screen_name", ": theme").replace("'theme': theme", "'theme': 5"),
         ),
-        ('self._header["screen"].update(', 'self._header["parent"].update('),
+        ("self._header['screen'].update(", "self._header['parent'].update("),
         ("screen_name: Optional[str] = UNDEFINED", "screen_name: Optional[str] = None"),
     ],
 )
@@ -313,9 +308,24 @@ def test_a_class_goes_slow_with_one_line_that_says_why(
     for _ in range(5):
         recorder.track(Own())
         recorder.track(config.EventPageOpen())
-    (line,) = [record.getMessage() for record in caplog.records]
-    assert line.endswith("which is slower: serialize_payload() is not as the generator writes it")
-    assert Own.__qualname__ in line
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        f"{__name__}.{Own.__qualname__} is serialized by its own methods, which is slower:"
+        " serialize_payload() does not do what a generated one does:"
+        " it returns something else than the serialized message"
+    )
+
+
+def test_of_a_module_that_the_user_has_not_touched_there_is_nothing_to_say(
+    config: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = mutated(config, "payload_message = EventPayloadMessage()", "payload_message = None")
+    recorder = Recorder(config.Context())
+    for _ in range(3):
+        recorder.track(names["EventPageOpen"]())
+    assert not explain(names["EventPageOpen"]).accelerated
+    assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
 
 
 def test_a_class_whose_encoding_differs_is_left_to_its_methods_for_good(

@@ -20,9 +20,10 @@ _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def set_proto(message: Message, properties: Mapping[str, Any]) -> None:
     """Set properties on a protobuf message, as the generated ``serialize_*`` methods need it.
 
-    ``None`` is skipped, a ``dict`` fills a map field, a ``list`` extends a repeated field, anything
-    else is assigned. ``Decimal``, ``IntEnum`` and ``datetime`` are turned into what the wire
-    carries: text, value, Unix milliseconds in UTC.
+    ``None`` is skipped, a ``dict`` fills a map field key by key, a ``list`` is appended to a
+    repeated field element by element, so that an empty one leaves the message absent; anything else
+    is assigned. ``Decimal``, ``IntEnum`` and ``datetime`` are turned into what the wire carries:
+    text, value, Unix milliseconds in UTC.
 
     Raises:
         AttributeError: the message has no such property, or not of this shape.
@@ -41,7 +42,9 @@ def set_proto(message: Message, properties: Mapping[str, Any]) -> None:
                 for key, element in value.items():
                     field[key] = _wire_value(element)
             elif isinstance(value, list):
-                getattr(message, name).extend([_wire_value(element) for element in value])
+                field = getattr(message, name)
+                for element in value:
+                    field.append(_wire_value(element))
             else:
                 setattr(message, name, _wire_value(value))
         except (AttributeError, TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ import importlib.util
 import itertools
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,13 @@ def imported(directory: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def generated(schema: Schema) -> Iterator[Any]:
-    """The config module of ``schema``."""
+def generated(schema: Schema, rewrite: Callable[[str], str] | None = None) -> Iterator[Any]:
+    """The config module of ``schema``, its source rewritten if so wished."""
     with tempfile.TemporaryDirectory() as parent:
         directory = Path(parent, "config")
         generate(schema, directory)
+        if rewrite is not None:
+            module = directory / "__init__.py"
+            module.write_text(rewrite(module.read_text("utf-8")), "utf-8")
         with imported(directory) as module:
             yield module

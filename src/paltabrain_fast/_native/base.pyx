@@ -89,7 +89,7 @@ cdef extern from *:
     void pbf_set_call(PyTypeObject *type, ternaryfunc call) noexcept
     void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
 
-from ..recognition import keyword_init, keyword_setter
+from ..encoding.construction import recorded_init, recorded_setter
 
 cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
 
@@ -213,13 +213,14 @@ cdef class Sentinel:
 def adopt(cls):
     """Put native equivalents in place of a new class's generated ``__init__`` and setters."""
     in_context = issubclass(cls, ContextBase)
+    groups = "_context" if in_context else "_header"
     for name, function in list(vars(cls).items()):
-        found = keyword_setter("_context" if in_context else "_header", function, Sentinel)
+        found = recorded_setter(cls, groups, function, Sentinel)
         if found is not None:
             group, keys = found
             setattr(cls, name, GeneratedSetter(function, keys, group, in_context))
     init = vars(cls).get("__init__")
-    keys = None if in_context else keyword_init(cls, init)
+    keys = None if in_context else recorded_init(cls, init)
     if keys is not None:
         cls.__init__ = GeneratedInit(init, keys, cls)
         pbf_set_init(<PyTypeObject *>cls, init_event)

@@ -9,30 +9,37 @@ from .encode cimport Encoding, Outcome
 from .plan cimport MessagePlan
 
 cdef enum:
-    MAX_SERIALIZERS = 2
+    MAX_FUNCTIONS = 8
+    MAX_NAMESPACES = 4
 
 
 cdef class ClassPlan:
     cdef uint32_t version  # of the class; 0: not to be found by it any more
-    cdef int serializer_count
-    cdef PyObject *serializers[MAX_SERIALIZERS]  # the class keeps them while it has this version
-    cdef PyObject *codes[MAX_SERIALIZERS]
-    cdef int namespace_count  # in general they have the same
-    cdef PyObject *namespaces[MAX_SERIALIZERS]
-    cdef uint64_t namespace_versions[MAX_SERIALIZERS]
-    cdef tuple messages  # message class of each serializer
+    cdef int namespace_count
+    cdef PyObject *namespaces[MAX_NAMESPACES]  # functions and bindings keep them
+    cdef uint64_t namespace_versions[MAX_NAMESPACES]
+    cdef int function_count
+    # the methods, and what they call; kept by the class while it has this version, or by a module
+    cdef PyObject *functions[MAX_FUNCTIONS]
+    cdef PyObject *codes[MAX_FUNCTIONS]
+    cdef tuple messages  # message class of each method
+    cdef tuple bindings  # number of a namespace, name, and what that must stand for
+    cdef tuple names  # attributes that an instance must not have of its own
     cdef object slow_reason  # None: its instances are encoded here
     cdef ClassPlan previous  # may still be in use further up the stack
     cdef object __weakref__
 
-    cdef int bind(self, found) except -1
-    cdef int add_namespace(self, PyObject *namespace) except -1
+    cdef int bind(self, tuple methods, tuple names) except -1
+    cdef int add_function(self, PyObject *function) except -1
+    cdef int add_namespace(self, object namespace) except -1
     cdef bint is_still_bound(self, int number) noexcept
 
 
 cdef class EventPlan(ClassPlan):
     cdef MessagePlan header
     cdef MessagePlan payload
+    cdef bint sorts_header  # its maps by key
+    cdef bint sorts_payload
     cdef uint64_t member_tag
 
     cdef int describe(self, cls) except -1

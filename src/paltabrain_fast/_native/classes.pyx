@@ -30,7 +30,13 @@ from .encode cimport (
 )
 from .python cimport pbf_add_hint, pbf_extras, pbf_raise_set, pbf_share, pbf_type_version
 
-from ..recognition import NotGeneratedError, recognise_context, recognise_event, still_bound
+from ..encoding.recognition import (
+    NotGeneratedError,
+    is_generated_module,
+    recognise_context,
+    recognise_event,
+    still_bound,
+)
 from ..reporting import logger
 from ..sdk_pb2 import Event
 from .base import ContextBase as ContextBaseClass
@@ -156,37 +162,57 @@ cdef class ClassPlan:
         if slot[0] == <PyObject *>self:
             slot[0] = NULL
 
-    cdef int bind(self, found) except -1:
-        """Note what the recognised functions rest on."""
-        self.messages = found.messages
-        for function in found.serializers:
-            self.serializers[self.serializer_count] = <PyObject *>function
-            self.codes[self.serializer_count] = pbf_code(<PyObject *>function)
-            self.serializer_count += 1
-            self.add_namespace(PyFunction_GET_GLOBALS(<PyObject *>function))
+    cdef int bind(self, tuple methods, tuple names) except -1:
+        """Note what the recognised methods rest on."""
+        self.messages = tuple([method.message for method in methods])
+        self.names = tuple({*names, *[name for method in methods for name in method.names]})
+        for method in methods:
+            for function in method.functions:
+                self.add_function(<PyObject *>function)
+        # without the namespaces, which would keep the class
+        self.bindings = tuple([
+            (self.add_namespace(binding.namespace), binding.name, binding.value)
+            for method in methods
+            for binding in method.bindings
+        ])
         return 0
 
-    cdef int add_namespace(self, PyObject *namespace) except -1:
+    cdef int add_function(self, PyObject *function) except -1:
+        cdef int number
+
+        for number in range(self.function_count):
+            if self.functions[number] == function:
+                return 0
+        if self.function_count == MAX_FUNCTIONS:
+            raise NotGeneratedError(f"its methods call more than {MAX_FUNCTIONS} functions")
+        self.functions[self.function_count] = function
+        self.codes[self.function_count] = pbf_code(function)
+        self.function_count += 1
+        return 0
+
+    cdef int add_namespace(self, object namespace) except -1:
+        """Watch a namespace; return its number."""
         cdef int number
 
         for number in range(self.namespace_count):
-            if self.namespaces[number] == namespace:
-                return 0
-        pbf_watch_dict(<object>namespace)
-        self.namespaces[self.namespace_count] = namespace
-        self.namespace_versions[self.namespace_count] = pbf_dict_version(namespace)
+            if self.namespaces[number] == <PyObject *>namespace:
+                return number
+        if self.namespace_count == MAX_NAMESPACES:
+            raise NotGeneratedError(f"its methods use more than {MAX_NAMESPACES} modules")
+        pbf_watch_dict(namespace)
+        self.namespaces[self.namespace_count] = <PyObject *>namespace
+        self.namespace_versions[self.namespace_count] = pbf_dict_version(<PyObject *>namespace)
         self.namespace_count += 1
-        return 0
+        return self.namespace_count - 1
 
     cdef bint is_still_bound(self, int number) noexcept:
-        """Something was assigned in the module; if it was nothing that counts, go on."""
+        """Something was assigned in a module; if it was nothing that counts, go on."""
         cdef uint64_t version = pbf_dict_version(self.namespaces[number])
-        cdef int serializer
 
         try:
-            for serializer in range(self.serializer_count):
-                if not still_bound(
-                    <object>self.serializers[serializer], self.messages[serializer]
+            for place, name, value in self.bindings:
+                if place == number and not still_bound(
+                    <object>self.namespaces[number], name, value
                 ):
                     return False
         except Exception:
@@ -199,14 +225,15 @@ cdef inline bint is_current(ClassPlan plan) noexcept:
     """Whether the class, of this version, still does what it did when it was recognised."""
     cdef int number
 
-    for number in range(plan.serializer_count):
-        if pbf_code(plan.serializers[number]) != plan.codes[number]:
-            return False
+    # in this order: functions of a module are alive while its names are as they were
     for number in range(plan.namespace_count):
         if (
             pbf_dict_version(plan.namespaces[number]) != plan.namespace_versions[number]
             and not plan.is_still_bound(number)
         ):
+            return False
+    for number in range(plan.function_count):
+        if pbf_code(plan.functions[number]) != plan.codes[number]:
             return False
     return True
 
@@ -214,19 +241,21 @@ cdef inline bint is_current(ClassPlan plan) noexcept:
 cdef class EventPlan(ClassPlan):
     cdef int describe(self, cls) except -1:
         found = recognise_event(cls, EventBaseClass)
-        self.header = plan_of(found.messages[0], True)
-        member = found.messages[1].DESCRIPTOR.fields_by_name[found.member]
+        self.header = plan_of(found.header.message, True)
+        self.sorts_header = found.header.deterministic
+        member = found.payload.message.DESCRIPTOR.fields_by_name[found.member]
         self.payload = plan_of(message_factory.GetMessageClass(member.message_type), False)
+        self.sorts_payload = found.payload.deterministic
         self.member_tag = pbf.pbf_tag(member.number, pbf.PBF_WIRE_BYTES)
-        self.bind(found)
+        self.bind((found.header, found.payload), EVENT_NAMES)
         return 0
 
 
 cdef class ContextPlan(ClassPlan):
     cdef int describe(self, cls) except -1:
         found = recognise_context(cls, ContextBaseClass)
-        self.groups = plan_of(found.messages[0], True)
-        self.bind(found)
+        self.groups = plan_of(found.groups.message, True)
+        self.bind((found.groups,), CONTEXT_NAMES)
         return 0
 
 
@@ -283,7 +312,7 @@ cdef ClassPlan make_plan(object cls):
             (<ContextPlan>plan).describe(cls)
     except Exception as error:
         plan.slow_reason = str(error)
-        report(cls, plan.slow_reason)
+        report(cls, error)
     previous = <ClassPlan>known_plans.get(cls)
     if previous is not None:
         if previous.slow_reason is None:
@@ -298,11 +327,14 @@ cdef ClassPlan make_plan(object cls):
     return plan
 
 
-cdef int report(object cls, reason) except -1:
+cdef int report(object cls, object reason) except -1:
+    """Say once that a class is slow: a warning if that is the user's doing, who can mend it."""
     if cls not in reported:
         reported.add(cls)
+        module = getattr(reason, "module", None)
+        is_users = module is not None and not is_generated_module(module)
         logger.log(
-            logging.WARNING if cls in disproved else logging.INFO,
+            logging.WARNING if is_users or cls in disproved else logging.DEBUG,
             "%s.%s is serialized by its own methods, which is slower: %s",
             cls.__module__,
             cls.__qualname__,
@@ -343,7 +375,7 @@ cdef EventPlan event_plan(object event):
 
     if plan is None or plan.slow_reason is not None or type(plan) is not EventPlan:
         return None
-    return None if is_patched(event, EVENT_NAMES) else <EventPlan>plan
+    return None if is_patched(event, plan.names) else <EventPlan>plan
 
 
 cdef Outcome encode_event(EventPlan plan, EventBase event, Encoding *encoding) noexcept:
@@ -358,6 +390,7 @@ cdef Outcome encode_event(EventPlan plan, EventBase event, Encoding *encoding) n
     if payload is not None:
         if not PyDict_CheckExact(payload):
             return SLOW
+        encoding.deterministic = plan.sorts_payload
         outcome = encode_message(plan.payload, payload, encoding)
         if outcome != ENCODED:
             return outcome
@@ -371,6 +404,7 @@ cdef Outcome encode_event(EventPlan plan, EventBase event, Encoding *encoding) n
     if not is_groups(header):
         return SLOW
     before = pbf.pbf_encoded_length(&encoding.out)
+    encoding.deterministic = plan.sorts_header
     outcome = encode_message(plan.header, header, encoding)
     if outcome != ENCODED or pbf.pbf_encoded_length(&encoding.out) == before:
         return outcome
@@ -468,7 +502,7 @@ cdef bytes context_bytes(object context):
 
     if found is not None and found.slow_reason is None and type(found) is ContextPlan:
         plan = <ContextPlan>found
-        if not is_patched(context, CONTEXT_NAMES):
+        if not is_patched(context, plan.names):
             return encoded_context(plan, <ContextBase>context)
     return own_bytes(context)
 
@@ -628,9 +662,9 @@ def encoded(instance):
     if plan is None or plan.slow_reason is not None:
         return None
     if type(plan) is EventPlan:
-        if is_patched(instance, EVENT_NAMES):
+        if is_patched(instance, plan.names):
             return None
         return event_bytes(<EventPlan>plan, instance, NULL, NULL)
-    if is_patched(instance, CONTEXT_NAMES):
+    if is_patched(instance, plan.names):
         return None
     return encode_groups(<ContextPlan>plan, instance._context, &encoding, NULL, NULL)

@@ -58,7 +58,6 @@ cdef struct Encoding:
     pbf.pbf_encoder out
     bint deterministic
     bint cacheable  # only immutable values so far
-    bint present  # the group is, even if nothing is written
     bint unproved  # a value was of a type that its property does not trust yet
     Properties *innermost  # what is being written
     Lesson *lessons  # NULL, or room for MAX_LESSONS
@@ -70,7 +69,6 @@ cdef inline void begin(Encoding *encoding, uint8_t *scratch, size_t length) noex
     encoding.out = pbf.pbf_encoder_on(scratch, length)
     encoding.deterministic = False
     encoding.cacheable = True
-    encoding.present = False
     encoding.unproved = False
     encoding.innermost = NULL
     encoding.lessons = NULL

@@ -52,7 +52,7 @@ from .python cimport (
     pbf_type_version,
 )
 
-from ..recognition import is_plain_enum
+from ..encoding.recognition import is_plain_enum
 
 import_datetime()
 
@@ -220,11 +220,8 @@ cdef Outcome write_group(Field *field, object properties, Encoding *encoding) no
             )
         )
     else:
-        encoding.present = False
         outcome = encode_message(<MessagePlan>field.group, properties, encoding)
-        if outcome == ENCODED and (
-            pbf.pbf_encoded_length(&encoding.out) != before or encoding.present
-        ):
+        if outcome == ENCODED and pbf.pbf_encoded_length(&encoding.out) != before:
             outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
     if outcome == ENCODED and tracked != NULL:
         tracked.field = field
@@ -271,7 +268,6 @@ cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_
     index = PyList_GET_SIZE(values)
     if index == 0:
         types[0] = NOTHING
-        encoding.present = True
         return ENCODED
     while index > 0:
         index -= 1

@@ -37,5 +37,4 @@ cdef class MessagePlan:
     cdef uint16_t *guesses  # by place in a dict: the field that stood there before
     cdef dict index  # field by key
     cdef list kept
-    cdef readonly bint empty_list_marks  # an empty list makes the message present
     cdef object __weakref__

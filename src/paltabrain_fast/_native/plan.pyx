@@ -1,118 +1,112 @@
 """Encoding plans, made from the descriptors that a generated module carries."""
 
+from operator import attrgetter
 from sys import intern
 from weakref import WeakKeyDictionary
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor import FieldDescriptor
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 from . cimport pbf
 
 cdef dict KINDS = {
-    FieldDescriptorProto.TYPE_BOOL: BOOL,
-    FieldDescriptorProto.TYPE_SINT64: SINT64,
-    FieldDescriptorProto.TYPE_STRING: STRING,
+    FieldDescriptor.TYPE_BOOL: BOOL,
+    FieldDescriptor.TYPE_SINT64: SINT64,
+    FieldDescriptor.TYPE_STRING: STRING,
 }
+cdef bint NEW_DESCRIPTORS = hasattr(FieldDescriptor, "is_packed")
+cdef bytes PROTO3 = b"b\x06proto3"  # the end of a file's descriptor: its syntax
 cdef object plans = WeakKeyDictionary()  # by message class
 
 
 cdef class MessagePlan:
-    """How a dict of properties, or of groups, becomes a message.
-
-    Fields that no generator emits today are known, but their values are left to protobuf.
-    """
+    """How a dict of properties, or of groups, becomes a message."""
 
     def __cinit__(self, message, bint of_groups):
         cdef Field *field
         descriptor = message.DESCRIPTOR
-        file = FileDescriptorProto()
-        descriptor.file.CopyToProto(file)
-        definition = definition_of(descriptor)
-        known = file.syntax == "proto3"
 
         self.kept = []
         self.index = {}
-        self.count = len(definition.field)
+        self.count = len(descriptor.fields)
         if self.count > MAX_FIELDS:
             raise ValueError(f"{descriptor.full_name} has more than {MAX_FIELDS} fields")
         self.fields = <Field *>PyMem_Calloc(self.count + 1, sizeof(Field))
         self.guesses = <uint16_t *>PyMem_Calloc(self.count + 1, sizeof(uint16_t))
         if self.fields == NULL or self.guesses == NULL:
             raise MemoryError
-        for number, item in enumerate(sorted(definition.field, key=lambda item: item.number)):
+        for number, item in enumerate(sorted(descriptor.fields, key=number_of)):
             key = intern(item.name)
             self.kept.append(key)
             self.index[key] = number
             self.guesses[number] = number
             field = &self.fields[number]
             field.key = <PyObject *>key
-            if known:
-                describe(field, self.kept, item, descriptor.fields_by_name[key], of_groups)
-        self.empty_list_marks = marks_when_empty(message)
+            describe(field, self.kept, item, of_groups)
 
     def __dealloc__(self):
         PyMem_Free(self.fields)
         PyMem_Free(self.guesses)
 
 
-cdef object definition_of(descriptor):
-    """What a message was defined by. Protobuf in pure Python copies nothing less than a file."""
-    if descriptor.containing_type is not None:
-        siblings = definition_of(descriptor.containing_type).nested_type
-    else:
-        file = FileDescriptorProto()
-        descriptor.file.CopyToProto(file)
-        siblings = file.message_type
-    (definition,) = [item for item in siblings if item.name == descriptor.name]
-    return definition
+cdef object number_of = attrgetter("number")
 
 
-cdef int describe(Field *field, list kept, item, descriptor, bint of_groups) except -1:
-    repeated = item.label == FieldDescriptorProto.LABEL_REPEATED
-    entry = None
+cdef int describe(Field *field, list kept, item, bint of_groups) except -1:
+    """Say how a field is encoded; what no generator emits today is left to protobuf."""
+    cdef bint repeated = is_repeated(item)
+    inner = item.message_type
 
     field.shape = SCALAR
-    if item.HasField("oneof_index") and not item.proto3_optional:
+    if item.containing_oneof is not None and len(item.containing_oneof.fields) > 1:
         return 0  # to set one member unsets another
-    if item.type == FieldDescriptorProto.TYPE_MESSAGE:
+    if inner is not None:
+        if item.type != FieldDescriptor.TYPE_MESSAGE:
+            return 0
         if of_groups and not repeated:
-            plan = plan_of(message_factory.GetMessageClass(descriptor.message_type), False)
+            plan = plan_of(message_factory.GetMessageClass(inner), False)
             kept.append(plan)
             field.group = <PyObject *>plan
             field.kind = GROUP
-        elif not of_groups and descriptor.message_type.GetOptions().map_entry:
-            entry = definition_of(descriptor.message_type)
+        elif not of_groups and inner.has_options and inner.GetOptions().map_entry:
             field.shape = MAP
-            if entry.field[0].type == FieldDescriptorProto.TYPE_STRING:
-                field.kind = KINDS.get(entry.field[1].type, UNSUPPORTED)
-    elif not of_groups and (repeated or item.proto3_optional):  # others leave out their defaults
+            if inner.fields_by_number[1].type == FieldDescriptor.TYPE_STRING:
+                field.kind = KINDS.get(inner.fields_by_number[2].type, UNSUPPORTED)
+    elif not of_groups and (repeated or is_optional(item)):
         field.kind = KINDS.get(item.type, UNSUPPORTED)
         if repeated:
-            unpacked = item.options.HasField("packed") and not item.options.packed
-            field.shape = REPEATED if unpacked or field.kind == STRING else PACKED
+            field.shape = PACKED if field.kind != STRING and is_packed(item) else REPEATED
     is_varint = field.shape == SCALAR and field.kind in (BOOL, SINT64)
     is_varint = is_varint or (field.shape == REPEATED and field.kind != STRING)
     field.tag = pbf.pbf_tag(item.number, pbf.PBF_WIRE_VARINT if is_varint else pbf.PBF_WIRE_BYTES)
     return 0
 
 
-cdef bint marks_when_empty(message) except -1:
-    """Ask the installed protobuf whether extending a list by nothing makes its message present."""
-    for descriptor in message.DESCRIPTOR.fields:
-        inner = descriptor.message_type
-        if inner is None or inner.GetOptions().map_entry:
-            continue
-        for item in definition_of(inner).field:
-            if (
-                item.label == FieldDescriptorProto.LABEL_REPEATED
-                and item.type != FieldDescriptorProto.TYPE_MESSAGE
-            ):
-                probe = message()
-                getattr(getattr(probe, descriptor.name), item.name).extend([])
-                return probe.HasField(descriptor.name)
-    return False
+# What protobuf before 6.31 lacks of these, is found out in another way.
+
+
+cdef bint is_repeated(item) except -1:
+    if NEW_DESCRIPTORS:
+        return item.is_repeated
+    return item.label == FieldDescriptor.LABEL_REPEATED
+
+
+cdef bint is_optional(item) except -1:
+    """Others leave out their defaults, or have to be set."""
+    if NEW_DESCRIPTORS:
+        return item.has_presence and not item.is_required
+    return item.has_presence and item.label == FieldDescriptor.LABEL_OPTIONAL
+
+
+cdef bint is_packed(item) except -1:
+    if NEW_DESCRIPTORS:
+        return item.is_packed
+    options = item.GetOptions()
+    if options.HasField("packed"):
+        return options.packed
+    return item.file.serialized_pb.endswith(PROTO3)
 
 
 def plan_of(message, of_groups):

@@ -1,0 +1,1 @@
+"""What decides how the objects of a class are encoded."""

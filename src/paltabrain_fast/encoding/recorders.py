@@ -1,0 +1,375 @@
+"""Recorders: what generated code is run on in place of values, to see what it does to them.
+
+The code sees a ``Recorder`` only; each operation on it is passed to the recorder's role. A role
+allows what generated code may do with the value that it stands for. It refuses all else, and so
+everything by which code could tell a recorder from a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+__all__ = [
+    "GROUPS",
+    "Bytes",
+    "Call",
+    "Function",
+    "GroupsRole",
+    "MessageClassRole",
+    "MessageRole",
+    "Name",
+    "Properties",
+    "Recorder",
+    "RefusedError",
+    "Role",
+    "Run",
+    "role_of",
+]
+
+GROUPS: Final = 3
+"""How many groups the code meets: enough to see that it treats each like the one before."""
+
+_MAX_RUNS: Final = 24
+_MAX_TESTS: Final = 64
+
+
+class RefusedError(Exception):
+    """The code does what generated code has no need to do; the text says what."""
+
+
+class Run:
+    """A run of the code: the outcomes of its truth tests, and the messages that it makes.
+
+    Attributes:
+        messages: those that this run has made.
+    """
+
+    def __init__(self) -> None:
+        self._begin([])
+
+    def _begin(self, outcomes: list[bool]) -> None:
+        self._outcomes = outcomes  # of the first tests; every later one is true
+        self._answers: dict[object, bool] = {}  # in the order in which they were asked for
+        self._tests = 0
+        self.messages: list[MessageRole] = []
+
+    def all_outcomes(self) -> Iterator[None]:
+        """Begin one run after the other, until every outcome of every test has been tried.
+
+        Raises:
+            RefusedError: there are too many of them.
+        """
+        for _ in range(_MAX_RUNS):
+            yield
+            outcomes = list(self._answers.values())
+            while outcomes and not outcomes[-1]:
+                outcomes.pop()
+            if not outcomes:
+                return
+            self._begin([*outcomes[:-1], False])
+        raise RefusedError("it tests too much")
+
+    def is_true(self, subject: object) -> bool:
+        """Tell how the test of a value comes out: always the same way within a run."""
+        self._tests += 1
+        if self._tests > _MAX_TESTS:  # of a loop, perhaps
+            raise RefusedError("it tests too much")
+        if subject not in self._answers:
+            number = len(self._answers)
+            self._answers[subject] = number >= len(self._outcomes) or self._outcomes[number]
+        return self._answers[subject]
+
+    def is_empty(self, subject: object) -> bool:
+        """Tell whether a test has shown that a dict is empty."""
+        return not self._answers.get(subject, True)
+
+
+class Role:
+    """What a recorder stands for. Every operation is refused, but for those that a role allows."""
+
+    def attribute(self, name: str) -> Any:
+        raise RefusedError(f"it reads {name}")
+
+    def assign(self, name: str, _value: Any) -> None:
+        raise RefusedError(f"it assigns {name}")
+
+    def call(self, _args: tuple[Any, ...], _keywords: dict[str, Any]) -> Any:
+        raise RefusedError("it calls what it should not")
+
+    def item(self, _key: Any) -> Any:
+        raise RefusedError("it looks up an item")
+
+    def put(self, _key: Any, _value: Any) -> None:
+        raise RefusedError("it assigns an item")
+
+    def iterate(self) -> Iterator[Any]:
+        raise RefusedError("it iterates")
+
+    def is_true(self) -> bool:
+        raise RefusedError("it tests a value")
+
+    def equals(self, _other: object) -> bool:
+        raise RefusedError("it compares")
+
+
+class Recorder:
+    """What the code gets to see: passes each operation on to its role."""
+
+    __slots__ = ("role",)
+
+    def __init__(self, role: Role) -> None:
+        _set_role(self, role)
+
+    def __getattribute__(self, name: str) -> Any:
+        return role_of(self).attribute(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        role_of(self).assign(name, value)
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        return role_of(self).call(args, keywords)
+
+    def __getitem__(self, key: Any) -> Any:
+        return role_of(self).item(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        role_of(self).put(key, value)
+
+    def __iter__(self) -> Iterator[Any]:
+        role: Role = role_of(self)
+        return role.iterate()
+
+    def __bool__(self) -> bool:
+        role: Role = role_of(self)
+        return role.is_true()
+
+    def __eq__(self, other: object) -> bool:
+        role: Role = role_of(self)
+        return role.equals(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def _refuse(self, *_operands: Any) -> Any:
+        raise RefusedError("it looks at a value")
+
+    # what ``object`` would answer by itself, and ``in``, for which it would iterate
+    __hash__ = __repr__ = __str__ = __format__ = __delattr__ = __contains__ = _refuse
+
+
+role_of: Callable[[Recorder], Any] = Recorder.__dict__["role"].__get__
+_set_role: Callable[[Recorder, Role], None] = Recorder.__dict__["role"].__set__
+
+
+class Function(Role):
+    """A function of ours."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def call(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        return self._function(*args, **keywords)
+
+
+class Properties(Role):
+    """A dict of properties: those of an event, or of one group. All that counts is emptiness."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def is_true(self) -> bool:
+        return self._run.is_true(self)
+
+    def equals(self, other: object) -> bool:
+        if type(other) is dict and not other:
+            return not self.is_true()
+        return super().equals(other)
+
+
+class Size(Role):
+    """What ``len()`` says of a dict: it may be told from 0."""
+
+    def __init__(self, properties: Properties) -> None:
+        self._properties = properties
+
+    def is_true(self) -> bool:
+        return self._properties.is_true()
+
+    def equals(self, other: object) -> bool:
+        if type(other) is int and other == 0:
+            return not self.is_true()
+        return super().equals(other)
+
+
+class Name(Role):
+    """The name of a group."""
+
+
+class GroupsRole(Properties):
+    """The dict of groups of a header or a context."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self.names = [Name() for _ in range(GROUPS)]
+        self.groups = [Properties(run) for _ in range(GROUPS)]
+        self._shown = [
+            (Recorder(name), Recorder(group))
+            for name, group in zip(self.names, self.groups, strict=True)
+        ]
+
+    def attribute(self, name: str) -> Any:
+        if name == "items":
+            return Recorder(Function(self._items))
+        if name == "keys":
+            return Recorder(Function(self.iterate))
+        return super().attribute(name)
+
+    def iterate(self) -> Iterator[Any]:
+        return iter([name for name, _ in self._items()])
+
+    def item(self, key: Any) -> Any:
+        for name, group in self._shown:
+            if key is name:
+                return group
+        return super().item(key)
+
+    def _items(self) -> Iterator[tuple[Recorder, Recorder]]:
+        return iter(self._shown if self.is_true() else [])
+
+
+class Call:
+    """What was done to a member of a message.
+
+    Attributes:
+        member: its name, or the name of the group.
+        properties: what it was filled with; ``None`` if it was marked as present.
+    """
+
+    __slots__ = ("member", "properties")
+
+    def __init__(self, member: str | Name, properties: Properties | None) -> None:
+        self.member = member
+        self.properties = properties
+
+
+class MessageRole(Role):
+    """A new message.
+
+    Attributes:
+        message: its class.
+        calls: what was done to it, in order.
+    """
+
+    def __init__(self, message: type[Message]) -> None:
+        self.message = message
+        self.calls: list[Call] = []
+
+    def attribute(self, name: str) -> Any:
+        if name == "SerializeToString":
+            return Recorder(Function(self._serialize))
+        if name in self.message.DESCRIPTOR.fields_by_name:
+            return self.member(name)
+        return super().attribute(name)
+
+    def member(self, name: str | Name) -> Recorder:
+        """Return what stands for the member of this name."""
+        return Recorder(_Member(self, name))
+
+    def _serialize(self, *, deterministic: object = False) -> Recorder:
+        if type(deterministic) is not bool:
+            raise RefusedError("it serializes in a way of its own")
+        return Recorder(Bytes(self, deterministic))
+
+
+class _Member(Role):
+    """A message within a message."""
+
+    def __init__(self, outer: MessageRole, name: str | Name) -> None:
+        self._outer = outer
+        self._name = name
+
+    def attribute(self, name: str) -> Any:
+        return Recorder(Function(self._mark)) if name == "SetInParent" else super().attribute(name)
+
+    def _mark(self) -> None:
+        self._outer.calls.append(Call(self._name, None))
+
+    def fill(self, properties: Properties) -> None:
+        self._outer.calls.append(Call(self._name, properties))
+
+
+class MessageClassRole(Role):
+    """A message class, which can be called without arguments."""
+
+    def __init__(self, run: Run, message: type[Message]) -> None:
+        self._run = run
+        self._message = message
+
+    def call(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if args or keywords:
+            return super().call(args, keywords)
+        role = MessageRole(self._message)
+        self._run.messages.append(role)
+        return Recorder(role)
+
+
+class Bytes(Role):
+    """A serialized message.
+
+    Attributes:
+        message: what was serialized.
+        deterministic: whether it was asked to be.
+        calls: what had been done to it until then.
+    """
+
+    def __init__(self, message: MessageRole, deterministic: bool) -> None:
+        self.message = message
+        self.deterministic = deterministic
+        self.calls = tuple(message.calls)
+
+
+def _set_proto(message: Any, properties: Any) -> None:
+    if type(message) is not Recorder or not isinstance(member := role_of(message), _Member):
+        raise RefusedError("it fills what is no member of a message")
+    if type(properties) is dict and not properties:
+        return  # as if it were not called
+    if type(properties) is not Recorder or type(found := role_of(properties)) is not Properties:
+        raise RefusedError("it fills a message with something else than the properties")
+    member.fill(found)
+
+
+def _getattr(owner: Any, name: Any) -> Any:
+    if type(owner) is not Recorder:
+        raise RefusedError("it reads an attribute of something else")
+    if type(name) is str:
+        return role_of(owner).attribute(name)
+    role = role_of(owner)
+    if isinstance(role, MessageRole) and type(name) is Recorder:
+        named = role_of(name)
+        if isinstance(named, Name):
+            return role.member(named)
+    raise RefusedError("it reads an attribute of a strange name")
+
+
+def _len(properties: Any) -> Any:
+    if type(properties) is not Recorder or not isinstance(role_of(properties), Properties):
+        raise RefusedError("it asks for the length of something else")
+    return Recorder(Size(role_of(properties)))
+
+
+SET_PROTO: Final = Recorder(Function(_set_proto))
+
+BUILTINS: Final[dict[str, object]] = {
+    "getattr": Recorder(Function(_getattr)),
+    "len": Recorder(Function(_len)),
+    # these look at recorders by operations that are refused, or come out as a truth test
+    "bool": bool,
+    "dict": dict,
+    "format": format,
+    "repr": repr,
+    "str": str,
+}
+"""The builtins that generated code may use."""

@@ -1,0 +1,115 @@
+"""What arrives is what the original SDK sends: 1,500 random events, on both engines.
+
+Each line of ``events.jsonl.xz`` is an event of ``examples/schema.yaml``: ``event``, its class;
+``args`` of the constructor; ``header`` and ``context``, setters and their keywords in order; then
+what the original makes of it, in hexadecimal and with maps sorted, or ``"skipped": true`` where its
+serialization raises.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paltabrain_fast
+from paltabrain_fast import explain
+
+from ..schema.packages import EXAMPLE, imported
+from ..support.recorder import Recorder
+
+FACTS = Path(__file__).with_name("events.jsonl.xz")
+NATIVE = paltabrain_fast.engine == "native"
+
+
+@pytest.fixture
+def config() -> Iterator[Any]:
+    with imported(EXAMPLE.parent / "config") as module:
+        yield module
+
+
+def value_of(config: Any, fact: Any) -> Any:
+    """A value: JSON as it is, or named by its kind."""
+    if isinstance(fact, list):
+        return [value_of(config, element) for element in fact]
+    if not isinstance(fact, dict):
+        return fact
+    ((kind, found),) = fact.items()
+    match kind:
+        case "map":
+            return {key: value_of(config, value) for key, value in found.items()}
+        case "enum":
+            enum, name = found
+            return getattr(config, enum)[name]
+        case "timestamp":
+            return datetime.fromisoformat(found)
+        case "decimal":
+            return Decimal(found)
+    return float(found) if kind == "float" else int(found)
+
+
+def made(config: Any, instance: Any, setters: list[Any]) -> Any:
+    for setter, fact in setters:
+        properties = {name: value_of(config, value) for name, value in fact.items()}
+        assert getattr(instance, setter)(**properties) is instance
+    return instance
+
+
+def facts() -> list[dict[str, Any]]:
+    with lzma.open(FACTS, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def in_order(message: Any, data: bytes) -> str:
+    found: bytes = message.FromString(data).SerializeToString(deterministic=True)
+    return found.hex()
+
+
+def test_every_event_arrives_as_the_original_sends_it(config: Any) -> None:
+    """Twice each, since the first of a kind is what later ones are trusted for."""
+    recorder = Recorder(config.Context())
+    outcomes: Counter[str] = Counter()
+    for fact in facts():
+        properties = {name: value_of(config, value) for name, value in fact["args"].items()}
+        event = made(config, getattr(config, fact["event"])(**properties), fact["header"])
+        context = made(config, config.Context(), fact["context"])
+        for _ in range(2):
+            recorder.track(event, context)
+            sent, errors = recorder.sent(), recorder.errors[:]
+            recorder.errors.clear()
+            if fact.get("skipped"):
+                assert (sent, len(errors)) == ([], 1), fact
+                outcomes["skipped"] += 1
+                continue
+            assert not errors, fact
+            ((groups, header, payload),) = sent
+            assert in_order(config.ContextMessage, groups) == fact["context_hex"], fact
+            assert in_order(config.EventHeaderMessage, header) == fact["header_hex"], fact
+            assert in_order(config.EventPayloadMessage, payload) == fact["payload_hex"], fact
+            outcomes["sent"] += 1
+    assert outcomes == {"sent": 2 * 1297, "skipped": 2 * 203}
+    for name in {fact["event"] for fact in facts()}:
+        assert explain(getattr(config, name)).accelerated is NATIVE
+
+
+@pytest.mark.skipif(not NATIVE, reason="this is that run")
+def test_all_of_this_on_the_python_engine() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        env={**os.environ, "PALTABRAIN_SDK_ENGINE": "python"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
