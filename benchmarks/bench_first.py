@@ -1,0 +1,68 @@
+"""The first event of a class, and the making of the class: what recognition costs.
+
+Each round has a module of its own, so that its classes are met for the first time; an event of
+another class went before. Beside it, what the event's own methods take at their first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import examples.config
+from tests.schema.packages import imported
+
+from .shapes import undrained_sdk
+
+MODULE = Path(examples.config.__file__).parent
+ROUNDS = 50
+EVENTS: dict[str, Callable[[Any], Any]] = {
+    "no properties": lambda config: config.EventSessionEnd(),
+    "string + header": lambda config: config.EventPageOpen(page_id="page-12345").set_parent(
+        parent_elements=["main_screen"]
+    ),
+    "all properties": lambda config: config.EventEverything(flag=True, count=5, label="label"),
+}
+
+
+@pytest.fixture
+def fresh() -> Iterator[Callable[[], Any]]:
+    """Import the module anew."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(imported(MODULE))
+
+
+@pytest.mark.parametrize("shape", EVENTS)
+def test_track(benchmark: BenchmarkFixture, fresh: Callable[[], Any], shape: str) -> None:
+    benchmark.group = f"first event of a class: {shape}"
+    sdk = undrained_sdk()
+
+    def setup() -> Any:
+        config = fresh()
+        sdk.context = config.Context()
+        sdk.track(config.EventSessionStart())
+        return (EVENTS[shape](config),), {}
+
+    benchmark.pedantic(sdk.track, setup=setup, rounds=ROUNDS)
+    sdk.shutdown()
+
+
+@pytest.mark.parametrize("shape", EVENTS)
+def test_own_methods(benchmark: BenchmarkFixture, fresh: Callable[[], Any], shape: str) -> None:
+    benchmark.group = f"first event of a class: {shape}"
+
+    def setup() -> Any:
+        config = fresh()
+        config.EventSessionStart().serialize_payload()
+        return (EVENTS[shape](config),), {}
+
+    def serialize(event: Any) -> None:
+        event.serialize_header()
+        event.serialize_payload()
+
+    benchmark.pedantic(serialize, setup=setup, rounds=ROUNDS)
