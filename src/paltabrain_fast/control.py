@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from . import process
 from ._protocol import Engine, FramedBatch
+from .constant import REQUEST_MAX_WORKERS
 from .fork_guard import guarded, is_forking
 from .ledger import DropReason, Ledger, Stats
 from .options import Options
@@ -23,8 +24,6 @@ from .transport import Transport, make_transport
 from .transport.unavailable import Unavailable
 
 __all__ = ["Control"]
-
-_MAX_SENDER_THREADS: Final = 20
 
 _SHED_MS: Final = 100
 """For how long a full buffer is not asked again whether it can be emptied."""
@@ -73,7 +72,7 @@ class Control:
         """Make all that a fork must renew, but for buffer and transport."""
         self.ledger = Ledger()
         self._reporter.renew(self.ledger)
-        self._pool = Pool(_MAX_SENDER_THREADS, self._reporter)
+        self._pool = Pool(REQUEST_MAX_WORKERS, self._reporter)
         self._sender = Sender(
             self._transport,
             self._options,

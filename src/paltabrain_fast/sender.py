@@ -13,11 +13,11 @@ from typing import Final
 from ._engine import uuid_v7
 from ._protocol import FramedBatch
 from .constant import (
-    BATCH_PATH,
     BATCH_STATUS_EXCEPTION,
     BATCH_STATUS_REJECT,
     BATCH_STATUS_SUCCESS,
     CONTENT_TYPE,
+    ENDPOINT_BATCH,
     SDK_NAME,
 )
 from .errors import BatchRejectedError, ErrorInfo, RetriesExhaustedError
@@ -181,7 +181,7 @@ class Sender:
     def _request(self, batch: FramedBatch, end: float) -> Request:
         options = self._options
         return Request(
-            url=base_url(options.hostname) + BATCH_PATH,
+            url=base_url(options.hostname) + ENDPOINT_BATCH,
             body=batch.body,
             headers={
                 "Content-Type": CONTENT_TYPE,
