@@ -268,6 +268,36 @@ def test_running_requests_end_when_all_is_given_up(
     assert sdk.running_requests == {}
 
 
+FORK = """
+import os, threading
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
+from tests.support.events import TextContext, TextEvent
+
+release, arrived = threading.Event(), threading.Event()
+
+def answer(request):
+    arrived.set()
+    assert release.wait(60)
+    return SendResult(status=200)
+
+with PaltabrainSdk(
+    "host", "key", TextContext(), transport=InMemoryTransport(answer), max_in_flight=1
+) as sdk:
+    for context in "first", "second":
+        sdk.track(TextEvent(), TextContext(context))
+    sdk.flush()
+    assert arrived.wait(60)
+    if not (child := os.fork()):
+        os._exit(len(sdk.running_requests))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(sdk.running_requests))
+    release.set()
+"""
+
+
+def test_requests_of_a_parent_do_not_run_in_its_child() -> None:
+    assert run_script(FORK) == "0 2\n"
+
+
 # Hooks that nothing calls any more
 
 
@@ -288,19 +318,22 @@ def test_hooks_without_effect_are_warned_of_once(
         def _control_thread_loop(self) -> None: ...
         def _other(self) -> None: ...
 
+        executor = None
+
     for _ in range(2):
         with Derived("host", "key", TextContext(), transport=InMemoryTransport()) as sdk:
             sdk.track(TextEvent())
         assert sdk.stats().delivered == 1
     lines = hook_lines(caplog)
-    assert len(lines) == 4
+    assert len(lines) == 5
     for name, remedy in {
         "_send_batch": "transport=",
         "_build_batch_message": "transport=",
         "_build_event_message": "override serialize_header() or serialize_payload()",
         "_control_thread_loop": "flush_interval_ms",
+        "executor": "max_in_flight=",
     }.items():
-        assert [line for line in lines if f".{name}() is never called" in line and remedy in line]
+        assert [line for line in lines if f".{name} is never used" in line and remedy in line]
     caplog.clear()
     with Base("host", "key", TextContext(), transport=InMemoryTransport()):
         assert len(hook_lines(caplog)) == 1  # each class for itself
@@ -337,18 +370,20 @@ from tests.support.events import TextContext, TextEvent
 class Own(PaltabrainSdk):
     def _send_batch(self): ...
 
-if sys.argv[1:]:
+if sys.argv[1] == "silent":
+    logging.getLogger("paltabrain_sdk").setLevel("ERROR")
+elif sys.argv[1]:
     logging.basicConfig(level=sys.argv[1])
 for _ in range(2):
     Own("host", "key", TextContext(), transport=InMemoryTransport()).shutdown()
 """
 
 
-@pytest.mark.parametrize("level", ["", "WARNING", "ERROR"])
-def test_warning_is_seen_with_logging_and_without(level: str) -> None:
-    done = start_script(HOOK, *([level] if level else []))
+@pytest.mark.parametrize(("level", "lines"), [("", 1), ("WARNING", 1), ("ERROR", 0), ("silent", 0)])
+def test_warning_is_seen_with_logging_and_without(level: str, lines: int) -> None:
+    done = start_script(HOOK, level)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("Own._send_batch() is never called") == (1 if level != "ERROR" else 0)
+    assert done.stderr.count("Own._send_batch is never used") == lines
     assert ("RuntimeWarning" in done.stderr) == (not level)
 
 

@@ -261,6 +261,18 @@ def test_what_is_no_number_is_refused(make_sdk: MakeSdk, option: str, value: obj
     assert getattr(sdk, option) == before
 
 
+def test_seconds_beyond_what_can_be_waited_for(make_sdk: MakeSdk) -> None:
+    huge: Any = 10**400
+    sdk = make_sdk(
+        "localhost:1", request_timeout=huge, shutdown_timeout=1e300, exit_timeout=Whole()
+    )
+    sdk.flush_max_retries = 1
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert sdk.stats().dropped == {"retries_exhausted": 1}
+    assert sdk.shutdown()
+
+
 @pytest.mark.parametrize(
     ("given", "attempts"), [(-5, 1), (float("-inf"), 1), (0, 1), (0.5, 1), (True, 1), (1.5, 2)]
 )

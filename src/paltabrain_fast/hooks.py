@@ -25,17 +25,16 @@ _REMEDIES: Final = {
 }
 """What to do instead of assigning or overriding a name, or one that begins like that."""
 
-_METHODS: Final = tuple(name for name in _REMEDIES if name.startswith("_"))
 _NAMES: Final = tuple(_REMEDIES)
 _told: Final[weakref.WeakKeyDictionary[type, set[str]]] = weakref.WeakKeyDictionary()
 
 
 def report_overridden(cls: type) -> None:
-    """Warn of each method, of this class or of one that it inherits from, that nothing calls."""
+    """Warn of what this class, or one that it inherits from, defines and nothing uses."""
     for owner in cls.__mro__:
         for name in list(vars(owner)):
-            if name.startswith(_METHODS):
-                _report(cls, name, f"{owner.__qualname__}.{name}() is never called")
+            if name.startswith(_NAMES):
+                _report(cls, name, f"{owner.__qualname__}.{name} is never used")
 
 
 def report_assigned(cls: type, name: str) -> None:
