@@ -49,11 +49,13 @@ def test_event_is_the_call_that_makes_it(config: Any) -> None:
         " header={'parent': {'parent_elements': ['main', 'block']}, 'screen': {}})"
     )
     purchase = config.EventPurchase(
-        price=Decimal("1.50"), result=config.EnumPaymentResult.PAID, prices={"tea": Decimal(1)}
+        price=Decimal("1.50"),
+        result=config.EnumPaymentResult.PAID,
+        prices={"tea": Decimal(1), "water": None},
     )
     assert repr(purchase) == (
         "EventPurchase(price=Decimal('1.50'), result=<EnumPaymentResult.PAID: 1>,"
-        " prices={'tea': Decimal('1')})"
+        " prices={'tea': Decimal('1'), 'water': None})"
     )
     assert str(event) == f"{event}" == repr(event)
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._engine import ContextBase, EventBase, Sentinel, adopt
-from .display import call_text
+from .display import Parts, call_text
 
 if TYPE_CHECKING:
 
@@ -38,7 +38,7 @@ class BaseContext(ContextBase, ABC):
         adopt(cls)
 
     def __repr__(self) -> str:
-        return call_text(self, lambda: (self._context, {}))
+        return call_text(self, lambda: Parts(groups=self._context))
 
     @abstractmethod
     def serialize_context(self) -> bytes:
@@ -59,7 +59,7 @@ class BaseEvent(EventBase, ABC):
         adopt(cls)
 
     def __repr__(self) -> str:
-        return call_text(self, lambda: (self._payload, self._header))
+        return call_text(self, lambda: Parts(self._payload, header=self._header))
 
     @abstractmethod
     def serialize_header(self) -> bytes:

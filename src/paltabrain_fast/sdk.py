@@ -133,7 +133,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self,
         hostname: str | None = None,
         api_key: str | None = None,
-        context: ContextT = None,  # type: ignore[assignment]  # refused, but those before may lack
+        context: ContextT = None,  # type: ignore[assignment]  # which is refused
         instance_id: str | None = None,
         session_id: int | str | None = None,
         start_session: bool = False,
