@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -80,6 +81,39 @@ def test_empty_ring_means_no_wake_ups(make_sdk: MakeSdk, sleeps: Sleeps) -> None
         sdk.track(TextEvent())
         await_sleep(sleeps, Sleep(-1, taken=number, buffered=0).__eq__)
         await_delivery(sdk, number)
+
+
+def sleeps_after(count: int, sleep: Sleep) -> bool:
+    return sleep.seconds != 0 and sleep.taken == count and not sleep.buffered
+
+
+@pytest.mark.parametrize(
+    "options", [{"flush_interval_ms": 0}, {"flush_interval_ms": -1}, {"flush_buffer_size": 0}]
+)
+def test_nothing_to_wait_for_means_no_busy_loop(
+    make_sdk: MakeSdk, sleeps: Sleeps, options: dict[str, int]
+) -> None:
+    """Each event is delivered at once, and the thread sleeps as soon as there is none."""
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, **options)
+    for number in range(1, 11):
+        sdk.track(TextEvent())
+        times = await_sleep(sleeps, partial(sleeps_after, number))
+        await_delivery(sdk, number)
+        assert times <= 4
+        assert len(transport.batches) == number
+
+
+@pytest.mark.parametrize("interval", [1e18, float("inf"), 10**400], ids=["1e18", "inf", "huge"])
+def test_interval_beyond_what_can_be_waited_for(
+    make_sdk: MakeSdk, sleeps: Sleeps, interval: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    sdk = make_sdk(transport=InMemoryTransport(), flush_interval_ms=interval)
+    sdk.track(TextEvent())
+    await_sleep(sleeps, lambda sleep: 3600 < sleep.seconds < threading.TIMEOUT_MAX)
+    sdk.flush_interval_ms = 1
+    await_delivery(sdk, 1)
+    assert caplog.messages == []
 
 
 def test_busy_buffer_costs_one_wake_up_a_flush(

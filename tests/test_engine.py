@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from paltabrain_fast._native.engine import NativeEngine
 from paltabrain_fast._protocol import Engine, FramedBatch, RecordStatus
 from paltabrain_fast._reference.engine import ReferenceEngine
-from paltabrain_fast.constant import MAX_BATCH_BYTES
+from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE
 from paltabrain_fast.sdk_pb2 import Batch
 
 CAPACITY = 16 * 1024 * 1024
@@ -126,7 +126,7 @@ def largest_payload(engine: Engine) -> int:
     """Length of the payload that fills a batch to its last byte."""
     engine.record(b"c", b"", b"p" * 500_000, None)
     (batch,) = take_all(engine)
-    return 500_000 + MAX_BATCH_BYTES - len(batch.body)
+    return 500_000 + BATCH_MAX_BYTE_SIZE - len(batch.body)
 
 
 def test_batch_is_filled_to_the_limit_and_not_beyond(engine: Engine) -> None:
@@ -135,19 +135,19 @@ def test_batch_is_filled_to_the_limit_and_not_beyond(engine: Engine) -> None:
     engine.record(b"c", b"", b"p" * (largest + 1), None)
     engine.record(b"c", b"", b"small", None)
     full, rest = take_all(engine)
-    assert len(full.body) == MAX_BATCH_BYTES
+    assert len(full.body) == BATCH_MAX_BYTE_SIZE
     assert (full.events, full.too_large, full.start, full.end) == (1, 1, 1, 3)
     assert (rest.events, rest.too_large, rest.start, rest.end) == (1, 0, 3, 4)
 
 
 def test_event_that_never_fits_alone_is_reported_without_a_body(engine: Engine) -> None:
-    engine.record(b"c", b"", b"p" * (MAX_BATCH_BYTES - 30), None)
+    engine.record(b"c", b"", b"p" * (BATCH_MAX_BYTE_SIZE - 30), None)
     (batch,) = take_all(engine)
     assert (batch.body, batch.events, batch.too_large, batch.end) == (b"", 0, 1, 1)
 
 
 def test_too_large_event_uses_up_its_number(engine: Engine) -> None:
-    for size in 1, MAX_BATCH_BYTES - 30, 1:
+    for size in 1, BATCH_MAX_BYTE_SIZE - 30, 1:
         engine.record(b"c", b"", b"p" * size, session_id=1)
     numbers = [
         event.common.session_event_seq_num
@@ -160,7 +160,7 @@ def test_too_large_event_uses_up_its_number(engine: Engine) -> None:
 @pytest.mark.parametrize("part", [0, 1, 2])
 def test_part_that_no_batch_holds_is_refused_at_once(engine: Engine, part: int) -> None:
     parts = [b"", b"", b""]
-    parts[part] = b"x" * (MAX_BATCH_BYTES + 1)
+    parts[part] = b"x" * (BATCH_MAX_BYTE_SIZE + 1)
     context, header, payload = parts
     assert engine.record(context, header, payload, None) is RecordStatus.TOO_LARGE
     assert engine.counts().accepted == 0
@@ -186,7 +186,7 @@ def test_all_comes_out_in_order_within_limits(
         assert engine.record(*record) is RecordStatus.ACCEPTED
     came_out = []
     for framed in take_all(engine, instance_id):
-        assert 0 < len(framed.body) <= MAX_BATCH_BYTES
+        assert 0 < len(framed.body) <= BATCH_MAX_BYTE_SIZE
         batch = Batch.FromString(framed.body)
         assert batch.SerializeToString() == framed.body
         assert batch.common.instance_id == instance_id

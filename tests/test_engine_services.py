@@ -10,7 +10,7 @@ import pytest
 from paltabrain_fast._native.engine import NativeEngine
 from paltabrain_fast._protocol import Engine, RecordStatus
 from paltabrain_fast._reference.engine import ReferenceEngine
-from paltabrain_fast.constant import MAX_BATCH_BYTES
+from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE
 from paltabrain_fast.sdk_pb2 import Batch, BatchTelemetry
 
 TELEMETRY = BatchTelemetry(events_dropped=7, serialization_errors=["bad", "worse"])
@@ -52,11 +52,11 @@ def test_telemetry_costs_no_event_its_place_and_exceeds_no_limit(engine: Engine)
     put(engine, 500_000)
     probe = engine.take("instance")
     assert probe is not None
-    largest = 500_000 + MAX_BATCH_BYTES - len(probe.body)
+    largest = 500_000 + BATCH_MAX_BYTE_SIZE - len(probe.body)
     for size, carried, length in [
-        (largest, False, MAX_BATCH_BYTES),
-        (largest - framed_size + 1, False, MAX_BATCH_BYTES - framed_size + 1),
-        (largest - framed_size, True, MAX_BATCH_BYTES),
+        (largest, False, BATCH_MAX_BYTE_SIZE),
+        (largest - framed_size + 1, False, BATCH_MAX_BYTE_SIZE - framed_size + 1),
+        (largest - framed_size, True, BATCH_MAX_BYTE_SIZE),
     ]:
         put(engine, size)
         put(engine)

@@ -3,11 +3,19 @@
 import os
 
 from ._engine import name as engine
+from ._protocol import SerializableContext, SerializableEvent
 from .alias import install_as_paltabrain_sdk, install_fallback
 from .base import BaseContext, BaseEnum, BaseEvent, BaseSentinel
-from .errors import BatchRejectedError, ErrorInfo, PaltabrainError, RetriesExhaustedError
+from .errors import (
+    BatchRejectedError,
+    DropReason,
+    ErrorInfo,
+    PaltabrainError,
+    RetriesExhaustedError,
+)
 from .explanation import Explanation, explain
 from .ledger import Stats
+from .options import Overflow
 from .sdk import PaltabrainSdk
 from .transport import HttpsTransport, InMemoryTransport, Request, SendResult, Transport
 from .utils import set_proto
@@ -19,15 +27,19 @@ __all__ = [
     "BaseEvent",
     "BaseSentinel",
     "BatchRejectedError",
+    "DropReason",
     "ErrorInfo",
     "Explanation",
     "HttpsTransport",
     "InMemoryTransport",
+    "Overflow",
     "PaltabrainError",
     "PaltabrainSdk",
     "Request",
     "RetriesExhaustedError",
     "SendResult",
+    "SerializableContext",
+    "SerializableEvent",
     "Stats",
     "Transport",
     "__version__",

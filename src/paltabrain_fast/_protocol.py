@@ -6,7 +6,39 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Counts", "Engine", "FramedBatch", "RecordStatus", "TrackerHooks"]
+__all__ = [
+    "Counts",
+    "Engine",
+    "FramedBatch",
+    "RecordStatus",
+    "SerializableContext",
+    "SerializableEvent",
+    "TrackerHooks",
+    "is_class",
+]
+
+
+class SerializableEvent(Protocol):
+    """What ``track()`` takes: an event of a config module, whatever that is built on."""
+
+    def serialize_header(self) -> bytes:
+        """Return the header as a serialized ``EventHeader`` message, ``b""`` if it is empty."""
+
+    def serialize_payload(self) -> bytes:
+        """Return the properties as a serialized ``EventPayload`` message."""
+
+
+class SerializableContext(Protocol):
+    """What an SDK takes for a context: that of a config module, whatever it is built on."""
+
+    def serialize_context(self) -> bytes:
+        """Return the context as a serialized ``Context`` message."""
+
+
+def is_class(what: str, given: type) -> TypeError:
+    """Return the error for a class where an object of it was wanted."""
+    name = given.__name__
+    return TypeError(f"{what} must be an object, not the class {name}: write {name}()")
 
 
 class RecordStatus(IntEnum):

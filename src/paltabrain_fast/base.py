@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._engine import ContextBase, EventBase, Sentinel, adopt
+from .display import Parts, call_text
+
+if TYPE_CHECKING:
+
+    class _Fitting(Sentinel, Any):  # type: ignore[misc]  # as a default, it fits any parameter
+        pass
+else:
+    _Fitting = Sentinel
 
 __all__ = ["BaseContext", "BaseEnum", "BaseEvent", "BaseSentinel"]
 
@@ -15,8 +23,11 @@ class BaseEnum(IntEnum):
     """Base of the generated enums. On the wire a member is its integer value."""
 
 
-class BaseSentinel(Sentinel):
+class BaseSentinel(_Fitting):
     """Default of a setter's parameter: "not given", as opposed to an explicit ``None``."""
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
 
 
 class BaseContext(ContextBase, ABC):
@@ -25,6 +36,9 @@ class BaseContext(ContextBase, ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         adopt(cls)
+
+    def __repr__(self) -> str:
+        return call_text(self, lambda: Parts(groups=self._context))
 
     @abstractmethod
     def serialize_context(self) -> bytes:
@@ -38,11 +52,14 @@ class BaseContext(ContextBase, ABC):
 class BaseEvent(EventBase, ABC):
     """Base of the generated events: header properties by group, and the event's own payload."""
 
-    event_type_id: ClassVar[int]
+    event_type_id: ClassVar[int] = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         adopt(cls)
+
+    def __repr__(self) -> str:
+        return call_text(self, lambda: Parts(self._payload, header=self._header))
 
     @abstractmethod
     def serialize_header(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Facts of the PaltaBrain protocol: names, paths and limits that a receiver can see."""
+"""Facts of the PaltaBrain protocol, that a receiver can see, and the defaults of the options."""
 
 from typing import Final
 
@@ -8,12 +8,27 @@ SDK_NAME: Final = "PALTABRAIN_PYTHON"
 LOGGER_NAME: Final = "paltabrain_sdk"
 """Name of the package's logger, as users of ``paltabrain_sdk`` already configure it."""
 
-BATCH_PATH: Final = "/v2/paltabrain"
-CONFIG_PATH: Final = "/v2/schema/sdk_python.zip"
+ENDPOINT_BATCH: Final = "/v2/paltabrain"
+ENDPOINT_CONFIG: Final = "/v2/schema/sdk_python.zip"
 CONTENT_TYPE: Final = "application/protobuf"
 
-MAX_BATCH_BYTES: Final = 524_288
+BATCH_MAX_BYTE_SIZE: Final = 524_288
 """Largest body of a batch, framing included (512 KiB)."""
+
+DEFAULT_FLUSH_BUFFER_SIZE: Final = 100
+"""Number of buffered events that starts a flush."""
+
+DEFAULT_FLUSH_INTERVAL_MS: Final = 5000
+"""Milliseconds between flushes."""
+
+DEFAULT_FLUSH_MAX_RETRIES: Final = 5
+"""Total number of attempts for a batch."""
+
+REQUEST_MAX_WORKERS: Final = 20
+"""How many requests run in parallel, and how many batches may be in flight if not told."""
+
+REQUEST_TIMEOUT: Final = 10
+"""Seconds for one attempt, if not told."""
 
 BATCH_STATUS_SUCCESS: Final = "SUCCESS"
 BATCH_STATUS_REJECT: Final = "REJECT"

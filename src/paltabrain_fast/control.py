@@ -12,8 +12,10 @@ from typing import Final, Literal
 
 from . import process
 from ._protocol import Engine, FramedBatch
+from .constant import REQUEST_MAX_WORKERS
+from .errors import DropReason
 from .fork_guard import guarded, is_forking
-from .ledger import DropReason, Ledger, Stats
+from .ledger import Ledger, Stats
 from .options import Options
 from .pool import Pool, Thread, is_ours
 from .reporting import Reporter
@@ -23,8 +25,6 @@ from .transport import Transport, make_transport
 from .transport.unavailable import Unavailable
 
 __all__ = ["Control"]
-
-_MAX_SENDER_THREADS: Final = 20
 
 _SHED_MS: Final = 100
 """For how long a full buffer is not asked again whether it can be emptied."""
@@ -73,7 +73,7 @@ class Control:
         """Make all that a fork must renew, but for buffer and transport."""
         self.ledger = Ledger()
         self._reporter.renew(self.ledger)
-        self._pool = Pool(_MAX_SENDER_THREADS, self._reporter)
+        self._pool = Pool(REQUEST_MAX_WORKERS, self._reporter)
         self._sender = Sender(
             self._transport,
             self._options,
@@ -89,6 +89,7 @@ class Control:
         self._framing = threading.RLock()  # its holder is the buffer's one consumer
         self._framer: int | None = None  # the thread that is framing now
         self._handed = 0  # events taken from the buffer and entered in the ledger
+        self._flushed = 0  # events that a flush() is to hand over, or has
         self._room = threading.Condition()  # notified when the buffer has some again
         self._since: float | None = None  # when the interval began; None: nothing to flush
         self._starved = False  # events wait until a batch is settled
@@ -185,7 +186,8 @@ class Control:
 
         Returns whether it was; without a timeout, whether it already is.
         """
-        mark = self._engine.accepted
+        with self._framing:
+            self._flushed = mark = self._engine.accepted
         settled = self._settle(mark, _deadline(timeout or 0.0))
         if self._handed < mark:  # the control thread goes on when there is room
             self._urge()
@@ -242,6 +244,15 @@ class Control:
         with self._framing:
             self._note_shed()
             return self.ledger.stats(self._engine.counts())
+
+    def running(self) -> dict[str, str]:
+        """Say what is in flight, by batch id, and what a ``flush()`` has yet to hand over."""
+        # read first: what is handed over is in flight; a fork in a signal handler leaves no more
+        waiting = min(self._flushed, self._engine.accepted) - self._handed
+        running = self.ledger.running()
+        if waiting > 0:
+            running["buffered"] = f"{waiting} events"
+        return running
 
     def _note_shed(self) -> None:
         """Enter into the ledger what the engine has dropped by itself."""
@@ -496,7 +507,7 @@ class Control:
             if self._engine.arm(1):
                 return -1
             self._since = time.monotonic()
-        if not self._engine.arm(self._options.flush_buffer_size):
+        if not self._engine.arm(self._options.flush_events):
             return 0
         return _left(self._since + self._interval())
 
@@ -508,7 +519,7 @@ class Control:
         if (
             self._urgent
             or self._starved
-            or len(self._engine) >= self._options.flush_buffer_size
+            or len(self._engine) >= self._options.flush_events
             or now >= self._since + self._interval()
         ):
             self._urgent = False  # before events are counted: later ones make it urgent again
@@ -522,7 +533,7 @@ class Control:
             self._since = now if self._handed != handed or len(self._engine) else None
 
     def _interval(self) -> float:
-        return self._options.flush_interval_ms / 1000
+        return self._options.flush_seconds
 
     def _tell(self) -> None:
         if self._reporter.has_untold:

@@ -1,10 +1,29 @@
-"""Exceptions of the package."""
+"""Exceptions of the package, and why events are dropped."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["BatchRejectedError", "ErrorInfo", "PaltabrainError", "RetriesExhaustedError"]
+__all__ = [
+    "BatchRejectedError",
+    "DropReason",
+    "ErrorInfo",
+    "PaltabrainError",
+    "RetriesExhaustedError",
+]
+
+DropReason = Literal[
+    "serialization_error",
+    "queue_full",
+    "already_shutdown",
+    "too_large",
+    "rejected",
+    "retries_exhausted",
+    "deadline",
+    "internal_error",
+]
+"""Why an event was dropped; ``Stats.dropped`` explains each."""
 
 
 class PaltabrainError(Exception):
@@ -49,7 +68,7 @@ class ErrorInfo:
             batch.
     """
 
-    reason: str
+    reason: DropReason
     events: int
     batch_id: str | None = None
     event_class: str | None = None

@@ -8,24 +8,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from ._protocol import Counts, FramedBatch
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
+from .errors import DropReason
 from .sdk_pb2 import BatchTelemetry
 
 __all__ = ["DropReason", "Ledger", "Stats"]
-
-DropReason = Literal[
-    "serialization_error",
-    "queue_full",
-    "already_shutdown",
-    "too_large",
-    "rejected",
-    "retries_exhausted",
-    "deadline",
-    "internal_error",
-]
 
 _MAX_ERROR_TEXTS: Final = 10
 
@@ -63,7 +53,7 @@ class Stats:
 
     accepted: int
     delivered: int
-    dropped: Mapping[str, int]
+    dropped: Mapping[DropReason, int]
     dropped_after_acceptance: int
     pending_events: int
     pending_bytes: int
@@ -95,7 +85,7 @@ class Ledger:
         # re-entrant, as is a Condition by default: a signal handler may track an event
         self._changed = threading.Condition()
         self._in_flight: dict[str, _Flight] = {}
-        self._dropped: Counter[str] = Counter()
+        self._dropped: Counter[DropReason] = Counter()
         self._delivered = self._lost = self._requests = self._retries = 0
         self._reported = 0  # drops that were reported, or are in a batch that is in flight
         self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
@@ -110,6 +100,14 @@ class Ledger:
         """Number of batches in flight."""
         with self._changed:
             return len(self._in_flight)
+
+    def running(self) -> dict[str, str]:
+        """Say what each batch in flight holds, by its id."""
+        with self._changed:
+            return {
+                batch_id: f"{flight.batch.events} events, {len(flight.batch.body)} bytes"
+                for batch_id, flight in self._in_flight.items()
+            }
 
     def refuse(self, reason: DropReason, events: int = 1) -> None:
         """Count events that were never accepted."""

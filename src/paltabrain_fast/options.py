@@ -4,22 +4,60 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import operator
+import os
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
-__all__ = ["Options", "base_url", "session_wire_id"]
+__all__ = ["Options", "Overflow", "base_url", "given_or_set", "session_wire_id", "switch"]
+
+Overflow = Literal["drop_new", "drop_old", "block"]
+"""What happens to an event when the buffer is full."""
 
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
-_MAX_ID_BYTES: Final = 1024
+_MAX_ID_BYTES: Final = 65_536
+_MAX_WAIT_MS: Final = threading.TIMEOUT_MAX * 500
+"""Half of what a lock can be waited for, so that sums of two times can be, too."""
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
 _NUMERIC_NAME: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _PLAIN_SCHEME: Final = "http://"
+_ON: Final = ("1", "true", "yes", "on")
+_OFF: Final = ("0", "false", "no", "off", "")
+_UNUSED: Final = {"hostname": "disabled.invalid", "api_key": "disabled"}
+"""What a disabled SDK has in place of what it was not given."""
+
+
+def switch(variable: str) -> bool | None:
+    """Return whether a variable of the environment is on; ``None`` if it says neither."""
+    text = os.environ.get(variable, "").strip().lower()
+    return True if text in _ON else False if text in _OFF else None
+
+
+def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: bool) -> Any:
+    """Return an argument, or what the environment has for it if it is not given.
+
+    A disabled SDK, which sends nothing, may have neither.
+
+    Raises:
+        TypeError: there is neither.
+    """
+    variable = f"PALTABRAIN_SDK_{name.upper()}"
+    if value is None:
+        value = os.environ.get(variable) or None
+    if disabled and not value:
+        return _UNUSED[name]
+    if value is None:
+        raise TypeError(
+            f"{name} must be given, not None, or set in the environment variable {variable}"
+        )
+    return value
 
 
 def base_url(hostname: str) -> str:
@@ -74,24 +112,29 @@ def _is_loopback(host: str) -> bool:
 def session_wire_id(session_id: int | str | None) -> int | None:
     """Return what the wire carries for a session: a signed 64-bit integer, ``None`` for none.
 
-    An integer goes as it is, ``0`` meaning none; a UUIDv7 as its Unix milliseconds; any other UUID
-    as its leading 63 bits.
+    An integer goes as it is; a UUIDv7 as its Unix milliseconds; any other UUID as its leading 63
+    bits. ``0`` and ``""`` mean none.
 
     Raises:
         ValueError: neither ``None``, a 64-bit integer nor a UUID string.
     """
-    if session_id is None:
+    if session_id is None or (isinstance(session_id, str) and not session_id):
         return None
-    if isinstance(session_id, int) and not isinstance(session_id, bool):
-        if _INT64_MIN <= session_id <= _INT64_MAX:
-            return session_id or None
-    elif isinstance(session_id, str):
+    if isinstance(session_id, str):
         try:
             uuid = UUID(session_id)
         except ValueError:
             pass
         else:
             return (uuid.int >> (80 if uuid.version == 7 else 65)) or None
+    elif not isinstance(session_id, bool):
+        try:
+            number = operator.index(session_id)
+        except TypeError:
+            pass
+        else:
+            if _INT64_MIN <= number <= _INT64_MAX:
+                return number or None
     raise ValueError(
         f"session_id must be None, a 64-bit integer or a UUID string, not {session_id!r}"
     )
@@ -103,12 +146,13 @@ def _hostname(_name: str, value: Any) -> str:
 
 
 def _api_key(name: str, value: Any) -> str:
-    """The value is never quoted in an error."""
+    """The value is never quoted in an error. Blanks at its end are no part of a header's value."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    if not _HEADER_VALUE.fullmatch(value):
-        raise ValueError(f"{name} must be printable ASCII, without blanks around it, not empty")
-    return value
+    key: str = value.rstrip(" \t")
+    if not _HEADER_VALUE.fullmatch(key):
+        raise ValueError(f"{name} must be printable ASCII, without blanks before it, not empty")
+    return key
 
 
 def _instance_id(name: str, value: Any) -> str:
@@ -128,13 +172,35 @@ def _session_id(_name: str, value: Any) -> int | str | None:
     return value  # type: ignore[no-any-return]  # checked by the line above
 
 
-def _integer(minimum: int, maximum: int = _INT64_MAX) -> Callable[[str, Any], int]:
+def _number(name: str, value: Any) -> float:
+    """Any number, also of a type that only converts to one of Python's own, as numpy's do."""
+    number = _converted(value)
+    if number is None:
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if number != number:  # NaN
+        raise ValueError(f"{name} must be a number, not {value!r}")
+    return number
+
+
+def _converted(value: Any) -> float | None:
+    """As an ``int`` if it can be one without loss, else as a ``float``, ``None`` if as neither."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        try:
+            return float(value) if hasattr(value, "__float__") else None
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+
+def _integer(minimum: int, maximum: int) -> Callable[[str, Any], int]:
     def check(name: str, value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
+        number = None if isinstance(value, bool) else _converted(value)
+        if not isinstance(number, int):
             raise TypeError(f"{name} must be an int, not {value!r}")
-        if not minimum <= value <= maximum:
+        if not minimum <= number <= maximum:
             raise ValueError(f"{name} must be from {minimum} to {maximum}, not {value!r}")
-        return value
+        return number
 
     return check
 
@@ -143,12 +209,13 @@ def _seconds(*, positive: bool = False, optional: bool = False) -> Callable[[str
     def check(name: str, value: Any) -> float | None:
         if value is None and optional:
             return None
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        number = None if isinstance(value, bool) else _converted(value)
+        if number is None:
             raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-        if not math.isfinite(value) or value < 0 or (positive and value == 0):
+        if not 0 <= number < math.inf or (positive and number == 0):
             least = "above 0" if positive else "at least 0"
             raise ValueError(f"{name} must be a finite number of seconds, {least}, not {value!r}")
-        return float(value)
+        return float(min(number, _MAX_WAIT_MS / 1000))
 
     return check
 
@@ -168,11 +235,11 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "api_key": _api_key,
     "instance_id": _instance_id,
     "session_id": _session_id,
-    "flush_buffer_size": _integer(1),
-    "flush_interval_ms": _integer(1, 86_400_000),
-    "flush_max_retries": _integer(0, 1000),
+    "flush_buffer_size": _number,
+    "flush_interval_ms": _number,
+    "flush_max_retries": _number,
     "buffer_bytes": _integer(65_536, 1 << 40),
-    "overflow": _one_of("drop_new", "drop_old", "block"),
+    "overflow": _one_of(*get_args(Overflow)),
     "block_timeout_ms": _integer(0, 86_400_000),
     "max_in_flight": _integer(1, 10_000),
     "request_timeout": _seconds(positive=True),
@@ -194,11 +261,11 @@ class Options:
     api_key: str = field(repr=False)
     instance_id: str
     session_id: int | str | None
-    flush_buffer_size: int
-    flush_interval_ms: int
-    flush_max_retries: int
+    flush_buffer_size: float
+    flush_interval_ms: float
+    flush_max_retries: float
     buffer_bytes: int
-    overflow: str
+    overflow: Overflow
     block_timeout_ms: int
     max_in_flight: int
     request_timeout: float
@@ -207,3 +274,13 @@ class Options:
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, _CHECKS[name](name, value))
+
+    @property
+    def flush_events(self) -> int:
+        """``flush_buffer_size`` as a number of events that the buffer can hold, at least one."""
+        return math.ceil(min(max(self.flush_buffer_size, 1), _INT64_MAX))
+
+    @property
+    def flush_seconds(self) -> float:
+        """``flush_interval_ms`` as a time that can be waited for; 0: flush what there is."""
+        return min(max(self.flush_interval_ms, 0), _MAX_WAIT_MS) / 1000

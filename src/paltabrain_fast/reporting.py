@@ -17,11 +17,17 @@ from .errors import ErrorInfo
 from .ledger import Ledger
 from .options import Options
 
-__all__ = ["Callback", "Reporter", "check_callback", "logger"]
+__all__ = ["Callback", "Reporter", "check_callback", "check_logger", "logger"]
 
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
 
+_METHODS: Final = {  # one for each level, as an object that stands in for a logger has
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+}
 _MAX_UNTOLD: Final = 1000
 _MAX_TEXT: Final = 200
 
@@ -52,6 +58,12 @@ def check_callback(on_error: object) -> None:
         ) from None
 
 
+def check_logger(candidate: object) -> None:
+    """Raise a ``TypeError`` unless lines can be logged to this."""
+    if not all(callable(getattr(candidate, name, None)) for name in _METHODS.values()):
+        raise TypeError(f"logger must have {', '.join(_METHODS.values())}, not {candidate!r}")
+
+
 class _Logging(threading.local):
     """Whether this thread is inside a log call of ours."""
 
@@ -67,6 +79,7 @@ class Reporter:
     """
 
     def __init__(self, callback: Callback | None, options: Options) -> None:
+        self.logger = logger
         self.last_request_error: Exception | None = None
         self.last_serialization_error: Exception | None = None
         self.notify: Callable[[], object] = lambda: None
@@ -87,6 +100,13 @@ class Reporter:
     def is_logging(self) -> bool:
         """Whether this thread is inside a log call of ours: a handler may be calling the SDK."""
         return self._logging.now
+
+    @property
+    def is_debugging(self) -> bool:
+        """Whether lines of the level ``DEBUG`` are written, which cost something to make."""
+        with contextlib.suppress(Exception):
+            return self.logger.isEnabledFor(logging.DEBUG)
+        return False
 
     @property
     def has_untold(self) -> bool:
@@ -150,7 +170,8 @@ class Reporter:
         self._logging.now = True
         try:
             with contextlib.suppress(Exception):
-                logger.log(level, message, *arguments, exc_info=error)
+                write = getattr(self.logger, _METHODS[level])
+                write(message, *arguments, exc_info=error)
         finally:
             self._logging.now = False
 

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import weakref
 from collections.abc import Callable, Iterator, Sized
 from types import TracebackType
-from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Self, TypeVar, overload
 
-from . import process
+from . import hooks, process
 from ._engine import Tracker, make_engine, uuid_v7
-from ._protocol import RecordStatus
-from .base import BaseContext, BaseEvent
-from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
+from ._protocol import RecordStatus, SerializableContext, is_class
+from .base import BaseEvent
+from .constant import (
+    BATCH_STATUS_EXCEPTION,
+    BATCH_STATUS_REJECT,
+    BATCH_STATUS_SUCCESS,
+    DEFAULT_FLUSH_BUFFER_SIZE,
+    DEFAULT_FLUSH_INTERVAL_MS,
+    DEFAULT_FLUSH_MAX_RETRIES,
+    REQUEST_MAX_WORKERS,
+    REQUEST_TIMEOUT,
+)
 from .control import Control
-from .errors import ErrorInfo
-from .ledger import DropReason, Stats
-from .options import Options, session_wire_id
-from .reporting import Callback, Reporter, check_callback, logger
+from .errors import DropReason, ErrorInfo
+from .ledger import Stats
+from .options import Options, Overflow, given_or_set, session_wire_id, switch
+from .reporting import Callback, Reporter, check_callback, check_logger
 from .transport import InMemoryTransport, Transport
 
 __all__ = ["PaltabrainSdk"]
 
-ContextT = TypeVar("ContextT", bound=BaseContext)
+ContextT = TypeVar("ContextT", bound=SerializableContext)
 T = TypeVar("T")
 
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
@@ -68,14 +76,17 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     Args:
         hostname: ``host`` or ``host:port`` of the API, always ``https``; ``http://`` may be given
-            for a loopback host only.
-        api_key: key for authentication.
+            for a loopback host only. The environment variable ``PALTABRAIN_SDK_HOSTNAME`` if not
+            given.
+        api_key: key for authentication; ``PALTABRAIN_SDK_API_KEY`` if not given.
         context: ``Context`` object of the config module; events carry its state at ``track()``.
         instance_id: sent with each batch; a new UUIDv7 if not given.
-        session_id: an integer or a UUID string; ``0`` is as good as none.
+        session_id: an integer or a UUID string; ``0`` and ``""`` are as good as none.
         start_session: make a new UUIDv7 if no ``session_id`` is given.
-        flush_buffer_size: flush when this many events are buffered.
-        flush_interval_ms: flush when this many milliseconds have passed since the last flush.
+        flush_buffer_size: flush when this many events are buffered; each at once for 0.
+        flush_interval_ms: flush when this many milliseconds have passed since the last flush; at
+            once for 0. Of this and the other two, any number is taken, and one that is too small or
+            too large is as good as its nearest that makes sense.
         flush_max_retries: total number of attempts for a batch, at least one is made.
         buffer_bytes: bytes that buffered events and their contexts may use. Once events
             pile up, the process keeps them (64 MiB of them at most) in memory.
@@ -98,7 +109,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             nor for an event that is tracked later, nor any more for an SDK that was dropped without
             ``shutdown()``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
-            environment variable ``PALTABRAIN_SDK_DISABLED=1``.
+            environment variable ``PALTABRAIN_SDK_DISABLED`` if it is ``1``, ``true``, ``yes`` or
+            ``on``. Neither hostname nor key is needed then.
 
     Raises:
         TypeError: an option has the wrong type.
@@ -113,39 +125,41 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     hostname = _Option[str]("Host, or host and port, of the API; assignable.")
     api_key = _Option[str]("Key for authentication; assignable.")
     instance_id = _Option[str]("Instance id, given or generated; assignable.")
-    flush_buffer_size = _Option[int]("Number of buffered events that starts a flush; assignable.")
-    flush_interval_ms = _Option[int]("Milliseconds between flushes; assignable.")
-    flush_max_retries = _Option[int]("Total number of attempts for a batch; assignable.")
+    flush_buffer_size = _Option[float]("Number of buffered events that starts a flush; assignable.")
+    flush_interval_ms = _Option[float]("Milliseconds between flushes; assignable.")
+    flush_max_retries = _Option[float]("Total number of attempts for a batch; assignable.")
 
     def __init__(
         self,
-        hostname: str,
-        api_key: str,
-        context: ContextT,
+        hostname: str | None = None,
+        api_key: str | None = None,
+        context: ContextT = None,  # type: ignore[assignment]  # which is refused
         instance_id: str | None = None,
         session_id: int | str | None = None,
         start_session: bool = False,
-        flush_buffer_size: int = 100,
-        flush_interval_ms: int = 5000,
-        flush_max_retries: int = 5,
+        flush_buffer_size: float = DEFAULT_FLUSH_BUFFER_SIZE,
+        flush_interval_ms: float = DEFAULT_FLUSH_INTERVAL_MS,
+        flush_max_retries: float = DEFAULT_FLUSH_MAX_RETRIES,
         *,
         buffer_bytes: int = 16 * 1024 * 1024,
-        overflow: str = "drop_new",
+        overflow: Overflow = "drop_new",
         block_timeout_ms: int = 1000,
-        max_in_flight: int = 20,
-        request_timeout: float = 10.0,
+        max_in_flight: int = REQUEST_MAX_WORKERS,
+        request_timeout: float = REQUEST_TIMEOUT,
         shutdown_timeout: float | None = None,
         exit_timeout: float = 5.0,
         transport: Transport | Literal["curl"] | None = None,
         on_error: Callable[[Exception, ErrorInfo], object] | None = None,
         disabled: bool = False,
     ) -> None:
-        self._session_is_generated = session_id is None and start_session
+        switched = switch(_DISABLED_VARIABLE)
+        disabled = bool(disabled or switched)
+        self._session_is_generated = bool(start_session) and session_wire_id(session_id) is None
         if self._session_is_generated:
             session_id = uuid_v7()
         self._options = Options(
-            hostname=hostname,
-            api_key=api_key,
+            hostname=given_or_set("hostname", hostname, disabled=disabled),
+            api_key=given_or_set("api_key", api_key, disabled=disabled),
             instance_id=instance_id or uuid_v7(),
             session_id=session_id,
             flush_buffer_size=flush_buffer_size,
@@ -172,7 +186,11 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         # before locks are taken that another thread of the parent held, and an SDK comes about that
         # is not to be renewed
         process.renew_unnoticed()
-        disabled = disabled or os.environ.get(_DISABLED_VARIABLE) == "1"
+        if switched is None:
+            hooks.advise(
+                f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
+            )
+        hooks.report_overridden(type(self))
         if disabled:
             transport = InMemoryTransport()
         self._set_up(make_engine(self._options.buffer_bytes), disabled)
@@ -188,6 +206,12 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             self._renew()
         weakref.finalize(self, self._control.release).atexit = False  # type: ignore[misc,unused-ignore]
         self._known_classes: set[type] = set()
+
+    if not TYPE_CHECKING:  # to a type checker, it would allow any attribute at all
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            hooks.report_assigned(type(self), name)
 
     def __enter__(self) -> Self:
         return self
@@ -243,6 +267,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     @context.setter
     def context(self, context: ContextT) -> None:
+        if isinstance(context, type):
+            raise is_class("context", context)
         if not callable(getattr(context, "serialize_context", None)):
             raise TypeError(f"context must be a Context object, not {context!r}")
         self._context = context
@@ -265,18 +291,38 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     @property
     def batch_counters(self) -> dict[str, int]:
-        """Number of batches by outcome: ``SUCCESS``, ``REJECT``, ``EXCEPTION``."""
-        return self._control.ledger.batch_counters
+        """Number of batches by outcome: ``SUCCESS``, ``REJECT``, ``EXCEPTION``; a dict of its own.
+
+        See ``stats()`` for more.
+        """
+        return dict(self._control.ledger.batch_counters)
+
+    @property
+    def running_requests(self) -> dict[str, str]:
+        """What is in flight, as text by batch id, retries included; empty when nothing is.
+
+        What a ``flush()`` has left in the buffer until there is room for more is in it as well.
+        """
+        self._renew_if_forked()
+        return self._control.running()
 
     @property
     def last_request_error(self) -> Exception | None:
-        """Exception of the last batch that failed or was refused."""
+        """Exception of the last batch that failed or was refused; assignable, to forget it."""
         return self._reporter.last_request_error
+
+    @last_request_error.setter
+    def last_request_error(self, error: Exception | None) -> None:
+        self._reporter.last_request_error = error
 
     @property
     def last_serialization_error(self) -> Exception | None:
-        """Exception of the last event that was skipped."""
+        """Exception of the last event that was skipped; assignable, to forget it."""
         return self._reporter.last_serialization_error
+
+    @last_serialization_error.setter
+    def last_serialization_error(self, error: Exception | None) -> None:
+        self._reporter.last_serialization_error = error
 
     @property
     def is_shutdown(self) -> bool:
@@ -285,8 +331,13 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     @property
     def logger(self) -> logging.Logger:
-        """The SDK's logger, ``paltabrain_sdk.sdk``."""
-        return logger
+        """What this SDK logs to: ``paltabrain_sdk.sdk`` unless another is assigned."""
+        return self._reporter.logger
+
+    @logger.setter
+    def logger(self, logger: logging.Logger) -> None:
+        check_logger(logger)
+        self._reporter.logger = logger
 
     @property
     def event_buffer(self) -> Sized:
@@ -337,6 +388,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         return self._control.make_room()
 
     def _failed(self, event: Any, error: Exception) -> None:
+        if isinstance(event, type):
+            error = is_class("event", event)
         self._control.ledger.refuse("serialization_error")
         self._reporter.serialization_failed(event, error)
 

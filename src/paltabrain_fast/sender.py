@@ -13,19 +13,19 @@ from typing import Final
 from ._engine import uuid_v7
 from ._protocol import FramedBatch
 from .constant import (
-    BATCH_PATH,
     BATCH_STATUS_EXCEPTION,
     BATCH_STATUS_REJECT,
     BATCH_STATUS_SUCCESS,
     CONTENT_TYPE,
+    ENDPOINT_BATCH,
     SDK_NAME,
 )
-from .errors import BatchRejectedError, ErrorInfo, RetriesExhaustedError
+from .errors import BatchRejectedError, DropReason, ErrorInfo, RetriesExhaustedError
 from .fork_guard import guarded
-from .ledger import DropReason, Ledger
+from .ledger import Ledger
 from .options import Options, base_url
 from .pool import Pool
-from .reporting import Reporter, logger
+from .reporting import Reporter
 from .sdk_pb2 import Batch, BatchTelemetry
 from .transport import Request, SendResult, Transport
 from .utils import time_ms
@@ -163,7 +163,7 @@ class Sender:
 
     def _send(self, delivery: Delivery) -> SendResult:
         batch = delivery.batch
-        if not delivery.attempts and logger.isEnabledFor(logging.DEBUG):
+        if not delivery.attempts and self._reporter.is_debugging:
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
         latest = time.monotonic() + self._options.request_timeout
         end, lent_until = min(delivery.deadline, self._last_attempt), self._pool.lent_until()
@@ -181,7 +181,7 @@ class Sender:
     def _request(self, batch: FramedBatch, end: float) -> Request:
         options = self._options
         return Request(
-            url=base_url(options.hostname) + BATCH_PATH,
+            url=base_url(options.hostname) + ENDPOINT_BATCH,
             body=batch.body,
             headers={
                 "Content-Type": CONTENT_TYPE,

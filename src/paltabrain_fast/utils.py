@@ -6,9 +6,18 @@ import time
 from typing import Final
 
 from ._engine import uuid_v7
-from .values import set_proto
+from .amplitude import build_amplitude_dict, transform_amplitude_val
+from .values import set_proto, transform_proto_val
 
-__all__ = ["monotonic_time_ms", "set_proto", "time_ms", "uuid_v7"]
+__all__ = [
+    "build_amplitude_dict",
+    "monotonic_time_ms",
+    "set_proto",
+    "time_ms",
+    "transform_amplitude_val",
+    "transform_proto_val",
+    "uuid_v7",
+]
 
 _MONOTONIC_ANCHOR_NS: Final = time.time_ns() - time.monotonic_ns()
 

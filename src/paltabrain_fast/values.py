@@ -11,7 +11,7 @@ from typing import Any, Final
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from google.protobuf.message import Message
 
-__all__ = ["set_proto"]
+__all__ = ["set_proto", "transform_proto_val"]
 
 _EPOCH_NAIVE: Final = datetime(1970, 1, 1)
 _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,6 +77,15 @@ def _type_name(field: Any) -> str:
     else:
         repeated = field.label == FieldDescriptorProto.LABEL_REPEATED
     return f"repeated {name}" if repeated else name
+
+
+def transform_proto_val(value: Any) -> Any:
+    """Return what ``set_proto`` assigns for a property, or for an element of an array or a map.
+
+    The text of a ``Decimal``, the number of an ``IntEnum``, Unix milliseconds in UTC of a
+    ``datetime``; anything else as it is.
+    """
+    return _wire_value(value)
 
 
 def _wire_value(value: Any) -> Any:

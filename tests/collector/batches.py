@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import requests
 
-from paltabrain_fast.constant import BATCH_PATH, CONFIG_PATH, CONTENT_TYPE
+from paltabrain_fast.constant import CONTENT_TYPE, ENDPOINT_BATCH, ENDPOINT_CONFIG
 from paltabrain_fast.schema.descriptor import message_classes
 from paltabrain_fast.schema.model import Enum, EnumValue, Group, Kind, Property, Schema
 from paltabrain_fast.sdk_pb2 import Batch
@@ -108,10 +108,10 @@ class Client:
         """Post bytes, a message, or (chunked) an iterable of bytes; None drops a header."""
         data = body.SerializeToString() if isinstance(body, Batch) else body
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._session.post(self._url + BATCH_PATH, data=data, headers=named, timeout=30)
+        return self._session.post(self._url + ENDPOINT_BATCH, data=data, headers=named, timeout=30)
 
     def get_config(self) -> requests.Response:
-        return self._session.get(self._url + CONFIG_PATH, timeout=30)
+        return self._session.get(self._url + ENDPOINT_CONFIG, timeout=30)
 
     def request(self, method: str, path: str) -> requests.Response:
         return self._session.request(method, self._url + path, timeout=30)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import paltabrain_fast
 from paltabrain_fast.collector.server import Collector
-from paltabrain_fast.constant import BATCH_PATH, MAX_BATCH_BYTES
+from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE, ENDPOINT_BATCH
 
 from .batches import EVENT_TS, PAGE_OPEN, Client, batch, context, payload, rows
 
@@ -136,14 +136,14 @@ def _chunks(size: int) -> Iterable[bytes]:
 
 
 def test_the_largest_body_is_stored(client: Client) -> None:
-    assert client.post(_of_size(MAX_BATCH_BYTES)).status_code == 200
+    assert client.post(_of_size(BATCH_MAX_BYTE_SIZE)).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("body", "headers", "status", "reason"),
     [
-        (_of_size(MAX_BATCH_BYTES + 1), {}, 413, "exceeds 524288 bytes"),
-        (_chunks(2 * MAX_BATCH_BYTES), {}, 413, "exceeds 524288 bytes"),
+        (_of_size(BATCH_MAX_BYTE_SIZE + 1), {}, 413, "exceeds 524288 bytes"),
+        (_chunks(2 * BATCH_MAX_BYTE_SIZE), {}, 413, "exceeds 524288 bytes"),
         (PAGE_OPEN, {"Content_Type": "application/json"}, 415, "not 'application/json'"),
         (PAGE_OPEN, {"Content_Type": None}, 415, "Content-Type must be application/protobuf"),
         (b"\xff", {}, 400, "not a serialized Batch"),
@@ -195,7 +195,7 @@ def test_an_endless_body_is_cut_off(client: Client) -> None:
 
     def endless() -> Iterable[bytes]:
         nonlocal sent
-        while sent < 100 * MAX_BATCH_BYTES:
+        while sent < 100 * BATCH_MAX_BYTE_SIZE:
             sent += 65_536
             yield bytes(65_536)
 
@@ -204,7 +204,7 @@ def test_an_endless_body_is_cut_off(client: Client) -> None:
     except OSError:  # the answer may be lost with the connection
         status = 413
     assert status == 413
-    assert sent < 100 * MAX_BATCH_BYTES
+    assert sent < 100 * BATCH_MAX_BYTE_SIZE
     assert client.post(batch(PAGE_OPEN)).status_code == 200
 
 
@@ -216,11 +216,11 @@ def test_a_content_type_may_have_parameters(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", BATCH_PATH, 405),
-        ("PUT", BATCH_PATH, 405),
+        ("GET", ENDPOINT_BATCH, 405),
+        ("PUT", ENDPOINT_BATCH, 405),
         ("POST", "/v2/schema/sdk_python.zip", 405),
         ("POST", "/", 405),
-        ("POST", BATCH_PATH + "/", 404),
+        ("POST", ENDPOINT_BATCH + "/", 404),
         ("GET", "/v2", 404),
     ],
 )

@@ -18,7 +18,7 @@ from paltabrain_fast import PaltabrainSdk
 from paltabrain_fast.collector.errors import CollectorError
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.collector.warehouse import Warehouse
-from paltabrain_fast.constant import BATCH_PATH, SDK_NAME
+from paltabrain_fast.constant import ENDPOINT_BATCH, SDK_NAME
 
 from ..schema.packages import generated
 from .batches import PAGE_OPEN, SCHEMA, Client, batch, rows
@@ -139,7 +139,7 @@ def test_a_request_in_flight_is_finished_when_it_stops(
 
 def test_a_client_that_hangs_up_mid_body_harms_nothing(start: Callable[..., Collector]) -> None:
     collector = start()
-    head = f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\npart"
+    head = f"POST {ENDPOINT_BATCH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\npart"
     with socket.create_connection(("127.0.0.1", collector.http_port), timeout=30) as connection:
         connection.sendall(head.encode())
     with closing(Client(collector.http_url)) as client:
@@ -155,7 +155,7 @@ def test_a_client_that_stops_mid_body_is_told_so_and_holds_no_stop_up(
     monkeypatch.setattr("paltabrain_fast.collector.app.BODY_SECONDS", 0.5)
     collector = start()
     head = (
-        f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        f"POST {ENDPOINT_BATCH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
         "Expect: 100-continue\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", collector.http_port), timeout=30) as connection:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from google.protobuf.message import DecodeError
 
-from paltabrain_fast.constant import BATCH_PATH
+from paltabrain_fast.constant import ENDPOINT_BATCH
 from paltabrain_fast.sdk_pb2 import Batch
 
 from .answers import Answer, Chooser, Fault, Received, always
@@ -156,7 +156,7 @@ class ApiServer:
         while answer.release is not None and not answer.release.wait(0.02):
             if self._stopping.is_set():
                 return False
-        if request.path == BATCH_PATH:
+        if request.path == ENDPOINT_BATCH:
             with contextlib.suppress(DecodeError):  # tests of transports send no batches
                 self.log.enter(
                     request.batch, request.body, commit=answer.commits, success=answer.succeeds

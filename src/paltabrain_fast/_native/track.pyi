@@ -1,5 +1,6 @@
 from typing import Any
 
+from .._protocol import SerializableContext, SerializableEvent
 from .engine import NativeEngine
 
 class Tracker:
@@ -10,7 +11,7 @@ class Tracker:
     @property
     def _engine(self) -> NativeEngine: ...
     def _set_up(self, engine: NativeEngine, disabled: bool) -> None: ...
-    def track(self, event: Any, context: Any = None) -> None:
+    def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
         """Buffer an event, as it is now, to be delivered in the background.
 
         Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from .._protocol import Counts, FramedBatch, RecordStatus
-from ..constant import MAX_BATCH_BYTES
+from ..constant import BATCH_MAX_BYTE_SIZE
 from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
 from .uuid7 import uuid_v7
 
@@ -72,7 +72,7 @@ class ReferenceEngine:
     ) -> RecordStatus:
         if not (type(context) is type(header) is type(payload) is bytes):
             raise TypeError("context, header and payload must be serialized to bytes")
-        if len(context) > MAX_BATCH_BYTES or len(header) + len(payload) > MAX_BATCH_BYTES:
+        if len(context) > BATCH_MAX_BYTE_SIZE or len(header) + len(payload) > BATCH_MAX_BYTE_SIZE:
             return RecordStatus.CLOSED if self._closed else RecordStatus.TOO_LARGE
         size = _RECORD_BYTES + len(header) + len(payload)
         event_ts = time.time_ns() // 1_000_000
@@ -105,15 +105,15 @@ class ReferenceEngine:
         while self._records and self._records[0].context == context:
             event = self._records[0].event(self.taken + 1)
             event_size = _framed_size(event)
-            if empty_size + event_size > MAX_BATCH_BYTES:
+            if empty_size + event_size > BATCH_MAX_BYTE_SIZE:
                 too_large += 1
-            elif size + event_size > MAX_BATCH_BYTES:
+            elif size + event_size > BATCH_MAX_BYTE_SIZE:
                 break
             else:
                 size += event_size
                 batch.events.append(event)
                 if len(batch.events) == 1 and telemetry:
-                    size += self._attach(telemetry, batch, MAX_BATCH_BYTES - size)
+                    size += self._attach(telemetry, batch, BATCH_MAX_BYTE_SIZE - size)
             self._release()
         self._shed_until = 0.0
         body = batch.SerializeToString() if batch.events else b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from .._protocol import Engine, RecordStatus
+from .._protocol import Engine, RecordStatus, SerializableContext, SerializableEvent, is_class
 
 
 class Tracker:
@@ -19,7 +19,7 @@ class Tracker:
         self._engine = engine
         self._disabled = disabled
 
-    def track(self, event: Any, context: Any = None) -> None:
+    def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
         """Buffer an event, as it is now, to be delivered in the background.
 
         Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
@@ -33,6 +33,8 @@ class Tracker:
         if self._disabled:
             return
         try:
+            if isinstance(context, type):
+                raise is_class("context", context)
             self._record_serialized(
                 event,
                 (self._context if context is None else context).serialize_context(),

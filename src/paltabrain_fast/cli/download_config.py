@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 import requests
 import urllib3
 
-from ..constant import CONFIG_PATH, CONTENT_TYPE, SDK_NAME
+from ..constant import CONTENT_TYPE, ENDPOINT_CONFIG, SDK_NAME
 from ..errors import PaltabrainError
 from ..options import base_url
 from ..version import __version__
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     arguments = _parse(parser, argv)
     try:
-        url = base_url(arguments.hostname) + CONFIG_PATH
+        url = base_url(arguments.hostname) + ENDPOINT_CONFIG
         target = _target(arguments.module_path)
     except ValueError as error:
         parser.error(_one_line(error, arguments.api_key))

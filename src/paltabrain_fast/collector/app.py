@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..constant import BATCH_PATH, CONFIG_PATH, CONTENT_TYPE, MAX_BATCH_BYTES
+from ..constant import BATCH_MAX_BYTE_SIZE, CONTENT_TYPE, ENDPOINT_BATCH, ENDPOINT_CONFIG
 from ..utils import time_ms
 from .decode import Decoder, timestamp
 from .errors import RefusedError
@@ -25,7 +25,7 @@ from .warehouse import Upload, Warehouse
 
 _Result = TypeVar("_Result")
 
-_DRAINED_BYTES: Final = 8 * MAX_BATCH_BYTES
+_DRAINED_BYTES: Final = 8 * BATCH_MAX_BYTE_SIZE
 """How much of an oversize body is read, to throw it away, before its connection is closed."""
 
 BODY_SECONDS: Final = 10
@@ -66,8 +66,8 @@ class CollectorApp:
         self.asgi = Starlette(
             routes=[
                 Route("/", self._get_status, methods=["GET"]),
-                Route(BATCH_PATH, self._post_batch, methods=["POST"]),
-                Route(CONFIG_PATH, self._get_config, methods=["GET"]),
+                Route(ENDPOINT_BATCH, self._post_batch, methods=["POST"]),
+                Route(ENDPOINT_CONFIG, self._get_config, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _http_error, RefusedError: _refusal},
         )
@@ -99,7 +99,7 @@ class CollectorApp:
         )
         try:
             if body is None:
-                raise RefusedError(413, f"the body exceeds {MAX_BATCH_BYTES} bytes")
+                raise RefusedError(413, f"the body exceeds {BATCH_MAX_BYTE_SIZE} bytes")
             _check_content_type(headers)
             upload = replace(upload, client_upload_ts=_client_upload_ts(headers))
             batch = self._decoder.decode(body)
@@ -137,7 +137,7 @@ async def _read_body(request: Request) -> bytes | None:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size <= MAX_BATCH_BYTES:
+                if size <= BATCH_MAX_BYTE_SIZE:
                     chunks.append(chunk)
                 elif size > _DRAINED_BYTES:
                     break
@@ -147,7 +147,7 @@ async def _read_body(request: Request) -> bytes | None:
         raise HTTPException(
             408, f"the body took over {BODY_SECONDS} seconds", headers={"Connection": "close"}
         ) from None
-    return b"".join(chunks) if size <= MAX_BATCH_BYTES else None
+    return b"".join(chunks) if size <= BATCH_MAX_BYTE_SIZE else None
 
 
 def _check_content_type(headers: Headers) -> None:

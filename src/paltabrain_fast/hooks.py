@@ -1,0 +1,75 @@
+"""Names of ``paltabrain_sdk`` that have no effect here; a warning says so, and what does."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+import weakref
+from typing import Final
+
+from .reporting import logger
+
+__all__ = ["advise", "report_assigned", "report_overridden"]
+
+_TRANSPORT: Final = (
+    "give the constructor a transport=, whose send() gets each serialized Batch, such as"
+    " InMemoryTransport() in tests"
+)
+_REMEDIES: Final = {
+    "http_adapter": _TRANSPORT,
+    "executor": "give the constructor max_in_flight=, or a transport= that makes the attempts",
+    "_send_batch": _TRANSPORT,
+    "_build_batch_message": _TRANSPORT,
+    "_build_event_message": "override serialize_header() or serialize_payload() of the event",
+    "_control_thread_": "set flush_interval_ms and flush_buffer_size, or call flush()",
+}
+"""What to do instead of assigning or overriding a name, or one that begins like that."""
+
+_NAMES: Final = tuple(_REMEDIES)
+_told: Final[weakref.WeakKeyDictionary[type, set[str]]] = weakref.WeakKeyDictionary()
+
+
+def report_overridden(cls: type) -> None:
+    """Warn of what this class, or one that it inherits from, defines and nothing uses."""
+    for owner in cls.__mro__:
+        for name in list(vars(owner)):
+            if name.startswith(_NAMES):
+                _report(cls, name, f"{owner.__qualname__}.{name} is never used")
+
+
+def report_assigned(cls: type, name: str) -> None:
+    """Warn that an attribute was assigned to an object of this class which nothing reads."""
+    if name.startswith(_NAMES):
+        _report(cls, name, f"{cls.__qualname__}.{name} was assigned, and has no effect")
+
+
+def _report(cls: type, name: str, fault: str) -> None:
+    told = _told.setdefault(cls, set())
+    if name not in told:
+        told.add(name)
+        remedy = next(text for known, text in _REMEDIES.items() if name.startswith(known))
+        advise(f"{fault}, as paltabrain_fast sends in its own way: {remedy}")
+
+
+def advise(message: str) -> None:
+    """Warn of code or settings that do not do what they seem to.
+
+    Logged as everything is; but as an SDK is often made before logging is set up, it is a
+    ``RuntimeWarning`` where nobody would see the line.
+    """
+    if not logger.isEnabledFor(logging.WARNING):
+        return
+    if _is_seen():
+        logger.warning(message)
+    else:
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def _is_seen() -> bool:
+    """Tell whether a handler writes what is logged: a ``NullHandler`` is ours, or like ours."""
+    at: logging.Logger | None = logger
+    while at is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in at.handlers):
+            return True
+        at = at.parent if at.propagate else None
+    return False

@@ -1,0 +1,162 @@
+"""A user's program, and the server's config module, as type checkers see them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .support.sdk import ROOT
+from .support.server_form import write_server_module
+
+GOOD = """
+from decimal import Decimal
+from typing import assert_type
+from paltabrain_fast import (
+    DropReason,
+    ErrorInfo,
+    InMemoryTransport,
+    Overflow,
+    PaltabrainSdk,
+    SerializableContext,
+    SerializableEvent,
+)
+from server_config import *
+import paltabrain_sdk
+from paltabrain_sdk.constant import BATCH_MAX_BYTE_SIZE, DEFAULT_FLUSH_INTERVAL_MS
+from paltabrain_sdk.utils import build_amplitude_dict, monotonic_time_ms, transform_proto_val
+
+
+class TheirEvent:
+    def serialize_header(self) -> bytes:
+        return b""
+
+    def serialize_payload(self) -> bytes:
+        return b""
+
+
+class TheirContext:
+    def serialize_context(self) -> bytes:
+        return b""
+
+
+class Quiet(PaltabrainSdk[Context]):
+    def track(
+        self, event: SerializableEvent, context: SerializableContext | None = None
+    ) -> None:
+        super().track(event, context)
+
+
+def told(error: Exception, info: ErrorInfo) -> None:
+    reason: DropReason = info.reason
+
+
+overflow: Overflow = "drop_old"
+size: int = BATCH_MAX_BYTE_SIZE + DEFAULT_FLUSH_INTERVAL_MS
+with PaltabrainSdk[Context](
+    hostname="host",
+    api_key="key",
+    context=Context().set_application(app_id="a").set_identify(country_code=None),
+    flush_interval_ms=0.5,
+    overflow=overflow,
+    on_error=told,
+    transport=InMemoryTransport(),
+) as sdk:
+    sdk.context.set_application(app_version="1")
+    sdk.track(EventSessionStart())
+    sdk.track(EventPageOpen(page_id="abc").set_parent(parent_elements=["a"]))
+    sdk.track(EventPurchase(result=EnumPaymentResult.PAID, prices={"a": Decimal(1)}))
+    sdk.track(TheirEvent(), TheirContext())
+    sdk.track(EventSessionStart(), None)
+    sdk.last_request_error = sdk.last_serialization_error = None
+    sdk.logger = sdk.logger
+    counters: dict[str, int] = sdk.batch_counters
+    running: dict[str, str] = sdk.running_requests
+    assert_type(sdk.context, Context)
+assert_type(paltabrain_sdk.PaltabrainSdk(context=TheirContext()).context, TheirContext)
+assert_type(sdk.stats().dropped.get("queue_full"), int | None)
+assert_type(monotonic_time_ms(), int)
+"""
+
+# The server leaves its methods without return types, and nobody can change that.
+MYPY = """
+[mypy]
+strict = true
+untyped_calls_exclude = server_config
+[mypy-server_config.*]
+disallow_untyped_defs = false
+disallow_incomplete_defs = false
+"""
+
+BAD = [
+    "sdk.track(5)",
+    "sdk.track(EventPageOpen)",
+    "sdk.track(context)",
+    "sdk.track(EventPageOpen(), EventPageOpen())",
+    "sdk.track(EventPageOpen(), Context)",
+    "EventPageOpen(page_id=1)",
+    "EventPurchase(result='PAID')",
+    "context.set_application(app_id=1)",
+    "sdk.contxt = context",
+    "sdk.running_requests = {}",
+    "sdk.context = Context",
+    "PaltabrainSdk('host', 'key', 5)",
+    "PaltabrainSdk('host', 'key', Context)",
+    "PaltabrainSdk('host', 'key', context, overflow='explode')",
+    "sdk.stats().dropped['no such reason']",
+]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("typing")
+    write_server_module(directory / "server_config")
+    (directory / "good.py").write_text(GOOD)
+    begin = "from paltabrain_fast import PaltabrainSdk\nfrom server_config import *\n"
+    begin += "context = Context()\nsdk = PaltabrainSdk('host', 'key', context)\n"
+    (directory / "bad.py").write_text(begin + "\n".join(BAD) + "\n")
+    (directory / "mypy.ini").write_text(MYPY)
+    # ours are found as a user's installation has them: as packages that may be looked into
+    (directory / "pyrightconfig.json").write_text(f'{{"extraPaths": ["{ROOT / "src"}"]}}')
+    return directory
+
+
+def check(directory: Path, *command: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=directory,
+        env={"MYPYPATH": str(ROOT / "src"), "PATH": str(Path(sys.executable).parent)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def mypy(directory: Path, *files: str) -> tuple[int, str]:
+    return check(directory, "mypy", "--python-executable", sys.executable, *files)
+
+
+def pyright(directory: Path, *files: str) -> tuple[int, str]:
+    return check(directory, "pyright", "--pythonpath", sys.executable, *files)
+
+
+CHECKERS = pytest.mark.parametrize("checker", [mypy, pyright])
+
+
+@CHECKERS
+def test_good_code_and_the_server_s_module_pass(checker: object, directory: Path) -> None:
+    assert callable(checker)
+    code, output = checker(directory, "good.py", "server_config")
+    assert code == 0, output
+
+
+@CHECKERS
+def test_bad_code_is_refused_line_by_line(checker: object, directory: Path) -> None:
+    assert callable(checker)
+    _, output = checker(directory, "bad.py")
+    missed = [line for number, line in enumerate(BAD, 5) if f"bad.py:{number}:" not in output]
+    assert not missed, output
