@@ -222,7 +222,7 @@ DESCRIPTOR = _pool.FindFileByName("config_v2.proto")
 if hasattr(message_factory, "GetMessageClass"):
     _message_class = message_factory.GetMessageClass
 else:  # protobuf before 4.22
-    _message_class = message_factory.MessageFactory(_pool).GetPrototype
+    _message_class = getattr(message_factory.MessageFactory(_pool), "GetPrototype")
 
 for _name, _descriptor in DESCRIPTOR.message_types_by_name.items():
     globals()[_name] = _message_class(_descriptor)
