@@ -23,6 +23,16 @@ from .decode import Decoder, timestamp
 from .errors import RefusedError
 from .warehouse import Upload, Warehouse
 
+SETTINGS_PATH: Final = "/v2/config"
+_SETTINGS: Final = {
+    "eventUploadThreshold": 30,
+    "eventUploadMaxBatchSize": 100,
+    "eventMaxCount": 1000,
+    "eventUploadPeriod": 30,
+    "minTimeBetweenSessions": 300,
+}
+"""The server's defaults for clients of other platforms; times in seconds."""
+
 _Result = TypeVar("_Result")
 
 _DRAINED_BYTES: Final = 8 * MAX_BATCH_BYTES
@@ -68,6 +78,7 @@ class CollectorApp:
                 Route("/", self._get_status, methods=["GET"]),
                 Route(BATCH_PATH, self._post_batch, methods=["POST"]),
                 Route(CONFIG_PATH, self._get_config, methods=["GET"]),
+                Route(SETTINGS_PATH, self._get_settings, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _http_error, RefusedError: _refusal},
         )
@@ -80,6 +91,10 @@ class CollectorApp:
     async def _get_config(self, request: Request) -> Response:
         self._check_key(request)
         return Response(self._config_zip, media_type="application/zip")
+
+    async def _get_settings(self, request: Request) -> Response:
+        self._check_key(request)
+        return JSONResponse(_SETTINGS)
 
     async def _post_batch(self, request: Request) -> Response:
         """Answer 200 once the batch is stored, or if it was already; else a 4xx and the reason."""
@@ -115,10 +130,9 @@ class CollectorApp:
         return {"status": "stored", "batch_id": batch.batch_id, "events": len(batch.events)}
 
     def _check_key(self, request: Request) -> None:
-        if self._api_key is None:
-            return
         given = request.headers.get("x-api-key", "").encode("latin-1")
-        if not hmac.compare_digest(given, self._api_key.encode()):
+        wanted = given if self._api_key is None else self._api_key.encode()
+        if not given or not hmac.compare_digest(given, wanted):
             raise HTTPException(401, "the X-API-Key header is missing or wrong")
 
 

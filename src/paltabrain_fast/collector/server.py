@@ -63,6 +63,8 @@ def running(
 ) -> Iterator[Collector]:
     """Run a collector on a thread of its own while the block runs; port 0 means any free one.
 
+    Without ``api_key``, any key will do; as with the server, none will not.
+
     It accepts connections from the start of the block. At its end requests in flight are finished
     and ``db`` is closed, so that every batch that was answered 200 is in the file. The HTTPS
     certificate is made on the spot; its authority is written beside ``db``, to ``<db>.ca.pem``,
