@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
@@ -73,6 +74,8 @@ class CollectorApp:
         self._writer = writer
         self._config_zip = config_zip
         self._api_key = api_key
+        self._is_stopping = False
+        self._patience: set[asyncio.Timeout] = set()
         self.asgi = Starlette(
             routes=[
                 Route("/", self._get_status, methods=["GET"]),
@@ -83,6 +86,14 @@ class CollectorApp:
             exception_handlers={HTTPException: _http_error, RefusedError: _refusal},
         )
         self.asgi.router.redirect_slashes = False
+
+    async def stop(self) -> None:
+        """Finish what is being stored; answer 503 to what is not yet, and to all that comes."""
+        self._is_stopping = True
+        for patience in self._patience:
+            with suppress(RuntimeError):  # it is just running out
+                patience.reschedule(0)
+        await self._on_writer(lambda: None)
 
     async def _get_status(self, request: Request) -> Response:
         del request
@@ -98,15 +109,53 @@ class CollectorApp:
 
     async def _post_batch(self, request: Request) -> Response:
         """Answer 200 once the batch is stored, or if it was already; else a 4xx and the reason."""
-        body = await _read_body(request)
+        body = await self._read_body(request)
         self._check_key(request)
         return JSONResponse(await self._on_writer(lambda: self._collect(request.headers, body)))
+
+    async def _read_body(self, request: Request) -> bytes | None:
+        """Return the body, or None if it exceeds the limit; never holds more than the limit.
+
+        Some of an oversize body is still read and thrown away: a connection that is closed before
+        its sender is done is reset, and the answer lost.
+
+        Raises:
+            HTTPException: 400 if the sender hung up, 408 if it stopped sending, 503 if the
+                collector stops.
+        """
+        self._refuse_if_stopping()
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_SECONDS) as patience:
+                self._patience.add(patience)
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size <= MAX_BATCH_BYTES:
+                        chunks.append(chunk)
+                    elif size > _DRAINED_BYTES:
+                        break
+        except ClientDisconnect:
+            raise HTTPException(400, "the body ended early") from None
+        except TimeoutError:
+            self._refuse_if_stopping()
+            raise HTTPException(
+                408, f"the body took over {BODY_SECONDS} seconds", headers={"Connection": "close"}
+            ) from None
+        finally:
+            self._patience.discard(patience)
+        return b"".join(chunks) if size <= MAX_BATCH_BYTES else None
+
+    def _refuse_if_stopping(self) -> None:
+        if self._is_stopping:
+            raise HTTPException(503, "the collector stops", headers={"Connection": "close"})
 
     async def _on_writer(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
     def _collect(self, headers: Headers, body: bytes | None) -> dict[str, object]:
         """Store a batch, or keep it as rejected and raise; ``body`` is None if it was too large."""
+        self._refuse_if_stopping()
         upload = Upload(
             server_upload_ts=timestamp(time_ms()),
             sdk_name=headers.get("x-sdk-name"),
@@ -134,34 +183,6 @@ class CollectorApp:
         wanted = given if self._api_key is None else self._api_key.encode()
         if not given or not hmac.compare_digest(given, wanted):
             raise HTTPException(401, "the X-API-Key header is missing or wrong")
-
-
-async def _read_body(request: Request) -> bytes | None:
-    """Return the body, or None if it exceeds the limit; never holds more than the limit.
-
-    Some of an oversize body is still read and thrown away: a connection that is closed before its
-    sender is done is reset, and the answer lost.
-
-    Raises:
-        HTTPException: 400 if the sender hung up, 408 if it stopped sending.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= MAX_BATCH_BYTES:
-                    chunks.append(chunk)
-                elif size > _DRAINED_BYTES:
-                    break
-    except ClientDisconnect:
-        raise HTTPException(400, "the body ended early") from None
-    except TimeoutError:
-        raise HTTPException(
-            408, f"the body took over {BODY_SECONDS} seconds", headers={"Connection": "close"}
-        ) from None
-    return b"".join(chunks) if size <= MAX_BATCH_BYTES else None
 
 
 def _check_content_type(headers: Headers) -> None:
