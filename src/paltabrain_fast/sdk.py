@@ -67,8 +67,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     any thread.
 
     Args:
-        hostname: ``host`` or ``host:port`` of the API, always ``https``; ``http://`` may be given
-            for a loopback host only.
+        hostname: ``host`` or ``host:port`` of the API, always ``https``, which may be said;
+            ``http://`` may be given for a loopback host only.
         api_key: key for authentication.
         context: ``Context`` object of the config module; events carry its state at ``track()``.
         instance_id: sent with each batch; a new UUIDv7 if not given.
