@@ -60,7 +60,7 @@ def test_instance_id_is_given_or_a_new_uuid(make_sdk: MakeSdk) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "error"),
     [
-        ("hostname", "https://host", ValueError),
+        ("hostname", "https://host/path", ValueError),
         ("hostname", "user:secret@host", ValueError),
         ("hostname", "host/path", ValueError),
         ("hostname", "host\r\n", ValueError),

@@ -28,6 +28,7 @@ _NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
 _NUMERIC_NAME: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _PLAIN_SCHEME: Final = "http://"
+_SECURE_SCHEME: Final = "https://"
 _ON: Final = ("1", "true", "yes", "on")
 _OFF: Final = ("0", "false", "no", "off", "")
 _UNUSED: Final = {"hostname": "disabled.invalid", "api_key": "disabled"}
@@ -63,7 +64,8 @@ def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: 
 def base_url(hostname: str) -> str:
     """Return the URL that ``hostname`` (``host`` or ``host:port``) stands for, without a path.
 
-    Always ``https``; ``http://`` may be given for a loopback host only.
+    Always ``https``, which may be said: ``https://host``, and ``https://host/``. ``http://`` may be
+    given for a loopback host only.
 
     Raises:
         TypeError: ``hostname`` is no string.
@@ -72,7 +74,10 @@ def base_url(hostname: str) -> str:
     if not isinstance(hostname, str):
         raise TypeError(f"hostname must be a str, not {type(hostname).__name__}")
     plain = hostname.startswith(_PLAIN_SCHEME)
-    authority = hostname.removeprefix(_PLAIN_SCHEME)
+    authority = hostname
+    for scheme in (_PLAIN_SCHEME, _SECURE_SCHEME):
+        if hostname.startswith(scheme):
+            authority = hostname.removeprefix(scheme).removesuffix("/")
     problem = f"hostname must be 'host' or 'host:port' in ASCII, not {hostname!r}"
     host, _, port = authority.rpartition(":")
     if not host or authority.endswith("]"):

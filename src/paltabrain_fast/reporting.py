@@ -15,6 +15,7 @@ from typing import Final
 from .constant import LOGGER_NAME
 from .errors import ErrorInfo
 from .ledger import Ledger
+from .masking import masked
 from .options import Options
 
 __all__ = ["Callback", "Reporter", "check_callback", "check_logger", "logger"]
@@ -216,8 +217,8 @@ def _forget_frames(error: Exception) -> None:
 def _error_text(event: object, error: Exception, secret: str) -> str:
     """Say in few words what was wrong with an event, for the server; never a secret."""
     try:
-        text = f"{type(event).__name__}: {type(error).__name__}: {error}"
-        text = text.encode(errors="replace").decode()
+        detail = masked(str(error), secret).encode(errors="replace").decode()
+        text = f"{type(event).__name__}: {type(error).__name__}: {detail}"
     except Exception:  # an error that cannot even be printed
         text = f"{type(event).__name__}: {type(error).__name__}"
-    return text.replace(secret, "***")[:_MAX_TEXT]
+    return text[:_MAX_TEXT]

@@ -75,9 +75,9 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     any thread.
 
     Args:
-        hostname: ``host`` or ``host:port`` of the API, always ``https``; ``http://`` may be given
-            for a loopback host only. The environment variable ``PALTABRAIN_SDK_HOSTNAME`` if not
-            given.
+        hostname: ``host`` or ``host:port`` of the API, always ``https``, which may be said;
+            ``http://`` may be given for a loopback host only. The environment variable
+            ``PALTABRAIN_SDK_HOSTNAME`` if not given.
         api_key: key for authentication; ``PALTABRAIN_SDK_API_KEY`` if not given.
         context: ``Context`` object of the config module; events carry its state at ``track()``.
         instance_id: sent with each batch; a new UUIDv7 if not given.

@@ -153,8 +153,11 @@ HOSTILE = {
         "no __init__.py",
     ),
     "no messages": (bare({"__init__.py": INIT}), "no config_v2_pb2.py"),
-    "not Python": (archive(("extra.py", b"<html>")), "extra.py of the archive is not valid"),
-    "NULs in Python": (archive(("extra.py", b"x = 1\0")), "extra.py of the archive is not valid"),
+    "not Python": (archive(("extra.py", b"<html>")), "not valid Python in the archive: extra.py: "),
+    "NULs in Python": (
+        archive(("extra.py", b"x = 1\0")),
+        "not valid Python in the archive: extra.py: ",
+    ),
 }
 """Name → archive, and a part of the error that it gets."""
 

@@ -61,6 +61,29 @@ def test_downloads_the_module(server: ConfigServer, script: Script, tmp_path: Pa
     assert headers["Host"] == server.hostname
 
 
+@pytest.mark.parametrize("form", ["https://{}", "https://{}/"])
+def test_the_scheme_may_be_given(
+    form: str, server: ConfigServer, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = status(200, GOOD)
+    hostname = form.format(server.hostname)
+    assert script("--hostname", hostname, "--api-key", KEY, tmp_path / "a").returncode == 0
+    monkeypatch.setenv("PALTABRAIN_SDK_HOSTNAME", hostname)
+    assert script("--api-key", KEY, tmp_path / "b").returncode == 0
+    assert [headers["Host"] for _, headers in server.requests] == [server.hostname] * 2
+
+
+def test_an_empty_directory_is_taken(server: ConfigServer, script: Script, tmp_path: Path) -> None:
+    server.answer = status(200, GOOD)
+    module = tmp_path / "config"
+    module.mkdir()
+    inode = module.stat().st_ino
+    done = script("--hostname", server.hostname, "--api-key", KEY, "--keep-import", module)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files(module) == MODULE
+    assert module.stat().st_ino == inode  # it may be a mount point
+
+
 def test_keep_import_leaves_the_module_as_served(
     server: ConfigServer, script: Script, tmp_path: Path
 ) -> None:
@@ -86,20 +109,20 @@ def test_says_when_there_is_no_import_to_change(
     assert files(tmp_path / "config") == unusual
 
 
-def test_overwrite_replaces_the_module(
+def test_overwrite_replaces_the_files_of_the_module_and_no_other(
     server: ConfigServer, script: Script, tmp_path: Path
 ) -> None:
     server.answer = status(200, GOOD)
     module = tmp_path / "config"
     module.mkdir()
-    for name in ("__init__.py", "config_v2_pb2.py", "left_over.py"):
+    for name in ("__init__.py", "config_v2_pb2.py", "my_own.py"):
         (module / name).write_text("old = True\n")
     arguments = ("--hostname", server.hostname, "--api-key", KEY, "--keep-import", module)
     before = tree(tmp_path)
-    assert_error(script(*arguments), 1, f"'{module}' exists", "--overwrite")
+    assert_error(script(*arguments), 1, f"'{module}' exists and is not empty: give --overwrite")
     assert (tree(tmp_path), server.requests) == (before, [])
     assert script("--overwrite", *arguments).returncode == 0
-    assert files(module) == MODULE
+    assert files(module) == MODULE | {"my_own.py": b"old = True\n"}
     assert list(tmp_path.iterdir()) == [module]
 
 
@@ -133,6 +156,8 @@ USAGE_ERRORS = {
     "URL": (("--hostname", "https://h/x", "--api-key", KEY, "x"), ["hostname must be"]),
     "plain HTTP": (("--hostname", "http://example.com", "--api-key", KEY, "x"), ["loopback"]),
     "here": ((*HOST, "--api-key", KEY, "."), ["module_path", "'.'"]),
+    "no identifier": ((*HOST, "--api-key", KEY, "x/my-config"), ["'my-config' cannot be imported"]),
+    "keyword": ((*HOST, "--api-key", KEY, "class"), ["'class' cannot be imported", "keyword"]),
     "above": ((*HOST, "--api-key", KEY, "x/.."), ["module_path", "'x/..'"]),
 }
 

@@ -13,7 +13,7 @@ import pytest
 from paltabrain_fast.cli import download_config
 from paltabrain_fast.cli.download_config import main
 
-from .archives import GOOD, HOSTILE, MODULE, archive, tree
+from .archives import GOOD, HOSTILE, MODULE, archive, bare, tree
 from .config_server import (
     DEADLINE,
     Answer,
@@ -169,41 +169,56 @@ def test_trickling_body_is_given_up(
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("kind", ["home", "file", "link", "dangling link"])
-def test_overwrites_nothing_but_a_config_module(
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_overwrites_nothing_but_a_directory(
     kind: str,
     server: ConfigServer,
-    module: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.answer = status(200, GOOD)
     target = tmp_path / "target"
-    if kind == "home":
-        target.mkdir()
-        (target / "thesis.tex").touch()
-    elif kind == "file":
+    if kind == "file":
         target.touch()
     else:
-        target.symlink_to(module if kind == "link" else tmp_path / "nowhere")
+        target.symlink_to(tmp_path / "nowhere")
     before = tree(tmp_path)
     assert run(server, target, "--overwrite") == 1
-    assert "not overwritten" in error_of(capsys)
+    assert "is not a directory: not overwritten" in error_of(capsys)
     assert (tree(tmp_path), server.requests) == (before, [])
 
 
-def test_overwrites_an_empty_directory(server: ConfigServer, tmp_path: Path) -> None:
-    server.answer = status(200, GOOD)
-    target = tmp_path / "config"
-    target.mkdir()
-    assert run(server, target, "--overwrite") == 0
-    assert (target / "config_v2_pb2.py").is_file()
+def test_what_is_not_of_the_module_stays(
+    server: ConfigServer, module: Path, tmp_path: Path
+) -> None:
+    """A link to the directory, a file where the module has a directory, and the reverse."""
+    files = {"sub/deep.py": b"new = 1\n", "flat.py": b"new = 2\n", "sub2/other.py": b"new = 3\n"}
+    server.answer = status(200, archive(*files.items()))
+    (module / "notes.txt").write_text("mine")
+    (module / "sub").mkdir()
+    (module / "sub" / "mine.py").write_text("mine = 1\n")
+    (module / "sub" / "deep.py").write_text("old = 1\n")
+    (module / "flat.py").mkdir()
+    (module / "sub2").write_text("a file")
+    link = tmp_path / "link"
+    link.symlink_to(module)
+    assert run(server, link, "--overwrite", "--keep-import") == 0
+    assert link.is_symlink()
+    found = {
+        path.relative_to(module).as_posix(): path.read_bytes()
+        for path in module.rglob("*")
+        if path.is_file()
+    }
+    assert found == MODULE | files | {"notes.txt": b"mine", "sub/mine.py": b"mine = 1\n"}
+
+
+STEPS = 6  # two files are moved aside, three moved there, and then it is done
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before the rename", "after the rename"])
-@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
 @pytest.mark.parametrize("fault", [OSError(errno.EIO, "fault"), KeyboardInterrupt()], ids=repr)
-def test_fault_while_swapping(
+def test_fault_while_overwriting(
     fault: BaseException,
     step: int,
     late: bool,
@@ -215,6 +230,7 @@ def test_fault_while_swapping(
 ) -> None:
     """After any fault either the old or the new module stands there, whole, and nothing else."""
     server.answer = status(200, GOOD)
+    (module / "notes.txt").write_text("mine")
     before = tree(tmp_path)
     rename = Path.rename
     calls = 0
@@ -232,33 +248,37 @@ def test_fault_while_swapping(
     monkeypatch.setattr(Path, "rename", faulty)
     assert run(server, module, "--overwrite", "--keep-import") == 1
     assert "kept at" not in error_of(capsys)
-    if step == 2 and late:
-        assert {path.name: path.read_bytes() for path in module.iterdir()} == MODULE
-        assert len(list(module.parent.iterdir())) == 2
+    assert calls >= step
+    if step == STEPS and late:
+        found = {path.name: path.read_bytes() for path in module.iterdir()}
+        assert found == MODULE | {"notes.txt": b"mine"}
     else:
         assert tree(tmp_path) == before
 
 
-def test_old_module_is_kept_when_it_cannot_be_put_back(
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "fault"), KeyboardInterrupt()], ids=repr)
+def test_what_cannot_be_put_back_is_kept(
+    fault: BaseException,
     server: ConfigServer,
     module: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.answer = status(200, GOOD)
-    before = tree(module)
+    content = (module / "__init__.py").read_bytes()
     rename = Path.rename
 
     def once(self: Path, target: Path) -> Path:
-        if self == module:
+        if self == module / "__init__.py":
             return rename(self, target)
-        raise OSError(errno.EIO, "fault")
+        raise fault
 
     monkeypatch.setattr(Path, "rename", once)
     assert run(server, module, "--overwrite") == 1
-    [old] = module.parent.glob(".config.*/old")
-    assert f"the old module is kept at '{old}'" in error_of(capsys)
-    assert tree(old) == before
+    [old] = module.glob(".config.*/old")
+    text = error_of(capsys)
+    assert isinstance(fault, KeyboardInterrupt) or f"old files are kept at '{old}'" in text
+    assert (old / "__init__.py").read_bytes() == content
 
 
 def test_target_that_appears_during_the_download(
@@ -268,12 +288,26 @@ def test_target_that_appears_during_the_download(
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         target.mkdir()
+        (target / "mine").touch()
         status(200, GOOD)(handler)
 
     server.answer = answer
     assert run(server, target) == 1
-    assert "exists: give --overwrite" in error_of(capsys)
-    assert list(tmp_path.rglob("*")) == [target]
+    assert "exists and is not empty: give --overwrite" in error_of(capsys)
+    assert list(tmp_path.rglob("*")) == [target, target / "mine"]
+
+
+@pytest.mark.parametrize("key", ["a", "error", "config", "archive", "127.0.0.1"])
+def test_a_key_that_is_a_word_is_masked_in_no_text_of_ours(
+    key: str, server: ConfigServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = []
+    for given in (KEY, key):
+        for answer in (status(200, bare({"x": b""})), status(401, b""), status(200, b"x" * 9)):
+            server.answer = answer
+            assert main(["--hostname", server.hostname, "--api-key", given, f"{tmp_path}/m"]) == 1
+            texts.append(error_of(capsys))
+    assert texts[:3] == texts[3:]
 
 
 def test_key_is_masked_wherever_it_turns_up(

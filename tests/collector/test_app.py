@@ -122,9 +122,10 @@ def test_clients_in_parallel(start: Callable[..., Collector]) -> None:
 
 def _of_size(size: int) -> bytes:
     """A good batch of exactly this many bytes."""
-    rough = size - len(batch(payload(2, page_id="")).SerializeToString())
+    long = [payload(2, page_id="x" * 65_000)] * 8
+    rough = size - len(batch(*long, payload(2, page_id="")).SerializeToString())
     for length in range(rough - 30, rough + 1):
-        body = bytes(batch(payload(2, page_id="x" * length)).SerializeToString())
+        body = bytes(batch(*long, payload(2, page_id="x" * length)).SerializeToString())
         if len(body) == size:
             return body
     raise AssertionError(size)
@@ -243,6 +244,34 @@ def test_a_wrong_key_is_refused_everywhere_and_never_echoed(
     friend = stack.enter_context(closing(Client(url, api_key="secret-key")))
     assert friend.post(batch(PAGE_OPEN)).status_code == 200
     assert friend.get_config().status_code == 200
+
+
+def test_any_key_will_do_where_none_is_wanted_but_no_key_will_not(
+    start: Callable[..., Collector], stack: ExitStack
+) -> None:
+    url = start().http_url
+    stranger = stack.enter_context(closing(Client(url, api_key="")))
+    for answer in (stranger.post(batch(PAGE_OPEN)), stranger.get_config()):
+        assert answer.status_code == 401
+    assert stack.enter_context(closing(Client(url))).post(batch(PAGE_OPEN)).status_code == 200
+
+
+def test_the_settings_of_other_platforms_are_the_server_s_defaults(
+    start: Callable[..., Collector], stack: ExitStack
+) -> None:
+    url = start(api_key="secret-key").http_url
+    answers = [
+        stack.enter_context(closing(Client(url, api_key=key))).request("GET", "/v2/config")
+        for key in ("wrong", "", "secret-key")
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 200]
+    assert answers[2].json() == {
+        "eventUploadThreshold": 30,
+        "eventUploadMaxBatchSize": 100,
+        "eventMaxCount": 1000,
+        "eventUploadPeriod": 30,
+        "minTimeBetweenSessions": 300,
+    }
 
 
 def test_a_key_beyond_ascii_fits(start: Callable[..., Collector], stack: ExitStack) -> None:

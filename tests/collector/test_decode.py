@@ -114,6 +114,17 @@ def test_any_decimal_of_the_scale_comes_through(value: Decimal) -> None:
     assert row["p_price"] == value
 
 
+@pytest.mark.parametrize("letter", ["x", "🦊"])
+def test_text_beyond_what_the_warehouse_holds_is_refused(letter: str) -> None:
+    longest = letter * 65_536
+    ((_, row),) = _decode(batch(payload(3, label=longest))).events
+    assert row["p_label"] == longest
+    for properties in ({"label": longest + "x"}, {"label_array": ["a", longest + "x"]}):
+        status, reason = _refusal(batch(payload(3, **properties)).SerializeToString())
+        assert status == 422
+        assert reason.startswith(f"event 1 (Everything): payload.{next(iter(properties))}: 65537 ")
+
+
 def test_an_enum_becomes_its_name_and_an_unknown_number_is_refused() -> None:
     body = batch(payload(3, color=-2, color_array=[1, 0], color_map={"a": 1}))
     ((_, row),) = _decode(body).events

@@ -48,6 +48,24 @@ def test_types_are_exact() -> None:
         assert columns[f"p_{name}_map"] == f"MAP(VARCHAR, {type_})"
 
 
+def test_each_capital_of_an_event_s_name_begins_a_word() -> None:
+    (table,) = plan_layout(Schema(events=(Group("HTTPError", 1),))).tables
+    assert table.name == "f_h_t_t_p_error"
+
+
+def test_properties_of_two_groups_are_both_told_apart() -> None:
+    groups = (
+        Group("User", 1, properties=(_string("name"), _string("age"))),
+        Group("DeviceOS", 2, properties=(_string("Name"),)),
+    )
+    (table,) = plan_layout(Schema(context=groups, header=groups, events=(Group("A", 1),))).tables
+    assert list(table.columns) == [
+        *BASE_COLUMNS,
+        *("c_user_name", "c_age", "c_device_o_s_name"),
+        *("h_user_name", "h_age", "h_device_o_s_name"),
+    ]
+
+
 def test_names_are_in_lower_case() -> None:
     layout = plan_layout(Schema(events=(Group("Open", 1, properties=(_string("pageId"),)),)))
     assert "p_pageid" in layout.tables[0].columns

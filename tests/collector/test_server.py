@@ -15,6 +15,8 @@ import pytest
 import requests
 
 from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.collector import server
+from paltabrain_fast.collector.app import CollectorApp
 from paltabrain_fast.collector.errors import CollectorError
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.collector.warehouse import Warehouse
@@ -68,14 +70,46 @@ def test_the_sdk_delivers_to_it(
     assert last["client_upload_ts"] >= last["event_ts"]
 
 
-def test_the_private_key_is_on_no_disk(start: Callable[..., Collector], db: Path) -> None:
-    collector = start()
-    assert b"PRIVATE KEY" not in collector.ca_file.read_bytes()
-    assert {path.name for path in db.parent.iterdir()} <= {
-        db.name,
-        f"{db.name}.wal",
-        f"{db.name}.ca.pem",
+def test_the_authority_is_kept_between_starts_its_key_for_its_owner_alone(db: Path) -> None:
+    with running(SCHEMA, db) as collector:
+        first = collector.ca_file.read_bytes()
+    assert collector.ca_file == db.with_name(f"{db.name}.ca.pem")
+    assert b"PRIVATE KEY" not in first
+    assert db.with_name(f"{db.name}.ca.key").stat().st_mode & 0o777 == 0o600
+    trusted = db.with_name("trusted.pem")
+    trusted.write_bytes(first)
+    with (
+        running(SCHEMA, db) as collector,
+        closing(Client(f"https://{collector.hostname}", ca_file=trusted)) as client,
+    ):
+        assert client.post(batch(PAGE_OPEN)).status_code == 200
+    assert {path.name for path in db.parent.iterdir()} == {
+        *(db.name, f"{db.name}.ca.pem", f"{db.name}.ca.key", trusted.name)
     }
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["HTTP", "HTTPS"])
+def test_no_part_of_an_answer_waits_for_the_client_to_acknowledge_another(
+    start: Callable[..., Collector],
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    secure: bool,
+) -> None:
+    accept = server._Listener.accept
+    accepted: list[socket.socket] = []
+
+    def recording(self: server._Listener) -> tuple[socket.socket, Any]:
+        connection, address = accept(self)
+        accepted.append(connection)
+        return connection, address
+
+    monkeypatch.setattr(server._Listener, "accept", recording)
+    collector = start()
+    url = f"https://{collector.hostname}" if secure else collector.http_url
+    client = stack.enter_context(closing(Client(url, ca_file=collector.ca_file)))
+    assert client.post(batch(PAGE_OPEN)).status_code == 200
+    (connection,) = accepted
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
 def test_it_listens_on_loopback_only(start: Callable[..., Collector]) -> None:
@@ -96,6 +130,9 @@ def test_a_port_in_use_is_one_error_and_touches_no_file(db: Path, option: str) -
         ):
             pass
     assert not db.exists()
+
+
+STOP_DEADLINE = 10  # waiting for one client or another would take longer
 
 
 def _connect_until_refused(port: int) -> None:
@@ -146,25 +183,103 @@ def test_a_client_that_hangs_up_mid_body_harms_nothing(start: Callable[..., Coll
         assert client.post(batch(PAGE_OPEN)).status_code == 200
 
 
-def test_a_client_that_stops_mid_body_is_told_so_and_holds_no_stop_up(
+HEAD_WITHOUT_BODY = (
+    f"POST {ENDPOINT_BATCH} HTTP/1.1\r\nHost: x\r\nX-API-Key: key\r\nContent-Length: 1000\r\n"
+    "Expect: 100-continue\r\n\r\n"
+).encode()
+
+
+def _start_a_body(connection: socket.socket) -> None:
+    connection.sendall(HEAD_WITHOUT_BODY)
+    assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")  # it waits for the body now
+    connection.sendall(b"part")
+
+
+def test_a_client_that_stops_mid_body_is_told_so(
     start: Callable[..., Collector],
-    stack: ExitStack,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("paltabrain_fast.collector.app.BODY_SECONDS", 0.5)
     collector = start()
-    head = (
-        f"POST {ENDPOINT_BATCH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
-        "Expect: 100-continue\r\n\r\n"
-    )
     with socket.create_connection(("127.0.0.1", collector.http_port), timeout=30) as connection:
-        connection.sendall(head.encode())
-        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")  # it waits for the body now
-        connection.sendall(b"part")
-        stack.close()
+        _start_a_body(connection)
         assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_clients_that_are_connected_hold_no_stop_up(
+    start: Callable[..., Collector],
+    stack: ExitStack,
+    db: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Idle after an answer, silent from the start, in the middle of a head, of a body."""
+    collector = start()
+    with ExitStack() as clients:
+        for url in (collector.http_url, f"https://{collector.hostname}"):
+            client = clients.enter_context(closing(Client(url, ca_file=collector.ca_file)))
+            assert client.post(batch(PAGE_OPEN)).status_code == 200
+        silent, secure_silent, in_head, in_body = (
+            clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            for port in (collector.http_port, collector.https_port, *[collector.http_port] * 2)
+        )
+        in_head.sendall(HEAD_WITHOUT_BODY[:-2])
+        _start_a_body(in_body)
+        stop = threading.Thread(target=stack.close)
+        stop.start()
+        stop.join(STOP_DEADLINE)
+        assert not stop.is_alive()
+        assert in_body.recv(1000).startswith(b"HTTP/1.1 503 ")
+        for connection in (silent, secure_silent, in_head):
+            assert connection.recv(1000) == b""
+    assert rows(db, "SELECT count(*) AS n FROM event.f_page_open") == [{"n": 2}]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert capfd.readouterr().err == ""
+
+
+def test_what_waits_when_it_stops_is_told_to_come_again(
+    start: Callable[..., Collector], stack: ExitStack, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop while one batch is being stored and another waits for its turn."""
+    storing, waiting, release = threading.Event(), threading.Event(), threading.Event()
+    store, check_key = Warehouse.store, CollectorApp._check_key
+
+    def slow_store(*arguments: Any) -> bool:
+        storing.set()
+        assert release.wait(30)
+        return store(*arguments)
+
+    def noticed(self: CollectorApp, request: Any) -> None:
+        check_key(self, request)
+        if storing.is_set():
+            waiting.set()
+
+    monkeypatch.setattr(Warehouse, "store", slow_store)
+    monkeypatch.setattr(CollectorApp, "_check_key", noticed)
+    url = start().http_url
+    statuses: list[int] = []
+
+    def post() -> None:
+        with closing(Client(url)) as client:
+            statuses.append(client.post(batch(PAGE_OPEN)).status_code)
+
+    posts = [threading.Thread(target=post) for _ in range(2)]
+    posts[0].start()
+    assert storing.wait(30)
+    posts[1].start()
+    assert waiting.wait(30)
+    stop = threading.Thread(target=stack.close)
+    stop.start()
+    with pytest.raises(ConnectionError):
+        _connect_until_refused(int(url.rpartition(":")[2]))
+    release.set()
+    for thread in (stop, *posts):
+        thread.join(30)
+        assert not thread.is_alive()
+    assert sorted(statuses) == [200, 503]
+    assert rows(db, "SELECT count(*) AS n FROM event.f_page_open") == [{"n": 1}]
 
 
 def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:

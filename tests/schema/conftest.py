@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .old_pythons import MISSING
+from .old_pythons import FOUND, MISSING
+
+collect_ignore = [] if FOUND else ["test_old_pythons.py"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -107,6 +107,13 @@ def test_a_failure_leaves_what_was_there(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["my-config", "2024", "a b", "a.b", "class", "None", ".."])
+def test_the_directory_is_named_as_a_module_is(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"'{name}' cannot be imported: choose one of letters"):
+        generate(SCHEMA, tmp_path / name)
+    assert contents(tmp_path) == {}
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a; import os", "a.", ".a", "a\nb", "class", "a-b"])
 def test_import_from_is_the_name_of_a_package(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="import_from must be the name of a package"):
@@ -155,7 +162,7 @@ def test_the_command_reports_each_problem_in_a_line_and_writes_nothing(tmp_path:
 
 
 @needs("duckdb")
-@pytest.mark.parametrize("case", ["occupied", "parent is a file", "import"])
+@pytest.mark.parametrize("case", ["occupied", "parent is a file", "import", "name"])
 def test_the_command_fails_in_one_line(tmp_path: Path, case: str) -> None:
     occupied = tmp_path / "occupied"
     occupied.write_text("precious")
@@ -164,6 +171,7 @@ def test_the_command_fails_in_one_line(tmp_path: Path, case: str) -> None:
         "occupied": [occupied],
         "parent is a file": [occupied / "config"],
         "import": [tmp_path / "config", "--import-from", "a b"],
+        "name": [tmp_path / "my-config"],
     }
     done = command(EXAMPLE, *arguments[case])
     assert (done.returncode, done.stdout) == (1, "")

@@ -114,13 +114,17 @@ _BAD = [
     ("event", "Ä: {id: 1}", 2, "event.Ä", "is no usable name"),
     ("event", '"A\\nB": {id: 1}', 2, "event.'A\\nB'", "is no usable name"),
     ("event", "? [A]|: {id: 1}", 2, "event.'?'", "must be plain text"),
-    ("event", "AB: {id: 1}|Ab: {id: 2}", 3, "event.Ab", "the table f_ab is already taken"),
+    ("event", "AB: {id: 1}|A_B: {id: 2}", 3, "event.A_B", "the table f_a_b is already taken"),
     ("event", "HeaderMessage: {id: 1}", 2, "event.HeaderMessage", "EventHeaderMessage would"),
     ("event", "PayloadMessage: {id: 1}", 2, "event.PayloadMessage", "would hide"),
     ("context", "UserId: {id: 1}|User_id: {id: 2}", 3, "context.User_id", "field user_id"),
     ("context", "A1: {id: 1}|A_1: {id: 2}", 3, "context.A_1", "the JSON name a1"),
     ("properties", "p: {id: 1}", 5, ".p", "type is missing"),
-    ("properties", "p: {id: 1, type: float}", 5, ".p.type", "unknown type"),
+    ("properties", "p: {id: 1, type: float}", 5, ".p.type", "'float', did you mean decimal?"),
+    ("properties", "p: {id: 1, type: Date}", 5, ".p.type", "'Date', did you mean timestamp?"),
+    ("properties", "p: {id: 1, type: strin}", 5, ".p.type", "did you mean string?"),
+    ("properties", "p: {id: 1, type: int}", 5, ".p.type", "did you mean integer?"),
+    ("properties", "p: {id: 1, type: xyz}", 5, ".p.type", "'xyz', expected one of boolean, dec"),
     ("properties", "p: {id: 1, type: }", 5, ".p.type", "unknown type"),
     ("properties", "p: {id: 1, type: enum}", 5, ".p", "needs enum"),
     ("properties", "p: {id: 1, type: enum, enum: X}", 5, ".p.enum", "unknown enum 'X'"),
@@ -214,6 +218,16 @@ def test_one_problem_with_its_place(
     assert message in problem.message
     prefix = f"{file}:{line}: {problem.path}: " if path else f"{file}:{line}: "
     assert str(problem) == prefix + problem.message
+
+
+def test_a_misspelled_enum_is_named(file: Path) -> None:
+    (problem,) = problems(
+        file,
+        """enum: {Theme: {id: 1}, PaymentResult: {id: 2}}
+event: {A: {id: 1, properties: {p: {id: 1, type: enum, enum: paymentResults}}}}
+""",
+    )
+    assert problem.message == "unknown enum 'paymentResults', did you mean PaymentResult?"
 
 
 def test_all_problems_are_reported_in_the_order_of_the_file(file: Path) -> None:
@@ -350,5 +364,6 @@ def test_arbitrary_bytes_are_a_schema_or_a_schema_error(file: Path, data: bytes)
 def test_snake_case() -> None:
     names = ["PageOpen", "HTTPError", "OpenHTTP", "A", "Os", "Page2Open", "already_snake", "A_B"]
     assert [snake_case(name) for name in names] == [
-        *("page_open", "http_error", "open_http", "a", "os", "page2_open", "already_snake", "a_b")
+        *("page_open", "h_t_t_p_error", "open_h_t_t_p", "a", "os", "page2_open", "already_snake"),
+        "a_b",
     ]

@@ -8,14 +8,26 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run ``paltabrain-fast``; say in one line what to install if the extra is missing."""
+    """Run ``paltabrain-fast``, which is ``python -m paltabrain_fast`` as well.
+
+    ``download-config`` needs no extra. Its options may come without its name, as ``python -m
+    paltabrain_sdk`` takes them. For the rest, say in one line what to install if the extra is
+    missing.
+    """
+    from . import download_config
+
+    command, *rest = sys.argv[1:] or [""]
+    if command == "download-config":
+        sys.exit(download_config.main(rest))
+    if command.partition("=")[0] in download_config.OPTIONS:
+        sys.exit(download_config.main([command, *rest]))
     try:
         from .main import app
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("paltabrain"):
             raise
         sys.exit(
-            f"paltabrain-fast: {error.name} is not installed: "
+            f"paltabrain-fast: {error.name} is not installed, which all but download-config needs: "
             "pip install 'paltabrain-fast[collector]'"
         )
     app()

@@ -47,7 +47,15 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class ArchiveError(PaltabrainError):
-    """The archive is damaged, hostile, or not a config module."""
+    """The archive is damaged, hostile, or not a config module.
+
+    ``detail`` is what the archive itself gave to the text: it may hold anything.
+    """
+
+    def __init__(self, problem: str, detail: str = "") -> None:
+        super().__init__(problem + detail)
+        self.problem = problem
+        self.detail = detail
 
 
 def unpack(archive: bytes, directory: Path) -> None:
@@ -67,7 +75,7 @@ def unpack(archive: bytes, directory: Path) -> None:
     except (FileExistsError, NotADirectoryError):
         raise ArchiveError("two entries of the archive have the same name") from None
     except _ZIP_ERRORS as error:
-        raise ArchiveError(f"not a ZIP archive, or a damaged one: {error}") from error
+        raise ArchiveError("not a ZIP archive, or a damaged one: ", str(error)) from error
     for name in REQUIRED_FILES:
         if not (directory / name).is_file():
             raise ArchiveError(f"the archive holds no config module: no {name} at its root")
@@ -85,13 +93,13 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         name = entry.orig_filename
         file_type = stat.S_IFMT(entry.external_attr >> 16)  # 0: the archiver recorded none
         if len(name) > _MAX_NAME_LENGTH or not _NAME.fullmatch(name):
-            raise ArchiveError(f"the archive has an entry with an unsafe name: {name[:100]!r}")
+            raise ArchiveError("the archive has an entry with an unsafe name: ", repr(name[:100]))
         if file_type not in (0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
-            raise ArchiveError(f"the archive has an entry that is no regular file: {name!r}")
+            raise ArchiveError("the archive has an entry that is no regular file: ", repr(name))
         if entry.flag_bits & _ENCRYPTED:
-            raise ArchiveError(f"the archive has an encrypted entry: {name!r}")
+            raise ArchiveError("the archive has an encrypted entry: ", repr(name))
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ArchiveError(f"the archive has an entry of unknown compression: {name!r}")
+            raise ArchiveError("the archive has an entry of unknown compression: ", repr(name))
 
 
 def _extract(package: zipfile.ZipFile, directory: Path) -> None:
@@ -110,7 +118,9 @@ def _extract(package: zipfile.ZipFile, directory: Path) -> None:
                     raise ArchiveError(_TOO_LARGE)
                 sink.write(chunk)
             if sink.tell() != entry.file_size:  # zipfile minds only its end and its checksum
-                raise ArchiveError(f"a damaged archive: {entry.filename!r} is cut short")
+                raise ArchiveError(
+                    "a damaged archive, this entry is cut short: ", repr(entry.filename)
+                )
 
 
 def _check_source(path: Path, name: str) -> None:
@@ -120,7 +130,7 @@ def _check_source(path: Path, name: str) -> None:
             warnings.simplefilter("ignore")
             compile(path.read_bytes(), name, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ArchiveError(f"{name} of the archive is not valid Python: {error}") from error
+        raise ArchiveError("not valid Python in the archive: ", f"{name}: {error}") from error
 
 
 def point_imports_at(package: str, source: bytes) -> bytes | None:

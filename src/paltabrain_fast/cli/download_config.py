@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,11 +19,16 @@ import urllib3
 
 from ..constant import CONTENT_TYPE, ENDPOINT_CONFIG, SDK_NAME
 from ..errors import PaltabrainError
+from ..masking import masked
 from ..options import base_url
+from ..schema.names import check_module_name
 from ..version import __version__
-from .config_archive import REQUIRED_FILES, point_imports_at, unpack
+from .config_archive import ArchiveError, point_imports_at, unpack
+from .placement import check_target, place
 
-__all__ = ["main"]
+__all__ = ["OPTIONS", "DownloadError", "download_config_zip", "main"]
+
+OPTIONS: Final = ("--hostname", "--api-key", "--overwrite", "--keep-import")
 
 _PROGRAM: Final = "paltabrain-sdk-download-config"
 _HOSTNAME_ENV: Final = "PALTABRAIN_SDK_HOSTNAME"
@@ -46,7 +49,7 @@ _STATUS_HINTS: Final = {
 
 
 class DownloadError(PaltabrainError):
-    """The config module could not be downloaded or put in place; the text is for the user."""
+    """The config module could not be downloaded; the text is for the user."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,13 +70,14 @@ def main(argv: list[str] | None = None) -> int:
         url = base_url(arguments.hostname) + ENDPOINT_CONFIG
         target = _target(arguments.module_path)
     except ValueError as error:
-        parser.error(_one_line(error, arguments.api_key))
+        parser.error(_one_line(error))
     try:
         with _termination_as_interrupt():
-            _check_target(target, arguments.overwrite)
             _install(url, arguments.api_key, target, arguments.overwrite, arguments.keep_import)
+    except ArchiveError as error:
+        problem = _one_line(f"{error.problem}{masked(error.detail, arguments.api_key)}")
     except (PaltabrainError, OSError) as error:
-        problem = _one_line(error, arguments.api_key)
+        problem = _one_line(error)
     except KeyboardInterrupt:
         problem = "interrupted"
     else:
@@ -94,12 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         prog=_PROGRAM,
         description="Download the Python config module of your PaltaBrain schema.",
         epilog="The module is put in place whole, or not at all: when anything fails, "
-        "what was there before is untouched.",
+        "what was there before is as it was.",
     )
     parser.add_argument(
         "--hostname",
         default=os.environ.get(_HOSTNAME_ENV),
-        help=f"'host' or 'host:port' of the API (default: ${_HOSTNAME_ENV})",
+        help=f"'host' or 'host:port' of the API, with or without https:// "
+        f"(default: ${_HOSTNAME_ENV})",
     )
     parser.add_argument(
         "--api-key",
@@ -107,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"API key (default: ${_API_KEY_ENV}, which other users cannot see)",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace the config module that is there"
+        "--overwrite",
+        action="store_true",
+        help="replace files of the same names that are there; others stay",
     )
     parser.add_argument(
         "--keep-import",
@@ -116,7 +123,8 @@ def _parser() -> argparse.ArgumentParser:
         "instead of pointing it at paltabrain_fast",
     )
     parser.add_argument(
-        "module_path", help="directory of the module; missing parent directories are created"
+        "module_path",
+        help="directory of the module, missing or empty; missing parent directories are created",
     )
     return parser
 
@@ -134,10 +142,16 @@ def _parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.
     missing = [name for name, value in credentials.items() if not value]
     if missing:
         parser.error("missing " + " and ".join(missing))
-    key = arguments.api_key
-    if not (key.isascii() and key.isprintable() and key == key.strip()):
-        parser.error("--api-key must be printable ASCII, without blanks around it")
+    try:
+        _check_key("--api-key", arguments.api_key)
+    except ValueError as error:
+        parser.error(str(error))
     return arguments
+
+
+def _check_key(name: str, key: str) -> None:
+    if not (key and key.isascii() and key.isprintable() and key == key.strip()):
+        raise ValueError(f"{name} must be printable ASCII, without blanks around it, not empty")
 
 
 def _target(module_path: str) -> Path:
@@ -145,30 +159,23 @@ def _target(module_path: str) -> Path:
     path = Path(module_path)
     if path.name in ("", ".."):
         raise ValueError(f"module_path must end in the name of the module, not {module_path!r}")
+    try:
+        check_module_name(path.name)
+    except ValueError as error:
+        raise ValueError(f"module_path: {error}") from None
     return Path(os.path.realpath(path.parent), path.name)
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
-    """Raise ``DownloadError`` unless the module may be put at ``target``."""
-    if not os.path.lexists(target):
-        return
-    if not overwrite:
-        raise DownloadError(f"{str(target)!r} exists: give --overwrite to replace it")
-    if target.is_symlink() or not target.is_dir():
-        raise DownloadError(f"{str(target)!r} is not a directory: not overwritten")
-    if any(target.iterdir()) and not all((target / name).is_file() for name in REQUIRED_FILES):
-        raise DownloadError(f"{str(target)!r} is not a config module: not overwritten")
-
-
 def _install(url: str, api_key: str, target: Path, overwrite: bool, keep_import: bool) -> None:
-    with _staging_beside(target) as staging:
-        new = staging / "new"
-        new.mkdir()
+    import_done = keep_import
+
+    def write(new: Path) -> None:
+        nonlocal import_done
         unpack(_download(url, api_key), new)
-        import_done = keep_import or _point_imports_at_us(new / "__init__.py")
-        _check_target(target, overwrite)  # again: much may have happened during the download
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _swap(staging, target)
+        import_done = import_done or _point_imports_at_us(new / "__init__.py")
+
+    check_target(target, overwrite=overwrite)
+    place(write, target, overwrite=overwrite)
     if not import_done:
         note = "no 'from paltabrain_sdk import ...' in the module's __init__.py: left as served"
         print(f"{_PROGRAM}: note: {note}", file=sys.stderr)
@@ -182,37 +189,19 @@ def _point_imports_at_us(init: Path) -> bool:
     return source is not None
 
 
-@contextmanager
-def _staging_beside(target: Path) -> Iterator[Path]:
-    """Make a directory on the file system of ``target``, and delete it with all that is in it.
+def download_config_zip(hostname: str, api_key: str) -> bytes:
+    """Fetch the config module as the server has it: a ZIP of one package's files.
 
-    It lies in the nearest parent that exists, so that a failure leaves no parents behind.
+    Args:
+        hostname: ``host`` or ``host:port`` of the API, as ``PaltabrainSdk`` takes it.
+        api_key: key for authentication.
+
+    Raises:
+        DownloadError: there is no good answer within bounds of time and size.
+        TypeError, ValueError: an argument is no hostname, or no API key.
     """
-    parent = next(parent for parent in target.parents if os.path.lexists(parent))
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
-    try:
-        yield staging
-    finally:
-        # The old module goes last, and never while nothing stands in its place.
-        if os.path.lexists(target) or not os.path.lexists(staging / "old"):
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-def _swap(staging: Path, target: Path) -> None:
-    """Put ``staging/new`` at ``target``; what was there goes to ``staging/old``, or stays."""
-    new, old = staging / "new", staging / "old"
-    try:
-        if os.path.lexists(target):
-            target.rename(old)
-        new.rename(target)
-    except BaseException:
-        # Ask the disk rather than a flag: an interrupt may strike right after a rename.
-        if os.path.lexists(old) and not os.path.lexists(target):
-            try:
-                old.rename(target)
-            except OSError as error:
-                raise DownloadError(f"the old module is kept at {str(old)!r}: {error}") from error
-        raise
+    _check_key("api_key", api_key)
+    return _download(base_url(hostname) + ENDPOINT_CONFIG, api_key)
 
 
 def _download(url: str, api_key: str) -> bytes:
@@ -233,7 +222,8 @@ def _download(url: str, api_key: str) -> bytes:
                 _check_status(response.status_code)
                 return _read_body(response.raw)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise DownloadError(f"download from {url} failed: {_reason(error)}") from error
+            reason = masked(_reason(error), api_key)
+            raise DownloadError(f"download from {url} failed: {reason}") from error
 
 
 def _check_status(status: int) -> None:
@@ -308,7 +298,7 @@ def _reason(error: BaseException) -> str:
     return (cause and _reason(cause)) or text or type(error).__name__
 
 
-def _one_line(error: BaseException, api_key: str) -> str:
-    """Return the text of an error in one printable line, without the API key."""
-    text = " ".join(str(error).split()).replace(api_key, "***")
+def _one_line(error: object) -> str:
+    """Return a text in one printable line."""
+    text = " ".join(str(error).split())
     return "".join(character if character.isprintable() else "?" for character in text)

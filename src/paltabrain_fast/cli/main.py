@@ -2,9 +2,20 @@
 
 import typer
 
+from . import download_config
 from .dev import dev
 from .generate import generate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(generate)
 app.command()(dev)
+
+
+@app.command(
+    "download-config",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def _download_config(context: typer.Context) -> None:
+    """Download the config module of your schema, as paltabrain-sdk-download-config does."""
+    raise typer.Exit(download_config.main(context.args))

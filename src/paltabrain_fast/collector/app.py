@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
@@ -22,6 +23,16 @@ from ..utils import time_ms
 from .decode import Decoder, timestamp
 from .errors import RefusedError
 from .warehouse import Upload, Warehouse
+
+SETTINGS_PATH: Final = "/v2/config"
+_SETTINGS: Final = {
+    "eventUploadThreshold": 30,
+    "eventUploadMaxBatchSize": 100,
+    "eventMaxCount": 1000,
+    "eventUploadPeriod": 30,
+    "minTimeBetweenSessions": 300,
+}
+"""The server's defaults for clients of other platforms; times in seconds."""
 
 _Result = TypeVar("_Result")
 
@@ -63,15 +74,26 @@ class CollectorApp:
         self._writer = writer
         self._config_zip = config_zip
         self._api_key = api_key
+        self._is_stopping = False
+        self._patience: set[asyncio.Timeout] = set()
         self.asgi = Starlette(
             routes=[
                 Route("/", self._get_status, methods=["GET"]),
                 Route(ENDPOINT_BATCH, self._post_batch, methods=["POST"]),
                 Route(ENDPOINT_CONFIG, self._get_config, methods=["GET"]),
+                Route(SETTINGS_PATH, self._get_settings, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _http_error, RefusedError: _refusal},
         )
         self.asgi.router.redirect_slashes = False
+
+    async def stop(self) -> None:
+        """Finish what is being stored; answer 503 to what is not yet, and to all that comes."""
+        self._is_stopping = True
+        for patience in self._patience:
+            with suppress(RuntimeError):  # it is just running out
+                patience.reschedule(0)
+        await self._on_writer(lambda: None)
 
     async def _get_status(self, request: Request) -> Response:
         del request
@@ -81,17 +103,59 @@ class CollectorApp:
         self._check_key(request)
         return Response(self._config_zip, media_type="application/zip")
 
+    async def _get_settings(self, request: Request) -> Response:
+        self._check_key(request)
+        return JSONResponse(_SETTINGS)
+
     async def _post_batch(self, request: Request) -> Response:
         """Answer 200 once the batch is stored, or if it was already; else a 4xx and the reason."""
-        body = await _read_body(request)
+        body = await self._read_body(request)
         self._check_key(request)
         return JSONResponse(await self._on_writer(lambda: self._collect(request.headers, body)))
+
+    async def _read_body(self, request: Request) -> bytes | None:
+        """Return the body, or None if it exceeds the limit; never holds more than the limit.
+
+        Some of an oversize body is still read and thrown away: a connection that is closed before
+        its sender is done is reset, and the answer lost.
+
+        Raises:
+            HTTPException: 400 if the sender hung up, 408 if it stopped sending, 503 if the
+                collector stops.
+        """
+        self._refuse_if_stopping()
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_SECONDS) as patience:
+                self._patience.add(patience)
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size <= BATCH_MAX_BYTE_SIZE:
+                        chunks.append(chunk)
+                    elif size > _DRAINED_BYTES:
+                        break
+        except ClientDisconnect:
+            raise HTTPException(400, "the body ended early") from None
+        except TimeoutError:
+            self._refuse_if_stopping()
+            raise HTTPException(
+                408, f"the body took over {BODY_SECONDS} seconds", headers={"Connection": "close"}
+            ) from None
+        finally:
+            self._patience.discard(patience)
+        return b"".join(chunks) if size <= BATCH_MAX_BYTE_SIZE else None
+
+    def _refuse_if_stopping(self) -> None:
+        if self._is_stopping:
+            raise HTTPException(503, "the collector stops", headers={"Connection": "close"})
 
     async def _on_writer(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
     def _collect(self, headers: Headers, body: bytes | None) -> dict[str, object]:
         """Store a batch, or keep it as rejected and raise; ``body`` is None if it was too large."""
+        self._refuse_if_stopping()
         upload = Upload(
             server_upload_ts=timestamp(time_ms()),
             sdk_name=headers.get("x-sdk-name"),
@@ -115,39 +179,10 @@ class CollectorApp:
         return {"status": "stored", "batch_id": batch.batch_id, "events": len(batch.events)}
 
     def _check_key(self, request: Request) -> None:
-        if self._api_key is None:
-            return
         given = request.headers.get("x-api-key", "").encode("latin-1")
-        if not hmac.compare_digest(given, self._api_key.encode()):
+        wanted = given if self._api_key is None else self._api_key.encode()
+        if not given or not hmac.compare_digest(given, wanted):
             raise HTTPException(401, "the X-API-Key header is missing or wrong")
-
-
-async def _read_body(request: Request) -> bytes | None:
-    """Return the body, or None if it exceeds the limit; never holds more than the limit.
-
-    Some of an oversize body is still read and thrown away: a connection that is closed before its
-    sender is done is reset, and the answer lost.
-
-    Raises:
-        HTTPException: 400 if the sender hung up, 408 if it stopped sending.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= BATCH_MAX_BYTE_SIZE:
-                    chunks.append(chunk)
-                elif size > _DRAINED_BYTES:
-                    break
-    except ClientDisconnect:
-        raise HTTPException(400, "the body ended early") from None
-    except TimeoutError:
-        raise HTTPException(
-            408, f"the body took over {BODY_SECONDS} seconds", headers={"Connection": "close"}
-        ) from None
-    return b"".join(chunks) if size <= BATCH_MAX_BYTE_SIZE else None
 
 
 def _check_content_type(headers: Headers) -> None:

@@ -28,6 +28,9 @@ Row = dict[str, Value]
 _Convert = Callable[[Any], Value]
 _Plan = dict[str, tuple[str, _Convert]]  # property name -> column, conversion
 
+MAX_CHARACTERS: Final = 65_536
+"""The longest text that the warehouse holds."""
+
 _EPOCH: Final = datetime(1970, 1, 1)
 _DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -207,10 +210,18 @@ def _element_converter(prop: Property, enums: Mapping[str, Enum]) -> _Convert:
         case Kind.ENUM:
             assert prop.enum is not None
             return _enum_converter(enums[prop.enum])
+        case Kind.STRING:
+            return _fitting_text
         case Kind.TIMESTAMP:
             return timestamp
         case _:
             return lambda value: value
+
+
+def _fitting_text(text: str) -> str:
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"{len(text)} characters do not fit, at most {MAX_CHARACTERS} do")
+    return text
 
 
 def _decimal_converter(precision: int, scale: int) -> _Convert:

@@ -7,16 +7,17 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
-import trustme
 import uvicorn
 
 from ..schema.model import Schema
-from .app import BODY_SECONDS, CollectorApp, Counters
+from .app import CollectorApp, Counters
+from .authority import kept_authority
 from .config_zip import config_zip
 from .decode import Decoder
 from .errors import CollectorError
@@ -25,8 +26,8 @@ from .warehouse import Warehouse
 
 _LOOPBACK: Final = "127.0.0.1"
 _CERTIFIED_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-_SHUTDOWN_SECONDS: Final = 2 * BODY_SECONDS
-"""How long a stop waits for requests in flight: longer than any of them takes."""
+_ANSWER_SECONDS: Final = 0.2
+"""How long a stop leaves answers on their way before connections are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +64,21 @@ def running(
 ) -> Iterator[Collector]:
     """Run a collector on a thread of its own while the block runs; port 0 means any free one.
 
-    It accepts connections from the start of the block. At its end requests in flight are finished
-    and ``db`` is closed, so that every batch that was answered 200 is in the file. The HTTPS
-    certificate is made on the spot; its authority is written beside ``db``, to ``<db>.ca.pem``,
-    under the same name at every start, so that a client's environment keeps fitting.
+    Without ``api_key``, any key will do; as with the server, none will not.
+
+    It accepts connections from the start of the block. At its end the batch that is being stored is
+    finished and answered, what waits behind it is answered 503, and connections are cut, whether
+    their clients are done or not. Then ``db`` is closed: every batch that was answered 200 is in
+    the file. The HTTPS certificate is made on the spot. Its authority is kept beside ``db`` between
+    starts, in ``<db>.ca.pem`` and, for the owner alone, ``<db>.ca.key``, so that a client that
+    trusts it need not be told again.
 
     Raises:
         CollectorError: a port is taken, ``db`` cannot be used, or the schema has no tables of
             distinct names.
     """
     with ExitStack() as stack:
-        sockets = [
+        listeners = [
             stack.enter_context(closing(_listen(number, option)))
             for number, option in ((port, "--port"), (https_port, "--https-port"))
         ]
@@ -83,25 +88,67 @@ def running(
         app = CollectorApp(Decoder(schema, layout), warehouse, writer, config_zip(schema), api_key)
         ca_file = db.with_name(f"{db.name}.ca.pem")
         servers = [_http_server(app), _https_server(app, ca_file)]
-        thread = threading.Thread(target=asyncio.run, args=(_serve(servers, sockets),))
+        stopping = threading.Event()
+        thread = threading.Thread(
+            target=asyncio.run, args=(_serve(app, servers, listeners, stopping),)
+        )
         thread.start()
         try:
-            http_port, https_port = (sock.getsockname()[1] for sock in sockets)
+            http_port, https_port = (sock.getsockname()[1] for sock in listeners)
             yield Collector(http_port, https_port, ca_file, app.counters)
         finally:
-            for server in servers:
-                server.should_exit = True
+            stopping.set()
             thread.join()
 
 
-async def _serve(servers: list[uvicorn.Server], sockets: list[socket.socket]) -> None:
-    await asyncio.gather(
-        *(server.serve([sock]) for server, sock in zip(servers, sockets, strict=True))
+async def _serve(
+    app: CollectorApp,
+    servers: list[uvicorn.Server],
+    listeners: list[_Listener],
+    stopping: threading.Event,
+) -> None:
+    serving = asyncio.gather(
+        *(server.serve([sock]) for server, sock in zip(servers, listeners, strict=True))
     )
+    await asyncio.to_thread(stopping.wait)
+    for server in servers:
+        server.should_exit = True
+    await app.stop()
+    await asyncio.sleep(_ANSWER_SECONDS)
+    while not serving.done():  # a client may have connected just before its listener closed
+        for listener in listeners:
+            listener.hang_up()
+        await asyncio.wait({serving}, timeout=0.1)
+    await serving
 
 
-def _listen(port: int, option: str) -> socket.socket:
-    sock = socket.socket()
+class _Listener(socket.socket):
+    """A listening socket that can end the connections that it accepted.
+
+    A server that is asked to stop waits for its clients: for the end of a TLS handshake, or for the
+    goodbye of one that is idle and will say none.
+    """
+
+    def __init__(self) -> None:
+        # asyncio turns Nagle's algorithm off only where the protocol is said; what is left on holds
+        # the second part of an answer back until the client acknowledges the first, 40 ms later
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._accepted: WeakSet[socket.socket] = WeakSet()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self._accepted.add(connection)
+        return connection, address
+
+    def hang_up(self) -> None:
+        """End all connections; what was written to them still arrives."""
+        for connection in tuple(self._accepted):
+            with suppress(OSError):  # it is closed
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def _listen(port: int, option: str) -> _Listener:
+    sock = _Listener()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((_LOOPBACK, port))
@@ -117,9 +164,8 @@ def _http_server(app: CollectorApp) -> uvicorn.Server:
 
 
 def _https_server(app: CollectorApp, ca_file: Path) -> uvicorn.Server:
-    authority = trustme.CA()
+    authority = kept_authority(ca_file, ca_file.with_suffix(".key"))
     certificate = authority.issue_cert(*_CERTIFIED_NAMES)
-    authority.cert_pem.write_to_path(ca_file)
     with certificate.private_key_and_cert_chain_pem.tempfile() as pem:
         config = _config(app, pem)
         config.load()  # reads the key, which is on disk no longer than this
@@ -135,5 +181,4 @@ def _config(app: CollectorApp, certificate: str | None = None) -> uvicorn.Config
         log_config=None,
         access_log=False,
         ssl_certfile=certificate,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )

@@ -11,6 +11,7 @@ from typing import Final
 from .messages import messages_text, stub_text
 from .model import Schema
 from .module import module_text
+from .names import check_module_name
 
 _FILES: Final = frozenset({"__init__.py", "config_v2_pb2.py", "config_v2_pb2.pyi"})
 
@@ -51,10 +52,11 @@ def generate(schema: Schema, out_dir: Path, *, import_from: str = "paltabrain_fa
     Raises:
         FileExistsError: ``out_dir`` holds something else than a generated package.
         OSError: the files cannot be written.
-        ValueError: ``import_from`` is no dotted name.
+        ValueError: ``import_from`` is no dotted name, or ``out_dir`` is not named as a module is.
     """
     texts = render(schema, import_from=import_from)
     target = out_dir.absolute()
+    check_module_name(target.name)
     if not _is_free(target):
         raise FileExistsError(f"{out_dir} exists and is no generated package: it is left as it is")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import reprlib
 from collections.abc import Hashable, Iterable, Iterator
@@ -28,6 +29,12 @@ _MAX_PRECISION: Final = 38
 _NAMED_KEYS: Final = ("id", "description", "is_deprecated")
 _PROPERTY_KEYS: Final = (*_NAMED_KEYS, "type", "decimal", "enum", "is_repeated", "is_map")
 _TYPES: Final = {kind.value: kind for kind in Kind}
+_OTHER_NAMES: Final = {
+    **dict.fromkeys(("float", "double", "number", "numeric"), "decimal"),
+    **dict.fromkeys(("date", "datetime", "time"), "timestamp"),
+    **dict.fromkeys(("text", "varchar"), "string"),
+}
+"""What other systems have in place of these types; floats and dates are left out on purpose."""
 
 
 class _Claims:
@@ -152,10 +159,20 @@ def _kind(value: Value, fields: dict[str, Value]) -> Kind | None:
     if "type" not in fields:
         value.problem("type is missing")
         return None
-    kind = _TYPES.get(fields["type"].text())
+    name = fields["type"].text()
+    kind = _TYPES.get(name)
     if kind is None:
-        fields["type"].problem(f"unknown type, expected one of {', '.join(_TYPES)}")
+        meant = _OTHER_NAMES.get(name.lower()) or _closest(name, _TYPES)
+        hint = f"did you mean {meant}?" if meant else f"expected one of {', '.join(_TYPES)}"
+        fields["type"].problem(f"unknown type {reprlib.repr(name)}, {hint}")
     return kind
+
+
+def _closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that a name may be a misspelling of."""
+    by_letters = {candidate.lower(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(name.lower(), by_letters, n=1)
+    return by_letters[found[0]] if found else None
 
 
 def _enum_name(value: Value, fields: dict[str, Value], enum_names: frozenset[str]) -> str | None:
@@ -164,7 +181,9 @@ def _enum_name(value: Value, fields: dict[str, Value], enum_names: frozenset[str
         return None
     name = fields["enum"].text()
     if name not in enum_names:
-        fields["enum"].problem(f"unknown enum {reprlib.repr(name)}")
+        meant = _closest(name, sorted(enum_names))
+        hint = f", did you mean {meant}?" if meant else ""
+        fields["enum"].problem(f"unknown enum {reprlib.repr(name)}{hint}")
     return name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum as PythonEnum
 
@@ -85,13 +86,5 @@ class Schema:
 
 
 def snake_case(name: str) -> str:
-    """``PageOpen`` → ``page_open``; a run of capitals is a word: ``HTTPError`` → ``http_error``."""
-    letters: list[str] = []
-    for index, letter in enumerate(name):
-        starts_word = letter.isupper() and index > 0 and name[index - 1] != "_"
-        after_lower = starts_word and not name[index - 1].isupper()
-        before_lower = starts_word and index + 1 < len(name) and name[index + 1].islower()
-        if after_lower or before_lower:
-            letters.append("_")
-        letters.append(letter.lower())
-    return "".join(letters)
+    """``PageOpen`` → ``page_open``; each capital begins a word: ``TVShow`` → ``t_v_show``."""
+    return re.sub(r"(?<=[^_])(?=[A-Z])", "_", name).lower()

@@ -65,6 +65,16 @@ GENERATED_EVENT_CLASSES: Final = frozenset({"EventHeaderMessage", "EventPayloadM
 """Names of the generated module that the class of an event could take."""
 
 
+def check_module_name(name: str) -> None:
+    """Raise a ``ValueError`` unless a package of this name can be imported."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ValueError(
+            f"the directory's name is the module's, and {name!r} cannot be imported: choose one of"
+            " letters, digits and underscores, with no digit first"
+            + (", and no keyword of Python" if keyword.iskeyword(name) else "")
+        )
+
+
 def context_message(group: str) -> str:
     """Name of the message, e.g. ``ContextApplication``."""
     return f"Context{group}"

@@ -1,0 +1,2 @@
+from paltabrain_fast.__main__ import download_config_entry_point as download_config_entry_point
+from paltabrain_fast.__main__ import download_config_zip as download_config_zip
