@@ -33,6 +33,9 @@ _REASONS: Final[dict[RecordStatus, DropReason]] = {
     RecordStatus.CLOSED: "already_shutdown",
     RecordStatus.TOO_LARGE: "too_large",
 }
+_MAX_NUMBER: Final = 2**62
+"""Half of what the wire carries, so that the numbers never come to the end of it."""
+
 _foreign_classes_reported = False
 
 
@@ -260,8 +263,28 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     @property
     def session_event_seq_num(self) -> int:
-        """Number of events accepted so far."""
-        return self._engine.accepted
+        """Number of the last accepted event that has a session, 0 if there was none; assignable.
+
+        Events that are tracked while a session is set are numbered 1, 2, 3, … over all threads, in
+        the order in which they were accepted; a change of ``session_id`` changes nothing in that.
+        To assign 0, after a new ``session_id``, lets the next event be number 1. Events accepted
+        before keep their numbers, sent or not. A forked child begins with 1.
+
+        Raises:
+            TypeError: what is assigned is no ``int``.
+            ValueError: it is negative, or above 2**62.
+        """
+        self._renew_if_forked()
+        return self._engine.last_number
+
+    @session_event_seq_num.setter
+    def session_event_seq_num(self, number: int) -> None:
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"session_event_seq_num must be an int, not {number!r}")
+        if not 0 <= number <= _MAX_NUMBER:
+            raise ValueError(f"session_event_seq_num must be from 0 to 2**62, not {number!r}")
+        self._renew_if_forked()
+        self._engine.last_number = number
 
     @property
     def batch_counters(self) -> dict[str, int]:
