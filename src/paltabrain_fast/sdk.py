@@ -8,10 +8,10 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Sized
 from types import TracebackType
-from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, overload
+from typing import Any, ClassVar, Final, Generic, Literal, NoReturn, Self, TypeVar, overload
 
 from . import process
-from ._engine import Tracker, make_engine, uuid_v7
+from ._engine import Tracker, direct, make_engine, uuid_v7
 from ._protocol import RecordStatus
 from .base import BaseContext, BaseEvent
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
@@ -202,6 +202,29 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         traceback: TracebackType | None,
     ) -> None:
         self.shutdown()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} can be neither copied nor pickled: it has threads, connections"
+            " and a buffer of its own. Share the one object among threads and copies; in another"
+            " process make one, from hostname and api_key; keep it out of the state of an object"
+            " that is copied or pickled, by __getstate__ or __deepcopy__"
+        )
+
+    @direct
+    def track(self, event: Any, context: Any = None) -> None:
+        """Buffer an event, as it is now, to be delivered in the background.
+
+        Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
+        serialized is logged and skipped; one that does not fit into the buffer is dropped and
+        counted in ``stats()``.
+
+        Args:
+            event: an event of the config module.
+            context: context to send with this event in place of ``sdk.context``, which ``None`` and
+                whatever else is false stand for.
+        """
+        self._track(event, context)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Frame what is buffered into batches and hand them to the senders.
