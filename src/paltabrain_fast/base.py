@@ -31,14 +31,17 @@ class BaseContext(ContextBase, ABC):
         """Return the context as a serialized ``Context`` message."""
 
     def asdict(self) -> dict[str, dict[str, Any]]:
-        """Return a copy of the properties by group; a property that was unset is ``None``."""
-        return {group: dict(properties) for group, properties in self._context.items()}
+        """Return the properties by group; a property that was unset is ``None``.
+
+        No copy: to change what is returned changes the context.
+        """
+        return self._context
 
 
 class BaseEvent(EventBase, ABC):
     """Base of the generated events: header properties by group, and the event's own payload."""
 
-    event_type_id: ClassVar[int]
+    event_type_id: ClassVar[int] = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -53,6 +56,8 @@ class BaseEvent(EventBase, ABC):
         """Return the properties as a serialized ``EventPayload`` message."""
 
     def asdict(self) -> dict[str, dict[str, Any]]:
-        """Return a copy: ``{"header": properties by group, "payload": properties}``."""
-        header = {group: dict(properties) for group, properties in self._header.items()}
-        return {"header": header, "payload": dict(self._payload)}
+        """Return ``{"header": properties by group, "payload": properties}``.
+
+        Neither is a copy: to change them changes the event.
+        """
+        return {"header": self._header, "payload": self._payload}
