@@ -9,6 +9,7 @@ import pytest
 
 from paltabrain_fast import InMemoryTransport
 
+from .schema.packages import EXAMPLE, imported
 from .support.events import TextContext, TextEvent
 from .support.sdk import MakeSdk, Sdk
 
@@ -91,6 +92,30 @@ def test_context_that_cannot_tell_is_a_serialization_error(
     other.truth = KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
         sdk.track(TextEvent(), other)
+
+
+def test_generated_context_may_have_a_truth_of_its_own(make_sdk: MakeSdk) -> None:
+    """Although its bytes are kept, and no code of its own runs otherwise."""
+    with imported(EXAMPLE.parent / "config") as config:
+
+        class Own(config.Context):  # type: ignore[misc,name-defined]
+            truth = True
+
+            def __bool__(self) -> bool:
+                return self.truth
+
+        transport = InMemoryTransport()
+        context, own = config.Context().set_os(os_name="a"), Own().set_os(os_name="b")
+        sdk = make_sdk(transport=transport, context=context, max_in_flight=1)
+        for truth in True, False, True, False:
+            Own.truth = truth
+            for _ in range(3):
+                sdk.track(config.EventPageOpen(), own)
+        assert sdk.flush(timeout=30)
+        assert [batch.context for batch in transport.batches] == [
+            own.serialize_context(),
+            context.serialize_context(),
+        ] * 2
 
 
 def test_disabled_sdk_asks_nobody(make_sdk: MakeSdk) -> None:
