@@ -95,8 +95,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             for ``"curl"``. A given one is the caller's to close. Its method ``after_fork()``, if it
             has one, is called in each forked child, to forget what belongs to the parent.
         on_error: called with the exception of each failed batch and each skipped event, and an
-            ``ErrorInfo``, in a thread of the SDK's own. That of an event has no traceback any more,
-            which the log line has. What it raises is logged; while 1,000 errors wait for it, no
+            ``ErrorInfo``, in a thread of the SDK's own. That of an event has its traceback as the
+            text of a note. What it raises is logged; while 1,000 errors wait for it, no
             more are told. Not called for what ``shutdown()`` or the exit gives up at its deadline,
             nor for an event that is tracked later, nor any more for an SDK that was dropped without
             ``shutdown()``.
@@ -321,7 +321,10 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     @property
     def last_serialization_error(self) -> Exception | None:
-        """Exception of the last event that was skipped."""
+        """Exception of the last event that was skipped, its traceback in a note as text.
+
+        The frames are not kept: they would keep alive what the caller had.
+        """
         return self._reporter.last_serialization_error
 
     @property
