@@ -13,7 +13,8 @@ import subprocess
 import sys
 import weakref
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ import paltabrain_fast
 from paltabrain_fast import BaseContext, BaseEvent, BaseSentinel
 
 from .schema.packages import EXAMPLE, imported
-from .support.recorder import Recorder
+from .support.recorder import Recorder, Sent
 
 NATIVE = paltabrain_fast.engine == "native"
 
@@ -192,7 +193,7 @@ def test_asdict_gives_what_is_sent(config: Any) -> None:
     assert type(groups) is type(found["header"]) is defaultdict
     recorder = Recorder(context)
 
-    def sent() -> tuple[bytes, bytes, bytes]:
+    def sent() -> Sent:
         for _ in range(3):  # what is known already, is kept
             recorder.track(event)
         assert not recorder.errors
@@ -205,16 +206,17 @@ def test_asdict_gives_what_is_sent(config: Any) -> None:
         return one
 
     seen = [sent()]
-    for change in (
-        lambda: found["payload"].update(page_id="changed"),
+    changes: list[Callable[[], object]] = [
+        partial(found["payload"].update, page_id="changed"),
         lambda: found["header"]["screen"].update(screen_name="changed"),
         lambda: found["header"]["parent"].update(parent_elements=["new"]),
-        lambda: groups["os"].update(os_name="changed"),
+        partial(groups["os"].update, os_name="changed"),
         lambda: groups["user"].update(user_id="new"),
-        lambda: groups.pop("user"),
-        lambda: event.set_screen(screen_name="again"),
+        partial(groups.pop, "user"),
+        partial(event.set_screen, screen_name="again"),
         lambda: found["header"]["screen"].update(screen_name="last"),
-    ):
+    ]
+    for change in changes:
         change()
         seen.append(sent())
     assert len(set(seen)) == 8  # the user came and went
@@ -231,7 +233,11 @@ def test_asdict_gives_what_is_sent(config: Any) -> None:
 def test_asdict_of_a_copy_is_its_own(config: Any) -> None:
     event = config.EventPageOpen(page_id="a").set_screen(screen_name="b")
     context = config.Context().set_os(os_name="a")
-    for clone in copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value)):
+    clones: list[Callable[[Any], Any]] = [
+        copy.deepcopy,
+        lambda value: pickle.loads(pickle.dumps(value)),
+    ]
+    for clone in clones:
         clone(event).asdict()["header"]["screen"]["screen_name"] = "clone"
         clone(event).asdict()["payload"]["page_id"] = "clone"
         clone(context).asdict()["os"]["os_name"] = "clone"

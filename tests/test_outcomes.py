@@ -220,7 +220,7 @@ def test_error_of_an_event_keeps_its_traceback_as_text(
 
         def look_up(self) -> bytes:
             try:
-                return {}["missing"]
+                return dict[str, bytes]()["missing"]
             except KeyError as error:
                 raise same from error
 
@@ -232,7 +232,7 @@ def test_error_of_an_event_keeps_its_traceback_as_text(
         own, note = same.__notes__
         assert own == "the user's own"
         assert "Traceback (most recent call last)" in note
-        assert 'return {}["missing"]' in note
+        assert 'return dict[str, bytes]()["missing"]' in note
         assert "raise same from error" in note
         assert note.count("in look_up") == 2
     record = caplog.records[-1]

@@ -205,8 +205,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} can be neither copied nor pickled: it has threads, connections"
-            " and a buffer of its own. Share the one object among threads and copies; in another"
+            f"a {type(self).__name__} can be neither copied nor pickled: it has threads, a buffer"
+            " and connections of its own. Share the one object among threads and copies; in another"
             " process make one, from hostname and api_key; keep it out of the state of an object"
             " that is copied or pickled, by __getstate__ or __deepcopy__"
         )

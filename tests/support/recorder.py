@@ -17,7 +17,7 @@ Sent = tuple[bytes, bytes, bytes]
 class Recorder(Tracker):
     """Base and engine of ``PaltabrainSdk``, without what sends."""
 
-    track = PaltabrainSdk.track
+    track: Any = PaltabrainSdk.track
 
     def __init__(self, context: Any, buffer_bytes: int = 1 << 22) -> None:
         self._context = context

@@ -268,7 +268,7 @@ cdef class Tracker:
 
 @cython.final
 cdef class DirectMethod:
-    """Stands in for the function ``track`` of ``PaltabrainSdk``: the same, without a frame of Python.
+    """Stands in for the function ``track`` of ``PaltabrainSdk``: as that, but no Python code runs.
 
     Whoever looks at it sees the function: its signature, its code, its class. ``unittest.mock``,
     for one, hands ``self`` on to nothing else. Arguments that are not as usual go to the function.
