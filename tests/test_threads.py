@@ -99,6 +99,22 @@ def test_close_is_final(make_engine: Callable[[int], Engine]) -> None:
         assert sum(recorder.result() for recorder in recorders) == accepted == engine.accepted  # type: ignore[misc]
 
 
+def test_number_is_right_while_a_batch_is_cut(make_engine: Callable[[int], Engine]) -> None:
+    """Of what was accepted, part is numbered by then, part is counted: none twice or not at all."""
+    engine, events, rounds = make_engine(1 << 22), 20_000, 20
+
+    def take_all() -> None:
+        while engine.take("instance") is not None:
+            pass
+
+    for done in range(1, rounds + 1):
+        for _ in range(events):
+            assert engine.record(b"c", b"", b"p", 1) is RecordStatus.ACCEPTED
+        with running(take_all) as (taker,):
+            while not taker.done():
+                assert engine.last_number == done * events
+
+
 def test_restarts_race_those_who_record(make_engine: Callable[[int], Engine]) -> None:
     """Each restart begins a new row of numbers, in which none is missing or doubled."""
     engine, events, restarts = make_engine(32_768), 3000, 300
