@@ -100,7 +100,8 @@ cdef class Tracker:
         """Do as ``track()``, which is a ``DirectMethod``, for arguments that are not as usual."""
         self.track(event, context)
 
-    cdef int track(self, object event, object context) except -1:
+    @cython.final
+    cdef inline int track(self, object event, object context) except -1:
         cdef int status
 
         if self.disabled:
