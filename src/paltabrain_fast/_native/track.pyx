@@ -28,6 +28,7 @@ from .python cimport (
     PyVectorcall_NARGS,
     pbf_may_be_false,
     pbf_raise_set,
+    pbf_share,
     pbf_unix_ms,
 )
 
@@ -282,6 +283,7 @@ cdef class DirectMethod:
     def __cinit__(self, function):
         self.function = function
         self.vectorcall = call_track
+        pbf_share(self)  # every thread that tracks refers to it
 
     def __get__(self, instance, owner):
         return self if instance is None else PyMethod_New(self, instance)
