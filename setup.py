@@ -25,8 +25,8 @@ MODULES: dict[str, list[str]] = {
     "plan": [],
     "encode": ["encode"],
     "classes": ["encode"],
-    "track": ["ring", "context", "wire", "encode", "record", "frame"],
-    "engine": ["ring", "context", "wire", "encode", "record", "frame"],
+    "track": ["ring", "context", "wire", "encode", "record"],
+    "engine": ["ring", "context", "wire", "encode", "record", "number", "frame"],
 }
 
 setup(

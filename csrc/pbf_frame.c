@@ -51,13 +51,13 @@ static size_t empty_body_size(const pbf_context_table *contexts, const pbf_envel
            optional_bytes_size(BATCH_CONTEXT, context_length);
 }
 
-static event_sizes sizes_of(const pbf_record *record, uint64_t number)
+static event_sizes sizes_of(const pbf_record *record, int64_t number)
 {
     uint32_t stored = pbf_record_common_length(record->tag);
     event_sizes sizes = {0};
 
     if (pbf_record_has_session(record->tag))
-        sizes.sequence = 1 + pbf_varint_size(pbf_zigzag((int64_t)number));
+        sizes.sequence = 1 + pbf_varint_size(pbf_zigzag(number));
     sizes.common = stored + sizes.sequence;
     sizes.event =
         pbf_bytes_field_size(EVENT_COMMON, sizes.common) + (size_t)record->length - stored;
@@ -78,7 +78,7 @@ static uint8_t *put_varint(uint8_t *at, uint64_t value)
 }
 
 /* Writes an event where there is room for all of it: see the comparison in pbf_frame_take. */
-static uint8_t *put_event(uint8_t *at, const pbf_record *record, uint64_t number,
+static uint8_t *put_event(uint8_t *at, const pbf_record *record, int64_t number,
                           const event_sizes *sizes)
 {
     uint32_t stored = pbf_record_common_length(record->tag);
@@ -91,7 +91,7 @@ static uint8_t *put_event(uint8_t *at, const pbf_record *record, uint64_t number
     at += stored;
     if (sizes->sequence > 0) {
         *at++ = (uint8_t)pbf_tag(EVENT_COMMON_SEQ_NUM, PBF_WIRE_VARINT);
-        at = put_varint(at, pbf_zigzag((int64_t)number));
+        at = put_varint(at, pbf_zigzag(number));
     }
     pbf_copy(at, record->payload + stored, record->length - stored);
     return at + record->length - stored;
@@ -132,8 +132,8 @@ size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
     return bound < envelope->limit ? (size_t)bound : envelope->limit;
 }
 
-void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envelope *envelope,
-                    uint8_t *body, size_t capacity, pbf_frame *frame)
+void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *numbering,
+                    const pbf_envelope *envelope, uint8_t *body, size_t capacity, pbf_frame *frame)
 {
     /* Space is given back in portions that stay in the first cache. */
     enum { PORTION = 8192 };
@@ -151,7 +151,8 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envel
             break;
         }
 
-        event_sizes sizes = sizes_of(&record, cursor.records);
+        int64_t number = pbf_number_of(numbering, &cursor, &record);
+        event_sizes sizes = sizes_of(&record, number);
         size_t size = pbf_bytes_field_size(BATCH_EVENTS, sizes.event);
         size_t room = (size_t)(writer.end - writer.at);
 
@@ -174,10 +175,11 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envel
             } else if (slot != batch_slot || size > room) {
                 break;
             }
-            writer.at = put_event(writer.at, &record, cursor.records, &sizes);
+            writer.at = put_event(writer.at, &record, number, &sizes);
             frame->events++;
         }
         end = cursor;
+        numbering->last = number;
         if (end.position - released >= PORTION) {
             pbf_ring_release(ring, &end);
             released = end.position;

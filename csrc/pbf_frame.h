@@ -4,11 +4,11 @@
  * space is given back while it is still in the processor's caches.
  *
  *     size_t room = pbf_frame_bound(ring, contexts, &envelope);
- *     if (room > 0) … pbf_frame_take(ring, contexts, &envelope, body, room, &frame) …
+ *     if (room > 0) … pbf_frame_take(ring, contexts, &numbering, &envelope, body, room, &frame) …
  *
  * A batch ends at the first record with another context, at the limit, or where nothing more is
- * committed. Events are numbered in ring order from 1 on, over all batches, evicted and dropped
- * events included; the number is sent with events that have a session.
+ * committed. Events that have a session are sent with their number, over all batches; one that is
+ * too large has one, too.
  *
  * Both functions belong to the consumer of the ring, and take no lock.
  */
@@ -16,6 +16,7 @@
 #define PBF_FRAME_H
 
 #include "pbf_context.h"
+#include "pbf_number.h"
 #include "pbf_record.h"
 #include "pbf_ring.h"
 
@@ -47,7 +48,8 @@ size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
 /* Takes the next batch out of the ring, and notes that its context was seen. `body` has room for
  * `capacity` bytes, at most envelope->limit. The batch ends early where the room does; with less
  * than the bound, it may be empty. */
-void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, const pbf_envelope *envelope,
-                    uint8_t *body, size_t capacity, pbf_frame *frame);
+void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *numbering,
+                    const pbf_envelope *envelope, uint8_t *body, size_t capacity,
+                    pbf_frame *frame);
 
 #endif

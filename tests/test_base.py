@@ -13,7 +13,8 @@ import subprocess
 import sys
 import weakref
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ import paltabrain_fast
 from paltabrain_fast import BaseContext, BaseEvent, BaseSentinel
 
 from .schema.packages import EXAMPLE, imported
+from .support.recorder import Recorder, Sent
 
 NATIVE = paltabrain_fast.engine == "native"
 
@@ -166,14 +168,84 @@ def test_attributes(config: Any) -> None:
     assert event._header == {"screen": {"screen_name": "b"}}
 
 
-def test_asdict_is_a_copy(config: Any) -> None:
+def test_base_classes_of_hand_made_events(config: Any) -> None:
+    assert BaseEvent.event_type_id == config.Event.event_type_id == 0
+    assert config.EventPageOpen.event_type_id > 0
+
+
+def test_events_and_contexts_are_equal_to_themselves_alone(config: Any) -> None:
+    for make in (config.EventPageOpen, config.Context):
+        one, other = make(), make()
+        assert one == one
+        assert one != other
+        assert len({one, other, copy.copy(one)}) == 3
+
+
+def test_asdict_gives_what_is_sent(config: Any) -> None:
+    """Not a copy: the event and the context change with it, before and after they were sent."""
     event = config.EventPageOpen(page_id="a").set_screen(screen_name="b")
-    found = event.asdict()
-    found["payload"]["page_id"] = found["header"]["screen"]["screen_name"] = "changed"
+    context = config.Context().set_os(os_name="a")
+    blank = config.EventPageOpen()
+    groups, found = context.asdict(), event.asdict()
+    assert groups is context.asdict() is context._context
+    assert found["header"] is event._header
+    assert found["payload"] is event._payload
+    assert type(groups) is type(found["header"]) is defaultdict
+    recorder = Recorder(context)
+
+    def sent() -> Sent:
+        for _ in range(3):  # what is known already, is kept
+            recorder.track(event)
+        assert not recorder.errors
+        (one,) = set(recorder.sent())
+        assert one == (
+            context.serialize_context(),
+            event.serialize_header(),
+            event.serialize_payload(),
+        )
+        return one
+
+    seen = [sent()]
+    changes: list[Callable[[], object]] = [
+        partial(found["payload"].update, page_id="changed"),
+        lambda: found["header"]["screen"].update(screen_name="changed"),
+        lambda: found["header"]["parent"].update(parent_elements=["new"]),
+        partial(groups["os"].update, os_name="changed"),
+        lambda: groups["user"].update(user_id="new"),
+        partial(groups.pop, "user"),
+        partial(event.set_screen, screen_name="again"),
+        lambda: found["header"]["screen"].update(screen_name="last"),
+    ]
+    for change in changes:
+        change()
+        seen.append(sent())
+    assert len(set(seen)) == 8  # the user came and went
+    assert found == event.asdict()
+    blank.asdict()["payload"]["page_id"] = "late"
+    blank.asdict()["header"]["screen"]["screen_name"] = "late"
+    expected = config.EventPageOpen(page_id="late").set_screen(screen_name="late")
+    for late in blank, expected:
+        recorder.track(late)
+    first, second = recorder.sent()
+    assert first == second
+
+
+def test_asdict_of_a_copy_is_its_own(config: Any) -> None:
+    event = config.EventPageOpen(page_id="a").set_screen(screen_name="b")
+    context = config.Context().set_os(os_name="a")
+    clones: list[Callable[[Any], Any]] = [
+        copy.deepcopy,
+        lambda value: pickle.loads(pickle.dumps(value)),
+    ]
+    for clone in clones:
+        clone(event).asdict()["header"]["screen"]["screen_name"] = "clone"
+        clone(event).asdict()["payload"]["page_id"] = "clone"
+        clone(context).asdict()["os"]["os_name"] = "clone"
     assert event.asdict() == {
         "header": {"screen": {"screen_name": "b"}},
         "payload": {"page_id": "a", "title": None},
     }
+    assert context.asdict() == {"os": {"os_name": "a"}}
 
 
 def test_setters_keep_order_and_tell_not_given_from_none(config: Any) -> None:

@@ -184,7 +184,7 @@ def test_all_comes_out_in_order_within_limits(
     engine = make(CAPACITY)
     for record in recorded:
         assert engine.record(*record) is RecordStatus.ACCEPTED
-    came_out = []
+    came_out, numbers = [], []
     for framed in take_all(engine, instance_id):
         assert 0 < len(framed.body) <= BATCH_MAX_BYTE_SIZE
         batch = Batch.FromString(framed.body)
@@ -194,9 +194,11 @@ def test_all_comes_out_in_order_within_limits(
         for event in batch.events:
             session = event.common.session_id if event.common.HasField("session_id") else None
             came_out.append((batch.context, event.header, event.payload, session))
-            number = event.common.session_event_seq_num
-            assert number == (len(came_out) if session is not None else 0)
+            if session is not None:
+                numbers.append(event.common.session_event_seq_num)
     assert came_out == recorded
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert engine.last_number == len(numbers)
     assert engine.counts()[:2] == (len(recorded), 0)
 
 
@@ -213,19 +215,45 @@ def sent(engine: Engine) -> list[tuple[int, int, int, int, str]]:
     return out
 
 
-@given(st.lists(st.none() | records, max_size=30))
+def test_numbers_restart_with_what_is_recorded_next(engine: Engine) -> None:
+    """What is buffered keeps its numbers, in the same batch as well."""
+    for session in 1, None, 1:
+        engine.record(b"c", b"", b"p", session)
+    engine.last_number = 0
+    assert engine.last_number == 0
+    for session in None, 2, 2:
+        engine.record(b"c", b"", b"p", session)
+    assert engine.last_number == 2
+    engine.last_number = 1
+    engine.last_number = 2**62
+    engine.record(b"c", b"", b"p", 3)
+    (framed,) = take_all(engine)
+    numbers = [e.common.session_event_seq_num for e in Batch.FromString(framed.body).events]
+    assert numbers == [1, 0, 2, 0, 1, 2, 2**62 + 1]
+    assert engine.last_number == 2**62 + 1
+    for _ in range(100):  # more of them than there was room for at first
+        engine.last_number = 5
+        engine.record(b"c", b"", b"p", 4)
+    (framed,) = take_all(engine)
+    assert {e.common.session_event_seq_num for e in Batch.FromString(framed.body).events} == {6}
+
+
+@given(st.lists(st.none() | records | st.integers(0, 2**62), max_size=30))
 def test_both_engines_give_the_same(
-    steps: list[tuple[bytes, bytes, bytes, int | None] | None],
+    steps: list[tuple[bytes, bytes, bytes, int | None] | int | None],
 ) -> None:
-    """Random sequences of record and, for ``None``, of taking all."""
+    """Random sequences of record, of restarts of the numbers and, for ``None``, of taking all."""
     native, reference = NativeEngine(CAPACITY), ReferenceEngine(CAPACITY)
     for step in [*steps, None]:
         if step is None:
             assert sent(native) == sent(reference)
+        elif isinstance(step, int):
+            native.last_number = reference.last_number = step
         else:
             assert native.record(*step) is reference.record(*step)
         assert native.counts()[:2] == reference.counts()[:2]
         assert (native.accepted, native.taken) == (reference.accepted, reference.taken)
+        assert native.last_number == reference.last_number
 
 
 def test_many_contexts_come_and_go(engine: Engine) -> None:

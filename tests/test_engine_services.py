@@ -79,6 +79,7 @@ def test_eviction_makes_room_and_takes_the_oldest_with_their_numbers(
             evicted += gone
         accepted += 1
     assert (engine.accepted, engine.taken) == (accepted, evicted)
+    assert engine.last_number == accepted
     assert len(engine) == accepted - evicted >= 100
     framed = engine.take("instance")
     assert framed is not None
@@ -86,6 +87,24 @@ def test_eviction_makes_room_and_takes_the_oldest_with_their_numbers(
     assert numbers == list(range(evicted + 1, accepted + 1))
     assert (framed.start, framed.end) == (evicted, accepted)
     assert engine.evict() == 0
+
+
+def test_restart_of_the_numbers_holds_when_what_was_before_is_evicted(
+    make_engine: Callable[[int], Engine],
+) -> None:
+    engine = make_engine(65_536)
+    for _ in range(3):
+        put(engine, 500)
+    engine.last_number = 1000
+    while put(engine, 500) is RecordStatus.ACCEPTED:
+        pass
+    gone = engine.evict()
+    last = engine.last_number
+    framed = engine.take("instance")
+    assert framed is not None
+    numbers = [e.common.session_event_seq_num for e in Batch.FromString(framed.body).events]
+    assert numbers == [*range(gone + 1, 4), *range(1001, last + 1)]
+    assert len(numbers) == framed.end - framed.start
 
 
 def test_eviction_makes_room_for_contexts_as_well(make_engine: Callable[[int], Engine]) -> None:
@@ -124,9 +143,10 @@ def test_renewed_engine_starts_from_nothing(make_engine: Callable[[int], Engine]
     engine = make_engine(65_536)
     for number in range(20):
         put(engine, 2000, str(number).encode())
+    engine.last_number = 100
     engine.renew()
     assert engine.counts() == (0, 0, 0)
-    assert engine.taken == 0
+    assert engine.taken == engine.last_number == 0
     assert engine.take("instance") is None
     for _ in range(20):
         assert put(engine, 2000) is RecordStatus.ACCEPTED

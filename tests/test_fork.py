@@ -95,9 +95,11 @@ def test_given_session_is_kept(api: ApiServer) -> None:
         api,
         """
 sdk = make(session_id=7)
+sdk.session_event_seq_num = 100
 child = os.fork()
 if child == 0:
     assert sdk.session_id == 7
+    assert sdk.session_event_seq_num == 0
     sdk.track(TextEvent("child:0"))
     sys.exit()
 reap(child)
@@ -228,6 +230,8 @@ if child == 0:
         assert sdk.flush(timeout=30)
     elif sys.argv[2] == "stats":
         assert sdk.stats().accepted == 0
+    elif sys.argv[2] == "number":
+        assert sdk.session_event_seq_num == 0
     if sys.argv[2] != "nothing":
         for number in range(25):
             sdk.track(TextEvent(f"child:{number}"))
@@ -247,7 +251,7 @@ print(sdk.session_id)
     sysconfig.get_config_var("Py_GIL_DISABLED") == 1,
     reason="without a GIL to hold, Python itself does not survive such a fork",
 )
-@pytest.mark.parametrize("first", ["track", "flush", "stats", "nothing"])
+@pytest.mark.parametrize("first", ["track", "flush", "stats", "number", "nothing"])
 def test_fork_that_bypasses_the_hooks_of_python(api: ApiServer, first: str) -> None:
     sessions = run(api, BYPASSING, first).split()
     groups = [("before", 25), ("other before", 1)]

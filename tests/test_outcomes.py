@@ -206,6 +206,62 @@ def test_exception_that_is_being_handled_keeps_its_traceback(make_sdk: MakeSdk) 
     assert raised.traceback[-1].name == "fail"
 
 
+def test_error_of_an_event_keeps_its_traceback_as_text(
+    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a note, once, however often the same error is raised; the log line has the real one."""
+    same = ValueError("raised again and again")
+    same.add_note("the user's own")
+    told: queue.SimpleQueue[Exception] = queue.SimpleQueue()
+
+    class FailingEvent(TextEvent):
+        def serialize_payload(self) -> bytes:
+            return self.look_up()
+
+        def look_up(self) -> bytes:
+            try:
+                return dict[str, bytes]()["missing"]
+            except KeyError as error:
+                raise same from error
+
+    sdk = make_sdk(transport=InMemoryTransport(), on_error=lambda error, _: told.put(error))
+    for _ in range(3):
+        sdk.track(FailingEvent())
+        assert told.get(timeout=30) is same is sdk.last_serialization_error
+        assert (same.__traceback__, same.__cause__, same.__context__) == (None, None, None)
+        own, note = same.__notes__
+        assert own == "the user's own"
+        assert "Traceback (most recent call last)" in note
+        assert 'return dict[str, bytes]()["missing"]' in note
+        assert "raise same from error" in note
+        assert note.count("in look_up") == 2
+    record = caplog.records[-1]
+    assert record.exc_text is not None
+    assert "in look_up" in record.exc_text
+    assert "Where the event was skipped" not in record.exc_text
+
+
+def test_traceback_in_a_note_has_an_end(make_sdk: MakeSdk) -> None:
+    class DeepEvent(TextEvent):
+        def serialize_payload(self) -> bytes:
+            return self.even(300)
+
+        def even(self, depth: int) -> bytes:
+            return self.odd(depth - 1)
+
+        def odd(self, depth: int) -> bytes:
+            if not depth > 0:
+                raise ValueError("deep")
+            return self.even(depth)
+
+    sdk = make_sdk(transport=InMemoryTransport())
+    sdk.track(DeepEvent())
+    assert sdk.last_serialization_error is not None
+    (note,) = sdk.last_serialization_error.__notes__
+    assert note.endswith("ValueError: deep")
+    assert note.count("in even") == 25
+
+
 def test_error_that_cannot_be_changed_is_told(make_sdk: MakeSdk) -> None:
     @dataclass(frozen=True)
     class FrozenError(Exception):

@@ -99,6 +99,54 @@ def test_close_is_final(make_engine: Callable[[int], Engine]) -> None:
         assert sum(recorder.result() for recorder in recorders) == accepted == engine.accepted  # type: ignore[misc]
 
 
+def test_number_is_right_while_a_batch_is_cut(make_engine: Callable[[int], Engine]) -> None:
+    """Of what was accepted, part is numbered by then, part is counted: none twice or not at all."""
+    engine, events, rounds = make_engine(1 << 22), 20_000, 20
+
+    def take_all() -> None:
+        while engine.take("instance") is not None:
+            pass
+
+    for done in range(1, rounds + 1):
+        for _ in range(events):
+            assert engine.record(b"c", b"", b"p", 1) is RecordStatus.ACCEPTED
+        with running(take_all) as (taker,):
+            while not taker.done():
+                assert engine.last_number == done * events
+
+
+def test_restarts_race_those_who_record(make_engine: Callable[[int], Engine]) -> None:
+    """Each restart begins a new row of numbers, in which none is missing or doubled."""
+    engine, events, restarts = make_engine(32_768), 3000, 300
+    taken: list[FramedBatch] = []
+
+    def record() -> None:
+        for _ in range(events):
+            while engine.record(b"c", b"", b"p", 1) is RecordStatus.BUFFER_FULL:
+                os.sched_yield()
+
+    def restart() -> None:
+        for number in range(1, restarts + 1):
+            engine.last_number = number * 1_000_000
+            assert engine.last_number >= number * 1_000_000
+            os.sched_yield()
+
+    works = [record] * (THREADS - 1) + [restart]
+    with running(*works) as workers:
+        while not all(worker.done() for worker in workers) or len(engine):
+            if (batch := engine.take("instance")) is not None:
+                taken.append(batch)
+    numbers = [
+        event.common.session_event_seq_num
+        for batch in taken
+        for event in Batch.FromString(batch.body).events
+    ]
+    assert len(numbers) == (THREADS - 1) * events
+    for before, number in zip([0, *numbers], numbers, strict=False):
+        assert number == before + 1 or (number > before and number % 1_000_000 == 1)
+    assert engine.last_number in (numbers[-1], restarts * 1_000_000)
+
+
 def track(sdk: Sdk, thread: int, contexts: list[BaseContext | None], events: int) -> None:
     for number in range(events):
         context = contexts[number % len(contexts)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ._protocol import Engine
 from ._reference.base import ContextBase, EventBase, Sentinel, adopt, slow_reason
 from ._reference.engine import ReferenceEngine
-from ._reference.track import Tracker
+from ._reference.track import Tracker, direct
 from ._reference.uuid7 import uuid_v7
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Tracker",
     "adopt",
     "count_forks",
+    "direct",
     "make_engine",
     "name",
     "slow_reason",
@@ -59,5 +60,5 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
         adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
-        count_forks = count_native_forks
+        count_forks, direct = count_native_forks, track.DirectMethod
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason

@@ -101,6 +101,18 @@ class Engine(Protocol):
     def taken(self) -> int:
         """Number of events taken out so far."""
 
+    @property
+    def last_number(self) -> int:
+        """Session number of the last accepted event that has a session; 0 if there was none.
+
+        Events with a session are numbered in the order in which they were accepted, evicted and too
+        large ones included. To assign it lets the next one have the number after it; those accepted
+        before keep theirs.
+        """
+
+    @last_number.setter
+    def last_number(self, number: int) -> None: ...
+
     def __len__(self) -> int:
         """Return the number of events buffered."""
 

@@ -45,8 +45,11 @@ class BaseContext(ContextBase, ABC):
         """Return the context as a serialized ``Context`` message."""
 
     def asdict(self) -> dict[str, dict[str, Any]]:
-        """Return a copy of the properties by group; a property that was unset is ``None``."""
-        return {group: dict(properties) for group, properties in self._context.items()}
+        """Return the properties by group; a property that was unset is ``None``.
+
+        No copy: to change what is returned changes the context.
+        """
+        return self._context
 
 
 class BaseEvent(EventBase, ABC):
@@ -70,6 +73,8 @@ class BaseEvent(EventBase, ABC):
         """Return the properties as a serialized ``EventPayload`` message."""
 
     def asdict(self) -> dict[str, dict[str, Any]]:
-        """Return a copy: ``{"header": properties by group, "payload": properties}``."""
-        header = {group: dict(properties) for group, properties in self._header.items()}
-        return {"header": header, "payload": dict(self._payload)}
+        """Return ``{"header": properties by group, "payload": properties}``.
+
+        Neither is a copy: to change them changes the event.
+        """
+        return {"header": self._header, "payload": self._payload}

@@ -7,6 +7,7 @@ import inspect
 import logging
 import threading
 import time
+import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +32,8 @@ _METHODS: Final = {  # one for each level, as an object that stands in for a log
 }
 _MAX_UNTOLD: Final = 1000
 _MAX_TEXT: Final = 200
+_MAX_FRAMES: Final = 50
+_NOTE: Final = "Where the event was skipped:\n"
 
 
 class Callback:
@@ -117,6 +120,7 @@ class Reporter:
     def serialization_failed(self, event: object, error: Exception) -> None:
         """An event was skipped, since it or its context could not be serialized."""
         name = type(event).__name__
+        _drop_note(error)  # of the last time, if it is raised again and again
         self.last_serialization_error = error
         self.log(
             logging.WARNING,
@@ -124,6 +128,7 @@ class Reporter:
             name,
             error=error,
         )
+        _note_traceback(error)
         _forget_frames(error)
         self._ledger.note_error(_error_text(event, error, self._options.api_key))
         self.tell(error, ErrorInfo("serialization_error", 1, event_class=name))
@@ -203,6 +208,19 @@ class Reporter:
             callback.on_error(error, info)
         except Exception as failure:
             self.log(logging.WARNING, "on_error raised", error=failure)
+
+
+def _note_traceback(error: Exception) -> None:
+    """Keep the traceback, the newest frames of it, as the text of a note."""
+    with contextlib.suppress(Exception):  # some take none
+        lines = traceback.format_exception(error, limit=-_MAX_FRAMES)
+        error.add_note(_NOTE + "".join(lines).rstrip())
+
+
+def _drop_note(error: Exception) -> None:
+    with contextlib.suppress(Exception):
+        if notes := getattr(error, "__notes__", None):
+            error.__notes__ = [note for note in notes if not note.startswith(_NOTE)]
 
 
 def _forget_frames(error: Exception) -> None:

@@ -7,11 +7,22 @@ import math
 import weakref
 from collections.abc import Callable, Iterator, Sized
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    NoReturn,
+    Self,
+    TypeVar,
+    overload,
+)
 
 from . import hooks, process
-from ._engine import Tracker, make_engine, uuid_v7
-from ._protocol import RecordStatus, SerializableContext, is_class
+from ._engine import Tracker, direct, make_engine, uuid_v7
+from ._protocol import RecordStatus, SerializableContext, SerializableEvent, is_class
 from .base import BaseEvent
 from .constant import (
     BATCH_STATUS_EXCEPTION,
@@ -41,6 +52,9 @@ _REASONS: Final[dict[RecordStatus, DropReason]] = {
     RecordStatus.CLOSED: "already_shutdown",
     RecordStatus.TOO_LARGE: "too_large",
 }
+_MAX_NUMBER: Final = 2**62
+"""Half of what the wire carries, so that the numbers never come to the end of it."""
+
 _foreign_classes_reported = False
 
 
@@ -103,8 +117,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             for ``"curl"``. A given one is the caller's to close. Its method ``after_fork()``, if it
             has one, is called in each forked child, to forget what belongs to the parent.
         on_error: called with the exception of each failed batch and each skipped event, and an
-            ``ErrorInfo``, in a thread of the SDK's own. That of an event has no traceback any more,
-            which the log line has. What it raises is logged; while 1,000 errors wait for it, no
+            ``ErrorInfo``, in a thread of the SDK's own. That of an event has its traceback as the
+            text of a note. What it raises is logged; while 1,000 errors wait for it, no
             more are told. Not called for what ``shutdown()`` or the exit gives up at its deadline,
             nor for an event that is tracked later, nor any more for an SDK that was dropped without
             ``shutdown()``.
@@ -224,6 +238,29 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     ) -> None:
         self.shutdown()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} can be neither copied nor pickled: it has threads, a buffer"
+            " and connections of its own. Share the one object among threads and copies; in another"
+            " process make one, from hostname and api_key; keep it out of the state of an object"
+            " that is copied or pickled, by __getstate__ or __deepcopy__"
+        )
+
+    @direct
+    def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
+        """Buffer an event, as it is now, to be delivered in the background.
+
+        Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
+        serialized is logged and skipped; one that does not fit into the buffer is dropped and
+        counted in ``stats()``.
+
+        Args:
+            event: an event of the config module.
+            context: context to send with this event in place of ``sdk.context``, which ``None`` and
+                whatever else is false stand for.
+        """
+        self._track(event, context)
+
     def flush(self, timeout: float | None = None) -> bool:
         """Frame what is buffered into batches and hand them to the senders.
 
@@ -286,8 +323,28 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     @property
     def session_event_seq_num(self) -> int:
-        """Number of events accepted so far."""
-        return self._engine.accepted
+        """Number of the last accepted event that has a session, 0 if there was none; assignable.
+
+        Events that are tracked while a session is set are numbered 1, 2, 3, … over all threads, in
+        the order in which they were accepted; a change of ``session_id`` changes nothing in that.
+        To assign 0, after a new ``session_id``, lets the next event be number 1. Events accepted
+        before keep their numbers, sent or not. A forked child begins with 1.
+
+        Raises:
+            TypeError: what is assigned is no ``int``.
+            ValueError: it is negative, or above 2**62.
+        """
+        self._renew_if_forked()
+        return self._engine.last_number
+
+    @session_event_seq_num.setter
+    def session_event_seq_num(self, number: int) -> None:
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"session_event_seq_num must be an int, not {number!r}")
+        if not 0 <= number <= _MAX_NUMBER:
+            raise ValueError(f"session_event_seq_num must be from 0 to 2**62, not {number!r}")
+        self._renew_if_forked()
+        self._engine.last_number = number
 
     @property
     def batch_counters(self) -> dict[str, int]:
@@ -317,7 +374,10 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     @property
     def last_serialization_error(self) -> Exception | None:
-        """Exception of the last event that was skipped; assignable, to forget it."""
+        """Exception of the last event that was skipped; assignable, to forget it.
+
+        Its traceback is in a note, as text: its frames would keep alive what the caller had.
+        """
         return self._reporter.last_serialization_error
 
     @last_serialization_error.setter

@@ -20,7 +20,7 @@ import pytest
 from .mutants import Mutant, mutants, rewritten
 
 ROOT = Path(__file__).parent.parent.parent
-MUTATED = ("pbf_ring.c", "pbf_context.c", "pbf_context.h", "pbf_record.c")
+MUTATED = ("pbf_ring.c", "pbf_context.c", "pbf_context.h", "pbf_record.c", "pbf_number.c")
 EXPLORED = ("pbf_ring.c", "pbf_context.c", "pbf_record.c", "pbf_wire.c", "pbf_encode.c")
 SHIM = '-DPBF_ATOMIC_SHIM="explore_shim.h"'
 
@@ -38,7 +38,13 @@ EXEMPT = {
 }
 
 # Functions that run under a lock, so that no interleaving is in question: for the C tests.
-LOCKED = {"append", "pbf_context_find", "pbf_context_add"}
+LOCKED = {
+    "append",
+    "pbf_context_find",
+    "pbf_context_add",
+    "pbf_number_restart",
+    "pbf_number_last",
+}
 
 # Faults of the ring that no interleaving is needed for, nor shows: for the C tests, too. Those of
 # the contexts are not told apart: when to retire is mostly a matter of taste.
@@ -55,6 +61,7 @@ SEQUENTIAL = {
 UNTRIED = {
     ("pbf_context_find", "found->hash == hash is true"): "spares comparing bytes",
     ("pbf_context_find", "slot != 0 is true"): "never ends",
+    ("pbf_number_last", "pbf_ring_next(ring, &cursor, &record) is true"): "never ends",
     ("pbf_context_end_drain", "in_vain < LOOKS_IN_VAIN is true"): "bounds the time of a drain",
     ("pbf_record_append", "!write_event(&writer, event) is false"): "length is its measure",
     ("pbf_record_append", "event->header_length > PBF_BATCH_MAX is false"): "the writer refuses",
@@ -141,8 +148,17 @@ TESTS = {
     "pbf_context.h": ("test_context", ["pbf_ring", "pbf_context"]),
     "pbf_record.c": (
         "test_frame",
-        ["pbf_ring", "pbf_context", "pbf_record", "pbf_frame", "pbf_wire", "pbf_encode"],
+        [
+            "pbf_ring",
+            "pbf_context",
+            "pbf_record",
+            "pbf_number",
+            "pbf_frame",
+            "pbf_wire",
+            "pbf_encode",
+        ],
     ),
+    "pbf_number.c": ("test_number", ["pbf_ring", "pbf_number"]),
 }
 
 

@@ -1,6 +1,6 @@
 /* Records and framing: golden bytes, limits to the byte, and random events against a naive framer.
  *
- * Links: pbf_ring pbf_context pbf_wire pbf_encode pbf_record pbf_frame
+ * Links: pbf_ring pbf_context pbf_wire pbf_encode pbf_record pbf_number pbf_frame
  */
 #include "pbf_frame.h"
 #include "test.h"
@@ -9,13 +9,15 @@
 #define SCALE 1
 #endif
 
-enum { SLOTS = 16, CAPACITY = 1 << 21 };
+enum { SLOTS = 16, CAPACITY = 1 << 21, RESTARTS = 600 };
 
 typedef struct {
     pbf_ring *ring;
     pbf_context_slot *slots;
     uint32_t *buckets;
     pbf_context_table contexts;
+    pbf_numbering numbering;
+    pbf_restart restarts[RESTARTS];
 } fixture;
 
 static void set_up(fixture *f, uint64_t position)
@@ -25,6 +27,7 @@ static void set_up(fixture *f, uint64_t position)
     f->buckets = test_memory(SLOTS * sizeof *f->buckets);
     pbf_ring_init(f->ring, CAPACITY, position);
     pbf_context_init(&f->contexts, f->slots, SLOTS, f->buckets, SLOTS);
+    f->numbering = (pbf_numbering){.restarts = f->restarts, .restart_room = RESTARTS};
 }
 
 static void tear_down(fixture *f)
@@ -111,7 +114,7 @@ static void check_frame(fixture *f, pbf_envelope envelope, uint64_t events, uint
     pbf_frame frame;
 
     CHECK(size <= room && room <= envelope.limit);
-    pbf_frame_take(f->ring, &f->contexts, &envelope, written, room, &frame);
+    pbf_frame_take(f->ring, &f->contexts, &f->numbering, &envelope, written, room, &frame);
     CHECK_EQUAL(frame.events, events);
     CHECK_EQUAL(frame.too_large, too_large);
     CHECK_EQUAL(frame.size, size);
@@ -129,9 +132,9 @@ static void test_golden(void)
         "\x12\x04head\x1a\x07payload"
         "\x1a\x07\x0a\x02\x08\x01\x1a\x01p"
         "\x1a\x02\x0a\x00"
-        "\x1a\x09\x0a\x04\x10\x00\x18\x08\x12\x01h"
+        "\x1a\x09\x0a\x04\x10\x00\x18\x04\x12\x01h"
         "\x1a\x9f\x01\x0a\x18\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-        "\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x18\x0a\x1a\x82\x01"
+        "\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x18\x06\x1a\x82\x01"
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     char many_x[130];
@@ -161,7 +164,8 @@ static void test_golden_of_nothing(void)
     tear_down(&f);
 }
 
-/* Numbers go on over batches and contexts, and count events without a session, too. */
+/* Numbers go on over batches and contexts, and count events that have a session. A restart is for
+ * what is tracked after it, in the middle of a batch as well. */
 static void test_context_change_and_numbers(void)
 {
     fixture f;
@@ -176,8 +180,21 @@ static void test_context_change_and_numbers(void)
     append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
     check_frame(&f, envelope, 1, 0, "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x02", 13);
     check_frame(&f, envelope, 2, 0,
-                "\x0a\x00\x12\x01" "b\x1a\x02\x0a\x00\x1a\x06\x0a\x04\x10\x02\x18\x06", 17);
-    check_frame(&f, envelope, 1, 0, "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x08", 13);
+                "\x0a\x00\x12\x01" "b\x1a\x02\x0a\x00\x1a\x06\x0a\x04\x10\x02\x18\x04", 17);
+    check_frame(&f, envelope, 1, 0, "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x06", 13);
+
+    append(&f, b, in_session(event_of(0, "", NULL, 0), 1));
+    CHECK(pbf_number_restart(&f.numbering, f.ring, 0));
+    append(&f, b, in_session(event_of(0, "", NULL, 0), 1));
+    append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
+    CHECK(pbf_number_restart(&f.numbering, f.ring, 40));
+    check_frame(&f, envelope, 2, 0,
+                "\x0a\x00\x12\x01" "b\x1a\x06\x0a\x04\x10\x02\x18\x08"
+                "\x1a\x06\x0a\x04\x10\x02\x18\x02", 21);
+    append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
+    check_frame(&f, envelope, 2, 0,
+                "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x04"
+                "\x1a\x06\x0a\x04\x10\x02\x18\x52", 21);
     tear_down(&f);
 }
 
@@ -197,17 +214,17 @@ static void test_limit_to_the_byte(void)
     check_frame(&f, envelope_of("", "", 16), 2, 0, "\x0a\x00\x1a\x05\x0a\x00\x1a\x01p"
                                                    "\x1a\x05\x0a\x00\x1a\x01p", 16);
 
-    /* Too large: in front, between, at the end, for its own context only; each uses its number. */
+    /* Too large: in front, between, at the end, for its own context only; each has its number. */
     large = add_context(&f, "0123456789", 10);
-    append(&f, context, event_of(0, "", "large", 5));
+    append(&f, context, in_session(event_of(0, "", "large", 5), 1));
     append(&f, context, event_of(0, "", "p", 1));
-    append(&f, large, event_of(0, "", "p", 1));
+    append(&f, large, in_session(event_of(0, "", "p", 1), 1));
     append(&f, context, event_of(0, "", "large", 5));
     append(&f, context, in_session(event_of(0, "", NULL, 0), 1));
     append(&f, context, event_of(0, "", "large", 5));
     check_frame(&f, envelope_of("", "", 10), 1, 3, one, 9);
     check_frame(&f, envelope_of("", "", 10), 1, 1,
-                "\x0a\x00\x1a\x06\x0a\x04\x10\x02\x18\x10", 10);
+                "\x0a\x00\x1a\x06\x0a\x04\x10\x02\x18\x06", 10);
     append(&f, large, event_of(0, "", NULL, 0));
     check_frame(&f, envelope_of("", "", 17), 0, 1, NULL, 0);
     CHECK_EQUAL(pbf_ring_used(f.ring), 0);
@@ -222,7 +239,7 @@ static void test_limit_to_the_byte(void)
     uint8_t *body = test_memory(PBF_BATCH_MAX);
 
     CHECK_EQUAL(pbf_frame_bound(f.ring, &f.contexts, &envelope), PBF_BATCH_MAX);
-    pbf_frame_take(f.ring, &f.contexts, &envelope, body, PBF_BATCH_MAX, &frame);
+    pbf_frame_take(f.ring, &f.contexts, &f.numbering, &envelope, body, PBF_BATCH_MAX, &frame);
     CHECK_EQUAL(frame.size, PBF_BATCH_MAX);
     CHECK_EQUAL(frame.events, 1);
     CHECK_EQUAL(frame.too_large, 1);
@@ -321,7 +338,7 @@ static void test_room_ends_the_batch(void)
     for (size_t room = 6; room < 10; room++) {
         uint8_t *body = test_memory(room);
 
-        pbf_frame_take(f.ring, &f.contexts, &envelope, body, room, &frame);
+        pbf_frame_take(f.ring, &f.contexts, &f.numbering, &envelope, body, room, &frame);
         CHECK_EQUAL(frame.events, 1);
         CHECK_EQUAL(frame.size, 6);
         CHECK(memcmp(body, "\x0a\x00\x1a\x02\x0a\x00", 6) == 0);
@@ -333,7 +350,7 @@ static void test_room_ends_the_batch(void)
     for (size_t room = 0; room < 18; room++) {
         uint8_t *body = test_memory(room);
 
-        pbf_frame_take(f.ring, &f.contexts, &envelope, body, room, &frame);
+        pbf_frame_take(f.ring, &f.contexts, &f.numbering, &envelope, body, room, &frame);
         CHECK_EQUAL(frame.events, 0);
         CHECK_EQUAL(frame.size, 0);
         CHECK_EQUAL(pbf_ring_pending(f.ring), 1);
@@ -426,8 +443,9 @@ static void test_against_naive_framer(uint64_t seed)
     static uint8_t noise[5000], body[2 * LIMIT + 8192], contexts[RANDOM_CONTEXTS][300];
     static pbf_event events[RANDOM_EVENTS];
     static uint32_t context_of[RANDOM_EVENTS];
+    static uint64_t numbers[RANDOM_EVENTS];
     pbf_context_ref refs[RANDOM_CONTEXTS];
-    uint64_t state = seed;
+    uint64_t state = seed, number = 0;
     pbf_envelope envelope = envelope_of("0190f8a4-0000-7000-8000-000000000000", "batch", LIMIT);
     fixture f;
 
@@ -455,6 +473,11 @@ static void test_against_naive_framer(uint64_t seed)
             context_of[i] = context_of[i - 1];
         else
             context_of[i] = (uint32_t)(dice >> 40) % RANDOM_CONTEXTS;
+        if (dice >> 59 == 1) {
+            number = test_random(&state) >> (dice >> 8) % 62 >> 2;
+            CHECK(pbf_number_restart(&f.numbering, f.ring, (int64_t)number));
+        }
+        numbers[i] = events[i].has_session ? ++number : 0;
         if (dice >> 16 & 1)
             append(&f, refs[context_of[i]], events[i]);
         else
@@ -469,7 +492,7 @@ static void test_against_naive_framer(uint64_t seed)
 
         for (; next < RANDOM_EVENTS; next++) {
             static uint8_t event[8192];
-            size_t length = naive_event(event, &events[next], (uint64_t)next + 1);
+            size_t length = naive_event(event, &events[next], numbers[next]);
             uint8_t head[512];
 
             empty = naive_bytes(common, 0x0a, envelope.instance_id, envelope.instance_id_length);

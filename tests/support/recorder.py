@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from paltabrain_fast import PaltabrainSdk
 from paltabrain_fast._engine import Tracker, make_engine
 from paltabrain_fast._protocol import RecordStatus
 from paltabrain_fast.sdk_pb2 import Batch
@@ -15,6 +16,8 @@ Sent = tuple[bytes, bytes, bytes]
 
 class Recorder(Tracker):
     """Base and engine of ``PaltabrainSdk``, without what sends."""
+
+    track: Any = PaltabrainSdk.track
 
     def __init__(self, context: Any, buffer_bytes: int = 1 << 22) -> None:
         self._context = context

@@ -1,6 +1,6 @@
 """The native engine, as the tracker reaches it."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from . cimport pbf
 
@@ -16,6 +16,8 @@ cdef class NativeEngine:
     cdef dict owned  # slot -> the bytes object that the table points into
     cdef uint64_t owned_bytes
     cdef uint64_t taken_count
+    cdef pbf.pbf_numbering numbering
+    cdef bint numbers_are_given  # just now, by the consumer
     cdef uint64_t forks
     cdef pbf.pbf_wake wake
     cdef pbf.pbf_shed shedding
@@ -24,4 +26,6 @@ cdef class NativeEngine:
 
     cdef void start(self) except *
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *
+    cdef bint restart(self, int64_t number) except -1
+    cdef void give_numbers(self, bint now) noexcept
     cdef void end_drain(self) except *

@@ -6,8 +6,8 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, _PyBytes_Resize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
 from posix.mman cimport (
     MAP_ANONYMOUS,
     MAP_FAILED,
@@ -70,6 +70,10 @@ cdef enum:
 cdef enum:
     MAX_PREFAULT_BYTES = 67108864
 
+# Restarts of the session numbers for which memory is taken at first; they are rarely many.
+cdef enum:
+    RESTARTS = 16
+
 cdef object identities = count(1)
 
 # What an eviction frees at least, as a part of the ring: one costs more than a record, and who runs
@@ -102,6 +106,9 @@ cdef class NativeEngine:
         self.identity = next(identities)
         self.owned = {}
         self.owned_bytes = self.taken_count = 0
+        self.numbering.last = 0
+        self.numbering.restart_count = self.numbering.restart_next = 0
+        self.numbers_are_given = False
         self.forks = fork_count()
         self.prefaulted = False
         memory = mmap(
@@ -138,6 +145,7 @@ cdef class NativeEngine:
     def __dealloc__(self):
         free(self.slots)
         free(self.buckets)
+        free(self.numbering.restarts)
         if self.ring != NULL:
             munmap(self.ring, self.mapped)
 
@@ -151,6 +159,53 @@ cdef class NativeEngine:
     @property
     def taken(self):
         return self.taken_count
+
+    @property
+    def last_number(self):
+        cdef int64_t number
+        cdef bint is_known
+
+        while True:
+            with cython.critical_section(self):
+                is_known = not self.numbers_are_given and pbf.pbf_number_last(
+                    &self.numbering, self.ring, &number
+                )
+            if is_known:
+                return number
+            with nogil:
+                sched_yield()
+
+    @last_number.setter
+    def last_number(self, int64_t number):
+        cdef bint is_set
+
+        while True:
+            with cython.critical_section(self):
+                is_set = not self.numbers_are_given and self.restart(number)
+            if is_set:
+                return
+            with nogil:
+                sched_yield()
+
+    cdef bint restart(self, int64_t number) except -1:
+        cdef pbf.pbf_numbering *numbering = &self.numbering
+        cdef size_t room
+        cdef void *restarts
+
+        if not pbf.pbf_number_restart(numbering, self.ring, number):
+            room = max(<size_t>RESTARTS, 2 * numbering.restart_room)
+            restarts = realloc(numbering.restarts, room * sizeof(pbf.pbf_restart))
+            if restarts == NULL:
+                raise MemoryError("no memory to restart the session numbers")
+            numbering.restarts = <pbf.pbf_restart *>restarts
+            numbering.restart_room = room
+            return pbf.pbf_number_restart(numbering, self.ring, number)
+        return True
+
+    cdef void give_numbers(self, bint now) noexcept:
+        """Say whether the consumer is at it, as it needs no GIL for that."""
+        with cython.critical_section(self):
+            self.numbers_are_given = now
 
     def counts(self):
         cdef uint64_t accepted = pbf.pbf_ring_accepted(self.ring)
@@ -234,8 +289,12 @@ cdef class NativeEngine:
         room = pbf.pbf_frame_bound(self.ring, &self.contexts, &envelope)
         resized = new_bytes(NULL, room)
         out = <uint8_t *>PyBytes_AS_STRING(<bytes>resized)
+        self.give_numbers(True)
         with nogil:
-            pbf.pbf_frame_take(self.ring, &self.contexts, &envelope, out, room, &frame)
+            pbf.pbf_frame_take(
+                self.ring, &self.contexts, &self.numbering, &envelope, out, room, &frame
+            )
+        self.give_numbers(False)
         self.taken_count = frame.end.records
         pbf.pbf_shed_close(&self.shedding)
         _PyBytes_Resize(&resized, frame.size)  # the bound was somewhat too high
@@ -264,10 +323,12 @@ cdef class NativeEngine:
         cdef uint64_t enough = cursor.position + self.capacity // EVICTED_PART
         cdef pbf.pbf_record record
 
+        self.give_numbers(True)
         with nogil:
             while cursor.position < enough and pbf.pbf_ring_next(self.ring, &cursor, &record):
-                pass
+                self.numbering.last = pbf.pbf_number_of(&self.numbering, &cursor, &record)
             pbf.pbf_ring_release(self.ring, &cursor)
+        self.give_numbers(False)
         self.taken_count = cursor.records
         if self.contexts.squeezed:
             self.end_drain()
@@ -313,8 +374,8 @@ cdef class NativeEngine:
     cdef void end_drain(self) except *:
         cdef uint32_t slot
 
-        pbf.pbf_ring_start_lap(self.ring, EARLY_LAP_BYTES)
         with cython.critical_section(self):
+            pbf.pbf_ring_start_lap(self.ring, EARLY_LAP_BYTES)
             pbf.pbf_context_end_drain(&self.contexts, self.ring)
             while True:
                 slot = pbf.pbf_context_reap(&self.contexts, self.ring)

@@ -164,6 +164,25 @@ cdef extern from "pbf_record.h" nogil:
                                  pbf_context_ref context, const pbf_event *event) noexcept
 
 
+cdef extern from "pbf_number.h" nogil:
+    ctypedef struct pbf_restart:
+        pass
+
+    ctypedef struct pbf_numbering:
+        int64_t last
+        pbf_restart *restarts
+        size_t restart_room
+        size_t restart_count
+        size_t restart_next
+
+    bint pbf_number_restart(pbf_numbering *numbering, const pbf_ring *ring,
+                            int64_t number) noexcept
+    bint pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring,
+                         int64_t *number) noexcept
+    int64_t pbf_number_of(pbf_numbering *numbering, const pbf_cursor *cursor,
+                          const pbf_record *record) noexcept
+
+
 cdef extern from "pbf_frame.h" nogil:
     ctypedef struct pbf_envelope:
         const char *instance_id
@@ -183,6 +202,6 @@ cdef extern from "pbf_frame.h" nogil:
 
     size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
                            const pbf_envelope *envelope) noexcept
-    void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts,
+    void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *numbering,
                         const pbf_envelope *envelope, uint8_t *body, size_t capacity,
                         pbf_frame *frame) noexcept

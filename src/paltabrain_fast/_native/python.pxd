@@ -85,6 +85,16 @@ cdef extern from *:
         return __atomic_load_n(extras, __ATOMIC_ACQUIRE);
     }
 
+    /* Whether the truth of an object has to be asked for; it is true otherwise. */
+    static inline int pbf_may_be_false(PyObject *object)
+    {
+        PyTypeObject *type = Py_TYPE(object);
+
+        return (type->tp_as_number != NULL && type->tp_as_number->nb_bool != NULL) ||
+               (type->tp_as_mapping != NULL && type->tp_as_mapping->mp_length != NULL) ||
+               (type->tp_as_sequence != NULL && type->tp_as_sequence->sq_length != NULL);
+    }
+
     /* Says -1 for an exception that is set already. */
     static inline int pbf_raise_set(void)
     {
@@ -103,6 +113,7 @@ cdef extern from *:
 
     int64_t pbf_unix_ms() noexcept nogil
     int pbf_raise_set() except -1
+    bint pbf_may_be_false(object) noexcept
     void pbf_share(object) noexcept
     PyObject *pbf_extras(object instance) noexcept
     unsigned int pbf_type_version(PyTypeObject *type) noexcept

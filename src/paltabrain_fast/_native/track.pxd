@@ -14,6 +14,7 @@ cdef class Tracker:
     cdef bint has_session
     cdef bint disabled
 
+    cdef inline int track(self, object event, object context) except -1
     cdef int record_unchanged(self, object event, object context) noexcept
     cdef int record_in(self, pbf.pbf_context_ref ref, object event) noexcept
     cdef int go_on(self, object event, object context, int status) except -1

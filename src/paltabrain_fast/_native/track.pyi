@@ -1,6 +1,6 @@
+from collections.abc import Callable
 from typing import Any
 
-from .._protocol import SerializableContext, SerializableEvent
 from .engine import NativeEngine
 
 class Tracker:
@@ -11,14 +11,12 @@ class Tracker:
     @property
     def _engine(self) -> NativeEngine: ...
     def _set_up(self, engine: NativeEngine, disabled: bool) -> None: ...
-    def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
-        """Buffer an event, as it is now, to be delivered in the background.
+    def _track(self, event: Any, context: Any) -> None: ...
 
-        Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
-        serialized is logged and skipped; one that does not fit into the buffer is dropped and
-        counted in ``stats()``.
+class DirectMethod:
+    """Stands in for the function ``track`` of ``PaltabrainSdk``."""
 
-        Args:
-            event: an event of the config module.
-            context: context to send with this event in place of ``sdk.context``.
-        """
+    def __init__(self, function: Callable[..., Any]) -> None: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Any: ...
+    def __getattr__(self, name: str) -> Any: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...

@@ -1,6 +1,11 @@
 """``track()``: encode the event, put it into the ring, tell the control thread when it is time."""
 
+from sys import intern
+from types import FunctionType
+
 cimport cython
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 
@@ -17,7 +22,29 @@ from .classes cimport (
 from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome, begin
 from .engine cimport NativeEngine
 from .fork cimport fork_count
-from .python cimport pbf_raise_set, pbf_unix_ms
+from .python cimport (
+    PyMethod_New,
+    PyObject_Vectorcall,
+    PyVectorcall_NARGS,
+    pbf_may_be_false,
+    pbf_raise_set,
+    pbf_share,
+    pbf_unix_ms,
+)
+
+cdef extern from *:
+    """
+    /* Has a type called as a function is, and found as a method is: without a bound one. */
+    static void pbf_set_direct(PyTypeObject *type, Py_ssize_t offset)
+    {
+        type->tp_vectorcall_offset = offset;
+        type->tp_call = PyVectorcall_Call;
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+        PyType_Modified(type);
+    }
+    """
+    ctypedef object (*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
+    void pbf_set_direct(PyTypeObject *type, Py_ssize_t offset) noexcept
 
 from .._protocol import RecordStatus
 
@@ -26,6 +53,7 @@ cdef enum:
     LEFT = 100  # to the next that tries, in the end to the event's own serialize_*()
     INTERRUPTION = 101  # by what is no Exception, and is set
     FORK = 102  # since the engine began
+    UNDECIDED = 103  # whether the context is a false one, which means the SDK's own
 
 cdef enum:
     SCRATCH = 8192  # on the stack: enough for all but rare events
@@ -69,31 +97,25 @@ cdef class Tracker:
             self.has_session = session_id is not None
             self.session_id = 0 if session_id is None else session_id
 
-    @cython.binding(False)
-    def track(self, event, context=None):
-        """track($self, /, event, context=None)
-        --
+    def _track(self, event, context):
+        """Do as ``track()``, which is a ``DirectMethod``, for arguments that are not as usual."""
+        self.track(event, context)
 
-        Buffer an event, as it is now, to be delivered in the background.
-
-        Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
-        serialized is logged and skipped; one that does not fit into the buffer is dropped and
-        counted in ``stats()``.
-
-        Args:
-            event: an event of the config module.
-            context: context to send with this event in place of ``sdk.context``.
-        """
+    @cython.final
+    cdef inline int track(self, object event, object context) except -1:
         cdef int status
 
         if self.disabled:
-            return
+            return 0
         if context is None:
             with cython.critical_section(self):
                 context = self.context
+        elif pbf_may_be_false(context):
+            return self.go_on(event, context, UNDECIDED)
         status = self.record_unchanged(event, context)
         if status != pbf.PBF_OK or pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
             self.go_on(event, context, status)
+        return 0
 
     cdef int record_unchanged(self, object event, object context) noexcept:
         """Record what needs no Python code: an event of a proved class in a known context."""
@@ -132,6 +154,10 @@ cdef class Tracker:
     cdef int go_on(self, object event, object context, int status) except -1:
         """Whatever is not usual. Only here can Python code run, and raise."""
         try:
+            if status == UNDECIDED:
+                if not context:
+                    context = self._context
+                status = LEFT
             if status == pbf.PBF_OK:
                 self._recorded()
             elif not self.insist(event, context, status):
@@ -240,3 +266,95 @@ cdef class Tracker:
         plan = event_plan(event) if status is RecordStatus.ACCEPTED else None
         if plan is not None:
             learn_event(plan, event, header, payload)
+
+
+@cython.final
+cdef class DirectMethod:
+    """Stands in for the function ``track`` of ``PaltabrainSdk``: as that, but no Python code runs.
+
+    Whoever looks at it sees the function: its signature, its code, its class. ``unittest.mock``,
+    for one, hands ``self`` on to nothing else. Arguments that are not as usual go to the function.
+    """
+
+    cdef object function
+    cdef vectorcallfunc vectorcall
+    cdef object __weakref__
+
+    def __cinit__(self, function):
+        self.function = function
+        self.vectorcall = call_track
+        pbf_share(self)  # every thread that tracks refers to it
+
+    def __get__(self, instance, owner):
+        return self if instance is None else PyMethod_New(self, instance)
+
+    def __getattr__(self, name):
+        return getattr(self.function, name)
+
+    def __repr__(self):
+        return repr(self.function)
+
+    def __reduce__(self):
+        return self.function.__qualname__
+
+    @property
+    def __class__(self):
+        return FunctionType
+
+    @property
+    def __doc__(self):
+        return self.function.__doc__
+
+    @property
+    def __module__(self):
+        return self.function.__module__
+
+
+cdef str EVENT = intern("event")
+cdef str CONTEXT = intern("context")
+
+
+cdef object call_track(
+    PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
+):
+    cdef Py_ssize_t count = PyVectorcall_NARGS(nargsf)
+    cdef PyObject *event
+    cdef PyObject *context = <PyObject *>None
+
+    if 0 < count < 4 and isinstance(<object>args[0], Tracker):
+        event = args[1] if count > 1 else NULL
+        if count > 2:
+            context = args[2]
+        if kwnames == NULL or take_keywords(args + count, kwnames, count, &event, &context):
+            if event != NULL:
+                (<Tracker>args[0]).track(<object>event, <object>context)
+                return None
+    return PyObject_Vectorcall(
+        <PyObject *>(<DirectMethod>callable).function, args, nargsf, kwnames
+    )
+
+
+cdef bint take_keywords(
+    PyObject *const *values,
+    PyObject *names,
+    Py_ssize_t positional,
+    PyObject **event,
+    PyObject **context,
+) noexcept:
+    """Take what is given by name; false if it is strange, or given already."""
+    cdef Py_ssize_t number
+
+    for number in range(PyTuple_GET_SIZE(<object>names)):
+        if PyTuple_GET_ITEM(<object>names, number) == <PyObject *>CONTEXT and positional < 3:
+            context[0] = values[number]
+        elif PyTuple_GET_ITEM(<object>names, number) == <PyObject *>EVENT and positional < 2:
+            event[0] = values[number]
+        else:
+            return False
+    return True
+
+
+cdef DirectMethod a_method = DirectMethod(None)
+pbf_set_direct(
+    <PyTypeObject *>DirectMethod, <char *>&a_method.vectorcall - <char *><void *>a_method
+)

@@ -46,11 +46,12 @@ class ReferenceEngine:
         self.renew()
 
     def renew(self) -> None:
-        self._records: deque[_Record] = deque()
+        self._records: deque[tuple[_Record, int]] = deque()  # and the last number with it
         self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
         self._lock = threading.RLock()  # re-entrant: a signal handler may track an event
         self.accepted = 0
         self.taken = 0
+        self.last_number = 0
         self._bytes = 0
         self._mark = 1  # events accepted that are due to be told of
         self._shed_until = 0.0  # reading of time.monotonic()
@@ -91,19 +92,22 @@ class ReferenceEngine:
             self._contexts[context] = uses + 1
             self._bytes += size
             self.accepted += 1
-            self._records.append(record)
+            if session_id is not None:
+                self.last_number += 1
+            self._records.append((record, self.last_number))
         return RecordStatus.ACCEPTED
 
     def take(self, instance_id: str, telemetry: bytes = b"") -> FramedBatch | None:
         if not self._records:
             return None
         start, too_large = self.taken, 0
-        context = self._records[0].context
+        context = self._records[0][0].context
         common = BatchCommon(instance_id=instance_id, batch_id=uuid_v7())
         batch = Batch(common=common, context=context)
         size = empty_size = batch.ByteSize()
-        while self._records and self._records[0].context == context:
-            event = self._records[0].event(self.taken + 1)
+        while self._records and self._records[0][0].context == context:
+            record, number = self._records[0]
+            event = record.event(number)
             event_size = _framed_size(event)
             if empty_size + event_size > BATCH_MAX_BYTE_SIZE:
                 too_large += 1
@@ -180,7 +184,7 @@ class ReferenceEngine:
 
     def _release(self) -> None:
         with self._lock:
-            record = self._records.popleft()
+            record, _ = self._records.popleft()
             context_size = len(record.context)
             self.taken += 1
             self._bytes -= record.size

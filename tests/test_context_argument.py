@@ -1,0 +1,124 @@
+"""The context that is given to ``track()``: one that is false means the SDK's own."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from paltabrain_fast import InMemoryTransport
+
+from .schema.packages import EXAMPLE, imported
+from .support.events import TextContext, TextEvent
+from .support.sdk import MakeSdk, Sdk
+
+
+class Weighed(TextContext):
+    """A context that says itself whether it is true."""
+
+    truth: Any = False
+
+    def __bool__(self) -> bool:
+        if isinstance(self.truth, type):
+            raise self.truth("neither true nor false")
+        return bool(self.truth)
+
+
+class Sized(TextContext):
+    """A context that is false when it is empty."""
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+def contexts(sdk: Sdk, transport: InMemoryTransport) -> list[str]:
+    assert sdk.flush(timeout=30)
+    return [batch.context.decode() for batch in transport.batches]
+
+
+@pytest.mark.parametrize(
+    "false", [None, {}, 0, 0.0, "", b"", (), False, Weighed("not me"), Sized("")], ids=repr
+)
+def test_whatever_is_false_stands_for_the_own_one(make_sdk: MakeSdk, false: Any) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, context=TextContext("own"))
+    for _ in range(3):
+        sdk.track(TextEvent(), false)
+        sdk.track(TextEvent(), context=false)
+    assert contexts(sdk, transport) == ["own"]
+    assert sdk.last_serialization_error is None
+
+
+def test_what_is_true_is_taken(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, context=TextContext("own"), max_in_flight=1)
+    true = Weighed("weighed")
+    true.truth = True
+    for context in true, Sized("sized"), TextContext("plain"), TextContext(""):
+        sdk.track(TextEvent(), context)
+    assert contexts(sdk, transport) == ["weighed", "sized", "plain", ""]
+
+
+def test_context_of_the_sdk_may_be_false(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, context=Weighed("own"))
+    sdk.track(TextEvent())
+    sdk.track(TextEvent(), Weighed("other"))
+    assert contexts(sdk, transport) == ["own"]
+
+
+def test_context_whose_truth_changes_is_asked_each_time(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, context=TextContext("own"), max_in_flight=1)
+    other = Weighed("other")
+    for truth in False, True, False:
+        other.truth = truth
+        sdk.track(TextEvent(), other)
+    assert contexts(sdk, transport) == ["own", "other", "own"]
+
+
+def test_context_that_cannot_tell_is_a_serialization_error(
+    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+) -> None:
+    sdk = make_sdk(transport=InMemoryTransport())
+    other = Weighed("other")
+    other.truth = ValueError
+    sdk.track(TextEvent(), other)
+    assert isinstance(sdk.last_serialization_error, ValueError)
+    assert sdk.stats().dropped == {"serialization_error": 1}
+    (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert record.getMessage() == "Event [TextEvent] was skipped due to serialization error"
+    other.truth = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        sdk.track(TextEvent(), other)
+
+
+def test_generated_context_may_have_a_truth_of_its_own(make_sdk: MakeSdk) -> None:
+    """Although its bytes are kept, and no code of its own runs otherwise."""
+    with imported(EXAMPLE.parent / "config") as config:
+
+        class Own(config.Context):  # type: ignore[misc,name-defined]
+            truth = True
+
+            def __bool__(self) -> bool:
+                return self.truth
+
+        transport = InMemoryTransport()
+        context, own = config.Context().set_os(os_name="a"), Own().set_os(os_name="b")
+        sdk = make_sdk(transport=transport, context=context, max_in_flight=1)
+        for truth in True, False, True, False:
+            Own.truth = truth
+            for _ in range(3):
+                sdk.track(config.EventPageOpen(), own)
+        assert sdk.flush(timeout=30)
+        assert [batch.context for batch in transport.batches] == [
+            own.serialize_context(),
+            context.serialize_context(),
+        ] * 2
+
+
+def test_disabled_sdk_asks_nobody(make_sdk: MakeSdk) -> None:
+    other = Weighed("other")
+    other.truth = KeyboardInterrupt
+    make_sdk(disabled=True).track(TextEvent(), other)
