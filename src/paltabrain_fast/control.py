@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, Literal
 
 from . import process
+from ._clock import monotonic
 from ._protocol import Engine, FramedBatch
 from .fork_guard import guarded, is_forking
 from .ledger import DropReason, Ledger, Stats
@@ -234,8 +234,8 @@ class Control:
             self.event_recorded()
 
     def exit(self, started: float) -> None:
-        """Shut down, within ``exit_timeout`` of the start (``time.monotonic()``)."""
-        self.shutdown(started + self._options.exit_timeout - time.monotonic())
+        """Shut down, within ``exit_timeout`` of the start (``monotonic()``)."""
+        self.shutdown(started + self._options.exit_timeout - monotonic())
 
     def stats(self) -> Stats:
         """Return a consistent snapshot of the books."""
@@ -495,14 +495,14 @@ class Control:
         if self._since is None:
             if self._engine.arm(1):
                 return -1
-            self._since = time.monotonic()
+            self._since = monotonic()
         if not self._engine.arm(self._options.flush_buffer_size):
             return 0
         return _left(self._since + self._interval())
 
     def _work(self) -> None:
         self._tell()
-        now = time.monotonic()
+        now = monotonic()
         if self._since is None:  # the first event after a while
             self._since = now
         if (
@@ -530,15 +530,15 @@ class Control:
 
 
 def _deadline(timeout: float) -> float:
-    """The reading of ``time.monotonic()`` when a timeout is over; any number is as good as its
+    """The reading of ``monotonic()`` when a timeout is over; any number is as good as its
     nearest one that can be waited for.
     """
-    return time.monotonic() + min(max(timeout, 0.0), threading.TIMEOUT_MAX / 2)
+    return monotonic() + min(max(timeout, 0.0), threading.TIMEOUT_MAX / 2)
 
 
 def _left(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())
+    return max(0.0, deadline - monotonic())
 
 
 def _is_over(deadline: float | None) -> bool:
-    return deadline is not None and time.monotonic() >= deadline
+    return deadline is not None and monotonic() >= deadline

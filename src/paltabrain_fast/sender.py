@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import random
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from ._clock import monotonic
 from ._engine import uuid_v7
 from ._protocol import FramedBatch
 from .constant import (
@@ -53,7 +53,7 @@ class Delivery:
         self.batch = batch
         self.begun = self.launched = False
         self.attempts = self.cut_short = 0
-        self.started = time.monotonic()
+        self.started = monotonic()
         self.deadline = self.started + _BATCH_SECONDS if deadline is None else deadline
 
 
@@ -108,7 +108,7 @@ class Sender:
         self._pool.provide_thread()
 
     def end_by(self, deadline: float | None) -> None:
-        """Let no attempt last beyond the deadline (``time.monotonic()``)."""
+        """Let no attempt last beyond the deadline (``monotonic()``)."""
         self._last_attempt = math.inf if deadline is None else deadline
 
     def abandon(self) -> int:
@@ -165,7 +165,7 @@ class Sender:
         batch = delivery.batch
         if not delivery.attempts and logger.isEnabledFor(logging.DEBUG):
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
-        latest = time.monotonic() + self._options.request_timeout
+        latest = monotonic() + self._options.request_timeout
         end, lent_until = min(delivery.deadline, self._last_attempt), self._pool.lent_until()
         self._ledger.attempt(retry=delivery.attempts > 0)
         delivery.attempts += 1
@@ -190,14 +190,14 @@ class Sender:
                 "X-SDK-Version": __version__,
                 "X-SDK-Client-Upload-TS": str(time_ms()),
             },
-            timeout=min(options.request_timeout, max(0.001, end - time.monotonic())),
+            timeout=min(options.request_timeout, max(0.001, end - monotonic())),
         )
 
     def _succeed(self, delivery: Delivery) -> None:
         batch = delivery.batch
         if self._ledger.claim(batch):
             try:
-                self._reporter.batch_succeeded(batch.batch_id, time.monotonic() - delivery.started)
+                self._reporter.batch_succeeded(batch.batch_id, monotonic() - delivery.started)
             finally:  # delivered is delivered
                 self._ledger.settle(batch, BATCH_STATUS_SUCCESS)
 
@@ -214,7 +214,7 @@ class Sender:
         # one that a flush's own timeout has cut short says nothing about the server
         if delivery.attempts - delivery.cut_short >= self._options.flush_max_retries:
             reason = "retries_exhausted"
-        elif time.monotonic() + delay <= delivery.deadline:
+        elif monotonic() + delay <= delivery.deadline:
             return delay
         batch = delivery.batch
         error = result.error or RetriesExhaustedError(result.status or 0, delivery.attempts)

@@ -15,7 +15,6 @@ import socket
 import ssl
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.wait import wait_for_read, wait_for_write
 
+from .._clock import monotonic
 from ..fork_guard import unguarded
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
@@ -37,10 +37,10 @@ _MAX_WAIT_SECONDS: Final = 86_400.0
 class _Attempt(threading.local):
     """The attempt that this thread is making."""
 
-    deadline = math.inf  # reading of time.monotonic()
+    deadline = math.inf  # reading of monotonic()
 
     def left(self) -> float:
-        left = self.deadline - time.monotonic()
+        left = self.deadline - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         return left
@@ -49,7 +49,7 @@ class _Attempt(threading.local):
     def share(self, parts: int) -> Iterator[None]:
         """Give what is done within one of so many equal parts of what is left."""
         deadline = self.deadline
-        self.deadline = time.monotonic() + self.left() / parts
+        self.deadline = monotonic() + self.left() / parts
         try:
             yield
         finally:

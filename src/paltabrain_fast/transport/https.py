@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
-import time
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
+from .._clock import monotonic
 from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
 from .deadline import HttpPool, HttpsPool, TlsSocket, attempt
 from .environment import origin_of, proxy_for, trusted_certificates
@@ -47,7 +47,7 @@ class HttpsTransport:
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
-        attempt.deadline = deadline = time.monotonic() + request.timeout
+        attempt.deadline = deadline = monotonic() + request.timeout
         try:
             origin = origin_of(request.url)
             response = self._pool(origin).urlopen(
@@ -69,7 +69,7 @@ class HttpsTransport:
             finally:
                 _finish(response)
         except Exception as error:
-            if time.monotonic() >= deadline:
+            if monotonic() >= deadline:
                 return timed_out(request)
             # the text alone: the frames of the original hold headers and body
             return SendResult(error=ConnectionError(f"{type(error).__name__}: {error}"))
