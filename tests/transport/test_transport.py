@@ -121,6 +121,41 @@ def test_broken_answer_is_an_error_after_one_attempt(
     assert transport.send(request(api.hostname)) == SendResult(status=200)
 
 
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(_HEAD[:end] for end in (0, 1, 5, 10, 15, 17, 23, len(_HEAD) - 1, len(_HEAD))),
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" + _HEAD[:17],
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 99 Low\r\n\r\n",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"\x00\x01\x02\xff\r\n\r\n",
+        b"<html>" + b"x" * 100_000,
+        b"\r\n",
+    ],
+    ids=lambda raw: ascii(raw[-10:]),
+)
+def test_text_of_an_error_says_how_an_answer_broke(
+    api: ApiServer, plain_api: ApiServer, transport: Transport, scheme: str, raw: bytes
+) -> None:
+    server = api if scheme == "https" else plain_api
+    server.answer = always(Answer(raw=raw))
+    result = transport.send(request(server.hostname, scheme=scheme))
+    assert result.status is None
+    assert type(result.error) is ConnectionError
+    text = str(result.error)
+    assert text.isprintable()
+    assert len(text) <= 200
+    assert "object" not in text  # of our own classes
+    assert len(server.requests) == 1
+    server.answer = always(Answer())
+    assert transport.send(request(server.hostname, scheme=scheme)) == SendResult(status=200)
+
+
 def test_head_cut_at_the_end_of_a_line_is_an_error(api: ApiServer, transport: Transport) -> None:
     body = b"x" * 10  # so that half of the head is "HTTP/1.1 299 Unknown" and the end of its line
     api.answer = always(Answer(299, body=body, fault=Fault.HALF_HEAD))

@@ -10,9 +10,18 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol, runtime_checkable
 
-__all__ = ["MAX_ANSWER_BYTES", "Request", "SendResult", "Transport", "retry_after", "timed_out"]
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "Request",
+    "SendResult",
+    "Transport",
+    "failure",
+    "retry_after",
+    "timed_out",
+]
 
 MAX_ANSWER_BYTES: Final = 65_536
+_MAX_TEXT: Final = 200
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
@@ -85,6 +94,19 @@ def retry_after(value: str | None) -> float | None:
         return max(0.0, when.timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
+
+
+def failure(error: Exception) -> ConnectionError:
+    """Return what went wrong as an error of its own, in one line.
+
+    The text alone: the frames of the original hold headers and body.
+    """
+    while len(error.args) > 1 and isinstance(error.args[-1], Exception):
+        error = error.args[-1]  # urllib3 has it beside words that say less
+    text = str(error).strip()
+    if not text.isprintable():  # a server's own
+        text = ascii(text)[1:-1]
+    return ConnectionError(f"{type(error).__name__}: {text}"[:_MAX_TEXT])
 
 
 def timed_out(request: Request) -> SendResult:

@@ -10,10 +10,10 @@ import ssl
 import weakref
 from collections import deque
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..fork_guard import unguarded
-from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
+from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
 from .environment import Proxy, origin_of, proxy_for, trusted_certificates
 
 try:
@@ -77,7 +77,7 @@ class CurlTransport:
                 if len(idle) > self._connections:
                     idle.popleft().close()
         except Exception as error:
-            return SendResult(error=ConnectionError(f"{type(error).__name__}: {error}"))
+            return SendResult(error=failure(error))
 
     def close(self) -> None:
         """Close the pooled connections; one that is in use ends with its attempt."""
@@ -145,17 +145,20 @@ class _Connection:
         curl.setopt(pycurl.FRESH_CONNECT, self._is_cut())
         curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
+        failed: tuple[Any, ...] = (pycurl.E_GOT_NOTHING, "the answer broke off within its head")
         try:
             self._perform()
         except pycurl.error as error:
-            # a status that has come is all that counts, whatever became of the answer's body
-            if not answer.has_status(curl.getinfo(pycurl.RESPONSE_CODE)):
-                return _failure(request, *error.args)
+            failed = error.args
         finally:
             # an idle handle keeps neither the body nor the key
             curl.setopt(pycurl.POSTFIELDS, b"")
             curl.unsetopt(pycurl.HTTPHEADER)
-        return SendResult(status=curl.getinfo(pycurl.RESPONSE_CODE), retry_after=answer.retry_after)
+        # a status that has come is all that counts, whatever became of the answer's body
+        status = curl.getinfo(pycurl.RESPONSE_CODE)
+        if not answer.has_status(status):
+            return _failure(request, *failed)
+        return SendResult(status=status, retry_after=answer.retry_after)
 
     def _perform(self) -> None:
         """Do as ``Curl.perform``, which would keep forks waiting while it waits in the network."""

@@ -137,9 +137,11 @@ class _Response(http.client.HTTPResponse):
         stream = self.fp
         while True:
             self.fp = head = _Head(stream)
-            super().begin()
-            if self.fp is head:
-                self.fp = stream
+            try:
+                super().begin()
+            finally:
+                if self.fp is head:
+                    self.fp = stream
             if head.last not in (b"\r\n", b"\n"):
                 self.close()
                 raise http.client.RemoteDisconnected("the answer broke off within its head")

@@ -10,7 +10,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from .._clock import monotonic
-from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
+from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
 from .deadline import HttpPool, HttpsPool, TlsSocket, attempt
 from .environment import origin_of, proxy_for, trusted_certificates
 
@@ -71,8 +71,7 @@ class HttpsTransport:
         except Exception as error:
             if monotonic() >= deadline:
                 return timed_out(request)
-            # the text alone: the frames of the original hold headers and body
-            return SendResult(error=ConnectionError(f"{type(error).__name__}: {error}"))
+            return SendResult(error=failure(error))
 
     def close(self) -> None:
         """Close the pooled connections."""
