@@ -18,7 +18,7 @@ from .options import Options
 from .pool import Pool, Thread, is_ours
 from .reporting import Reporter
 from .sdk_pb2 import BatchTelemetry
-from .sender import Delivery, Sender
+from .sender import FROZEN_SECONDS, Delivery, Sender
 from .transport import Transport, make_transport
 from .transport.unavailable import Unavailable
 
@@ -266,8 +266,19 @@ class Control:
             process.leave(self)
 
     def _finish(self, deadline: float | None) -> bool:
+        begun, mark = monotonic(), self._engine.accepted
         self._sender.end_by(deadline)
-        settled = self._settle(self._engine.accepted, deadline)
+        settled = self._settle(mark, deadline)
+        if (
+            not settled
+            and deadline is not None
+            and monotonic() > deadline + FROZEN_SECONDS
+            and process.may_start_threads()  # or else it was this thread that sent, and took long
+        ):
+            # the process stood still, and has the same time once more
+            deadline += monotonic() - begun
+            self._sender.end_by(deadline)
+            settled = self._settle(mark, deadline)
         if not settled:
             with self._framing:  # no batch is cut between the two
                 lost = self._discard() + self._sender.abandon()
