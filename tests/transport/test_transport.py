@@ -105,6 +105,23 @@ def test_retry_after_as_a_date(api: ApiServer, transport: Transport) -> None:
     assert past == 0.0
 
 
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Sat, 05 Feb 2000 12:00:00 GMT", pytest.approx(7.0)),
+        ("Sat, 05 Feb 2000 12:01:00 GMT", 0.0),
+        ("garbage", 0.0),
+    ],
+)
+def test_retry_after_as_a_date_counts_from_that_of_the_answer(
+    api: ApiServer, transport: Transport, date: str, expected: float
+) -> None:
+    """Not from a clock of ours, which may be set wrong, or patched."""
+    headers = {"Date": date, "Retry-After": "Sat, 05 Feb 2000 12:00:07 GMT"}
+    api.answer = always(Answer(503, headers))
+    assert transport.send(request(api.hostname)).retry_after == expected
+
+
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.CLOSE, Fault.HALF_HEAD, Fault.ENDLESS_HEAD])
 @pytest.mark.parametrize("kept_alive", [False, True])
 def test_broken_answer_is_an_error_after_one_attempt(

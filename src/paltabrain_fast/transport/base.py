@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol, runtime_checkable
+
+from .._clock import real_time_ns
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -80,18 +81,29 @@ class Transport(Protocol):
         """Give back connections; an attempt that is under way may fail."""
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3); garbage is as if it were absent."""
+def retry_after(value: str | None, date: str | None) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3); garbage is as if it were absent.
+
+    Args:
+        value: seconds or a date.
+        date: the answer's own ``Date``, from which a date counts: our clock may be another one.
+    """
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text[:10])
+    when = _timestamp(text)
+    if when is None:
+        return None
+    now = _timestamp(date or "")
+    return max(0.0, when - (real_time_ns() / 1e9 if now is None else now))
+
+
+def _timestamp(text: str) -> float | None:
     try:
         when = parsedate_to_datetime(text)
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        return max(0.0, when.timestamp() - time.time())
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
 

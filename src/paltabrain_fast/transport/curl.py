@@ -8,7 +8,7 @@ import os
 import select
 import ssl
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from functools import partial
 from typing import Any, Final
 
@@ -225,12 +225,13 @@ class _Answer:
         self.has_socket = False
         self._requests = 0
         self._head_is_whole = False
-        self._retry_after: list[str] = []
+        self._headers: defaultdict[bytes, list[str]] = defaultdict(list)
         self._body_bytes = 0
 
     @property
     def retry_after(self) -> float | None:
-        return retry_after(", ".join(self._retry_after) or None)
+        value, date = (", ".join(self._headers[name]) or None for name in (b"retry-after", b"date"))
+        return retry_after(value, date)
 
     def has_status(self, status: int) -> bool:
         return status >= 200 and self._head_is_whole
@@ -248,13 +249,14 @@ class _Answer:
     def take_header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):  # a proxy's answer or an interim one may have come before
             self._head_is_whole = False
-            self._retry_after.clear()
+            self._headers.clear()
         elif not line.strip():
             self._head_is_whole = True
         else:
             name, _, value = line.partition(b":")
-            if name.strip().lower() == b"retry-after":
-                self._retry_after.append(value.decode("latin-1"))
+            name = name.strip().lower()
+            if name in (b"retry-after", b"date"):
+                self._headers[name].append(value.decode("latin-1"))
 
     def take_body(self, data: bytes) -> int:
         self._body_bytes += len(data)

@@ -64,7 +64,9 @@ class HttpsTransport:
             try:
                 return SendResult(
                     status=response.status,
-                    retry_after=retry_after(response.headers.get("Retry-After")),
+                    retry_after=retry_after(
+                        response.headers.get("Retry-After"), response.headers.get("Date")
+                    ),
                 )
             finally:
                 _finish(response)
