@@ -169,9 +169,8 @@ class Sender:
         if not delivery.attempts and logger.isEnabledFor(logging.DEBUG):
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
         begun = monotonic()
-        seconds = min(self._options.request_timeout, delivery.left)
-        end = min(begun + seconds, self._last_attempt)
-        lent_until = self._pool.lent_until()
+        latest = begun + self._options.request_timeout
+        end, lent_until = min(begun + delivery.left, self._last_attempt), self._pool.lent_until()
         self._ledger.attempt(retry=delivery.attempts > 0)
         delivery.attempts += 1
         try:
@@ -179,13 +178,13 @@ class Sender:
                 result = self._transport.send(self._request(batch, min(end, lent_until)))
         except Exception as error:
             result = SendResult(error=error)
-        over, due = monotonic(), min(end, lent_until)
+        over, due = monotonic(), min(latest, end, lent_until)
         late = over > due + FROZEN_SECONDS
         frozen = late and not delivery.late  # twice in a row, it is a resolver that takes its time
         delivery.late = late
         if not frozen:
             delivery.left -= max(0.0, min(over, due) - begun)
-        if result.status is None and (frozen or lent_until < end):
+        if result.status is None and (frozen or lent_until < min(latest, end)):
             delivery.cut_short += 1
         return result
 

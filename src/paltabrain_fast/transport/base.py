@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from .._clock import real_time_ns
 
@@ -17,6 +17,7 @@ __all__ = [
     "SendResult",
     "Transport",
     "failure",
+    "finish",
     "retry_after",
     "timed_out",
 ]
@@ -124,3 +125,19 @@ def failure(error: Exception) -> ConnectionError:
 def timed_out(request: Request) -> SendResult:
     """Return the result of an attempt that took its whole time."""
     return SendResult(error=TimeoutError(f"the attempt timed out after {request.timeout:g} s"))
+
+
+def finish(response: Any) -> None:
+    """Read what is left of an answer, so that its connection can be used again; not without end.
+
+    Args:
+        response: as ``urllib3`` has it.
+    """
+    try:
+        response.read(MAX_ANSWER_BYTES)
+        whole = not response.read(1)
+    except Exception:  # the status has come, which is all that counts
+        whole = False
+    if not whole:
+        response.close()
+    response.release_conn()

@@ -10,8 +10,9 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from .._clock import monotonic
-from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
+from .base import Request, SendResult, failure, finish, retry_after, timed_out
 from .deadline import HttpPool, HttpsPool, TlsSocket, attempt
+from .doubles import Doubles
 from .environment import origin_of, proxy_for, trusted_certificates
 
 __all__ = ["HttpsTransport"]
@@ -41,12 +42,16 @@ class HttpsTransport:
         self._connections = connections
         self._context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
         self._context.sslsocket_class = TlsSocket
-        trusted_certificates(ca_bundle, self._context)
+        bundle = trusted_certificates(ca_bundle, self._context)
+        self._doubles = Doubles(lambda: os.fspath(bundle))
         # by process, then by origin; no lock, since a fork might copy it while it is held
         self._pools: dict[int, dict[str, HTTPConnectionPool]] = {}
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
+        return self._doubles.send(request) or self._send(request)
+
+    def _send(self, request: Request) -> SendResult:
         attempt.deadline = deadline = monotonic() + request.timeout
         try:
             origin = origin_of(request.url)
@@ -69,7 +74,7 @@ class HttpsTransport:
                     ),
                 )
             finally:
-                _finish(response)
+                finish(response)
         except Exception as error:
             if monotonic() >= deadline:
                 return timed_out(request)
@@ -79,6 +84,7 @@ class HttpsTransport:
         """Close the pooled connections."""
         for pool in self._pools.pop(os.getpid(), {}).values():
             pool.close()
+        self._doubles.close()
 
     def _pool(self, origin: str) -> HTTPConnectionPool:
         pid = os.getpid()
@@ -110,15 +116,3 @@ class HttpsTransport:
         )
         manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
         return manager.connection_from_url(origin)
-
-
-def _finish(response: urllib3.BaseHTTPResponse) -> None:
-    """Read what is left of an answer, so that its connection can be used again; not without end."""
-    try:
-        response.read(MAX_ANSWER_BYTES)
-        whole = not response.read(1)
-    except Exception:  # the status has come, which is all that counts
-        whole = False
-    if not whole:
-        response.close()
-    response.release_conn()
