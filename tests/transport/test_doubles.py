@@ -330,7 +330,7 @@ def test_sockets_of_gevent_are_no_doubles(monkeypatch: pytest.MonkeyPatch) -> No
 
     Cooperative.__module__ = "gevent._socket3"
     monkeypatch.setattr(socket, "socket", Cooperative)
-    assert doubles.Doubles(str).send(sent_to("api.example")) is None
+    assert doubles.Doubles("").send(sent_to("api.example")) is None
 
 
 _IMPORTED_AMONG_DOUBLES: Final = """

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import os
 import select
-import ssl
 import weakref
 from collections import defaultdict, deque
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 from ..fork_guard import unguarded
 from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
-from .environment import Proxy, origin_of, proxy_for, trusted_certificates
+from .environment import Proxy, Trust, origin_of, proxy_for
 
 try:
     import pycurl
@@ -47,9 +46,8 @@ class CurlTransport:
     def __init__(
         self, *, ca_bundle: str | os.PathLike[str] | None = None, connections: int = 20
     ) -> None:
-        # this context only tells whether the bundle is any good
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._bundle = trusted_certificates(ca_bundle, context)
+        self._trust = Trust(ca_bundle)  # whose contexts only tell whether a bundle is any good
+        self._bundle = _Bundle(self._trust)
         self._connections = connections
         self._proxies: dict[str, Proxy | None] = {}
         # by process; no lock, since a fork might copy it while it is held
@@ -66,10 +64,10 @@ class CurlTransport:
             idle = self._idle.get(pid)
             if idle is None:
                 idle = self._idle.setdefault(pid, deque())
-            try:
-                connection = idle.pop()
-            except IndexError:
-                connection = _Connection(os.fspath(self._bundle), self._bundle.is_dir())
+            self._trust.refresh()
+            if self._bundle.version != self._trust.version:
+                self._bundle = _Bundle(self._trust)
+            connection = self._connection(idle)
             try:
                 return connection.post(request, self._proxies[origin])
             finally:
@@ -79,6 +77,16 @@ class CurlTransport:
         except Exception as error:
             return SendResult(error=failure(error))
 
+    def _connection(self, idle: deque[_Connection]) -> _Connection:
+        """Take one that is idle, unless its certificates are old ones, or make one."""
+        with contextlib.suppress(IndexError):
+            while True:
+                connection = idle.pop()
+                if connection.version == self._bundle.version:
+                    return connection
+                connection.close()
+        return _Connection(self._bundle, is_current=self._trust.is_current)
+
     def close(self) -> None:
         """Close the pooled connections; one that is in use ends with its attempt."""
         idle = self._idle.pop(os.getpid(), deque())
@@ -87,10 +95,20 @@ class CurlTransport:
                 idle.pop().close()
 
 
+class _Bundle:
+    """The certificates to trust; those of a file in memory as well, should it be spoilt."""
+
+    def __init__(self, trust: Trust) -> None:
+        self.version = trust.version
+        self.path = os.fspath(trust.path)
+        self.content = None if trust.path.is_dir() else trust.path.read_bytes()
+
+
 class _Connection:
     """One handle of libcurl, for one attempt at a time, and the connection that it keeps."""
 
-    def __init__(self, bundle: str, is_directory: bool) -> None:
+    def __init__(self, bundle: _Bundle, *, is_current: bool) -> None:
+        self.version = bundle.version
         self._answer = _Answer()
         self._socket = -1
         self._poll = select.poll()
@@ -98,20 +116,29 @@ class _Connection:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch, self._poll))
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
         self._curl = curl = pycurl.Curl()
-        for peer, host, file, directory in (
-            (pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST, pycurl.CAINFO, pycurl.CAPATH),
+        for peer, host, file, directory, content in (
+            (
+                pycurl.SSL_VERIFYPEER,
+                pycurl.SSL_VERIFYHOST,
+                pycurl.CAINFO,
+                pycurl.CAPATH,
+                pycurl.CAINFO_BLOB,
+            ),
             (
                 pycurl.PROXY_SSL_VERIFYPEER,
                 pycurl.PROXY_SSL_VERIFYHOST,
                 pycurl.PROXY_CAINFO,
                 pycurl.PROXY_CAPATH,
+                pycurl.PROXY_CAINFO_BLOB,
             ),
         ):
             curl.setopt(peer, 1)
             curl.setopt(host, 2)
             # libcurl has defaults for both, which would be trusted as well
-            curl.unsetopt(file if is_directory else directory)
-            curl.setopt(directory if is_directory else file, bundle)
+            curl.unsetopt(directory if bundle.content else file)
+            curl.setopt(file if bundle.content else directory, bundle.path)
+            if bundle.content and not is_current:
+                curl.setopt(content, bundle.content)
         curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)  # at least
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)

@@ -15,7 +15,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -170,6 +170,7 @@ class _Connection(HTTPConnection):
                     # one that swallows packets must leave time for the others
                     with attempt.share(len(addresses) - tried):
                         connection.connect(address)
+                    connection.settimeout(attempt.left())  # for a handshake that is not ours
                     return connection
                 except OSError as error:
                     connection.close()
@@ -180,7 +181,23 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    pass
+    """A connection that asks for the ``SSLContext`` when it connects."""
+
+    def __init__(
+        self, *arguments: Any, contexts: Callable[[], ssl.SSLContext], **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._contexts = contexts
+
+    def connect(self) -> None:
+        self.ssl_context = self._contexts()
+        self.ssl_context.sslsocket_class = TlsSocket
+        if self.proxy_config is not None:
+            self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
+        super().connect()
+        # truststore's contexts make sockets of their own, and are through with them by now
+        if isinstance(self.sock, ssl.SSLSocket) and not isinstance(self.sock, TlsSocket):
+            self.sock.__class__ = TlsSocket
 
 
 class _IdleStack(queue.LifoQueue[Any]):

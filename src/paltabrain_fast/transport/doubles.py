@@ -119,10 +119,10 @@ class Doubles:
     """Knows whether there are any, and sends through them.
 
     Args:
-        bundle: returns the file or directory of trusted certificates.
+        bundle: file or directory of trusted certificates.
     """
 
-    def __init__(self, bundle: Callable[[], str]) -> None:
+    def __init__(self, bundle: str) -> None:
         self._bundle = bundle
         # each with what was in place when it was made, as it may hold on to it
         self._idle: deque[tuple[_State, requests.Session]] = deque()
@@ -141,7 +141,7 @@ class Doubles:
                 data=request.body,
                 headers=dict(request.headers),
                 timeout=request.timeout,
-                verify=self._bundle(),
+                verify=self._bundle,
                 allow_redirects=False,
                 stream=True,
             )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import ssl
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
 
 from .._clock import monotonic
 from .base import Request, SendResult, failure, finish, retry_after, timed_out
-from .deadline import HttpPool, HttpsPool, TlsSocket, attempt
+from .deadline import HttpPool, HttpsPool, attempt
 from .doubles import Doubles
-from .environment import origin_of, proxy_for, trusted_certificates
+from .environment import Trust, origin_of, proxy_for
 
 __all__ = ["HttpsTransport"]
 
@@ -22,7 +20,8 @@ class HttpsTransport:
     """Posts through pooled keep-alive connections, certificates always verified.
 
     The environment is read once for each host, with the conventions of ``requests``: proxies
-    (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A SOCKS
+    (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A bundle
+    that was replaced is read again for the next new connection. A SOCKS
     proxy is for ``CurlTransport`` alone: every attempt that would need one fails, and says so.
     A redirect is an answer like any other and is never followed, so that the API key reaches no
     other host. A forked child makes connections of its own and leaves its parent's alone.
@@ -40,10 +39,8 @@ class HttpsTransport:
         self, *, ca_bundle: str | os.PathLike[str] | None = None, connections: int = 20
     ) -> None:
         self._connections = connections
-        self._context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-        self._context.sslsocket_class = TlsSocket
-        bundle = trusted_certificates(ca_bundle, self._context)
-        self._doubles = Doubles(lambda: os.fspath(bundle))
+        self._trust = Trust(ca_bundle)
+        self._doubles = Doubles(os.fspath(self._trust.path))
         # by process, then by origin; no lock, since a fork might copy it while it is held
         self._pools: dict[int, dict[str, HTTPConnectionPool]] = {}
 
@@ -104,15 +101,16 @@ class HttpsTransport:
                 "pip install 'paltabrain-fast[curl]', PaltabrainSdk(..., transport='curl')"
             )
         manager = (
-            urllib3.PoolManager(maxsize=self._connections, ssl_context=self._context)
+            urllib3.PoolManager(maxsize=self._connections)
             if proxy is None
             else urllib3.ProxyManager(
                 proxy.url,
                 proxy_headers=proxy.headers,
-                proxy_ssl_context=self._context,
                 maxsize=self._connections,
-                ssl_context=self._context,
             )
         )
         manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
-        return manager.connection_from_url(origin)
+        pool = manager.connection_from_url(origin)
+        if isinstance(pool, HttpsPool):
+            pool.conn_kw["contexts"] = self._trust.context
+        return pool
