@@ -356,3 +356,29 @@ assert sdk.stats().delivered == (2 if target.endswith(".post") else 1), sdk.last
 def test_double_may_be_there_before_the_import(api: ApiServer, target: str) -> None:
     run_script(_IMPORTED_AMONG_DOUBLES, target, api.hostname)
     assert len(api.requests) == 1
+
+
+_IMPORTED_AMONG_TRACING: Final = """
+import functools
+import requests
+
+original = requests.Session.send
+
+
+@functools.wraps(original)
+def send(*arguments, **options):
+    raise AssertionError("the SDK has connections of its own")
+
+
+requests.Session.send = send
+from paltabrain_fast import Request
+from paltabrain_fast.transport.doubles import Doubles
+
+assert Doubles("").send(Request("https://api.example/", b"", {}, 1)) is None
+requests.Session.send = original
+assert Doubles("").send(Request("http://127.0.0.1:1/", b"", {}, 1)) is not None
+"""
+
+
+def test_tracing_that_is_there_before_the_import_is_no_double() -> None:
+    run_script(_IMPORTED_AMONG_TRACING)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from paltabrain_fast import SendResult, Transport
-from paltabrain_fast.transport import environment
 
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
@@ -259,7 +258,7 @@ def test_bundle_that_is_the_same_is_read_once(
     api: ApiServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To parse it takes longer than all the rest of a connection."""
-    monkeypatch.setattr(environment, "create_urllib3_context", None)
+    monkeypatch.setattr("urllib3.util.ssl_.create_urllib3_context", None)
     api.answer = always(Answer(fault=Fault.CLOSE_AFTER))
     for count in range(1, 4):
         assert transport.send(request(api.hostname)) == SendResult(status=200)

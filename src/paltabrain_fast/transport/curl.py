@@ -7,7 +7,7 @@ import ctypes
 import os
 import select
 import weakref
-from collections import defaultdict, deque
+from collections import deque
 from functools import partial
 from typing import Any, Final
 
@@ -79,13 +79,12 @@ class CurlTransport:
 
     def _connection(self, idle: deque[_Connection]) -> _Connection:
         """Take one that is idle, unless its certificates are old ones, or make one."""
-        with contextlib.suppress(IndexError):
-            while True:
-                connection = idle.pop()
-                if connection.version == self._bundle.version:
-                    return connection
+        try:
+            while (connection := idle.pop()).version != self._bundle.version:
                 connection.close()
-        return _Connection(self._bundle, is_current=self._trust.is_current)
+        except IndexError:
+            return _Connection(self._bundle, is_current=self._trust.is_current)
+        return connection
 
     def close(self) -> None:
         """Close the pooled connections; one that is in use ends with its attempt."""
@@ -252,13 +251,17 @@ class _Answer:
         self.has_socket = False
         self._requests = 0
         self._head_is_whole = False
-        self._headers: defaultdict[bytes, list[str]] = defaultdict(list)
+        self._headers: dict[bytes, list[bytes]] = {}
         self._body_bytes = 0
 
     @property
     def retry_after(self) -> float | None:
-        value, date = (", ".join(self._headers[name]) or None for name in (b"retry-after", b"date"))
-        return retry_after(value, date)
+        value = self._header(b"retry-after")
+        return None if value is None else retry_after(value, self._header(b"date"))
+
+    def _header(self, name: bytes) -> str | None:
+        values = self._headers.get(name)
+        return None if values is None else b", ".join(values).decode("latin-1")
 
     def has_status(self, status: int) -> bool:
         return status >= 200 and self._head_is_whole
@@ -283,7 +286,7 @@ class _Answer:
             name, _, value = line.partition(b":")
             name = name.strip().lower()
             if name in (b"retry-after", b"date"):
-                self._headers[name].append(value.decode("latin-1"))
+                self._headers.setdefault(name, []).append(value.strip())
 
     def take_body(self, data: bytes) -> int:
         self._body_bytes += len(data)

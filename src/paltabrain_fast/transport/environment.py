@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import urllib3.util.ssl_
 from requests.utils import (
     DEFAULT_CA_BUNDLE_PATH,
     get_auth_from_url,
     get_environ_proxies,
     select_proxy,
 )
-from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util import ssl_
 
 from ..constant import LOGGER_NAME
 
@@ -101,20 +100,24 @@ class Trust:
             or os.environ.get("CURL_CA_BUNDLE")
             or DEFAULT_CA_BUNDLE_PATH
         )
+        self._name = os.fspath(self.path)
         self.version = 0
         self.is_current = True
         self._seen = self._look()
         self._context = self._load()
 
     def refresh(self) -> None:
-        """Read them again, if they are others; if they are not, this costs a look at the file."""
+        """Read them again, if they are others; if they are not, this costs a look at the file.
+
+        Threads that come at the same time each do so: none goes on with the old ones.
+        """
         seen = self._look()
         if seen == self._seen:
             return
-        self._seen = seen
         try:
             self._context = self._load()
         except (OSError, ValueError) as error:
+            self._seen = seen
             if self.is_current:
                 self.is_current = False
                 with contextlib.suppress(Exception):  # of a user's handler or filter
@@ -122,6 +125,7 @@ class Trust:
         else:
             self.version += 1
             self.is_current = True
+            self._seen = seen
 
     def context(self) -> ssl.SSLContext:
         """Return the context for a new connection."""
@@ -132,18 +136,17 @@ class Trust:
         return self._load() if self.is_current else self._context
 
     def _look(self) -> tuple[object, ...]:
-        # whoever makes contexts may be replaced, too
+        maker = ssl_.SSLContext  # it may be replaced, too
         try:
-            stat = self.path.stat()
+            stat = os.stat(self._name)  # noqa: PTH116  # which is asked before each attempt
         except OSError:
-            return (urllib3.util.ssl_.SSLContext,)
-        identity = stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
-        return (urllib3.util.ssl_.SSLContext, *identity)
+            return (maker,)
+        return maker, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
     def _load(self) -> ssl.SSLContext:
         if not self.path.exists():
             raise FileNotFoundError(f"CA bundle not found: {self.path}")
-        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        context = ssl_.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
         try:
             if self.path.is_dir():
                 context.load_verify_locations(capath=self.path)

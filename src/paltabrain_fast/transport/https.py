@@ -64,12 +64,9 @@ class HttpsTransport:
                 decode_content=False,
             )
             try:
-                return SendResult(
-                    status=response.status,
-                    retry_after=retry_after(
-                        response.headers.get("Retry-After"), response.headers.get("Date")
-                    ),
-                )
+                value = response.headers.get("Retry-After")
+                date = None if value is None else response.headers.get("Date")
+                return SendResult(response.status, retry_after=retry_after(value, date))
             finally:
                 finish(response)
         except Exception as error:
