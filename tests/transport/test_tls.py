@@ -16,6 +16,8 @@ from paltabrain_fast import SendResult, Transport
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
 from ..support.certificates import Authority
+from ..support.scarce import needs
+from ..support.sdk import run_script
 from .conftest import MakeTransport, request
 
 
@@ -264,3 +266,14 @@ def test_bundle_that_is_the_same_is_read_once(
         assert transport.send(request(api.hostname)) == SendResult(status=200)
         api.wait_until_open(0)
         assert api.connections == count
+
+
+@needs("gevent")
+def test_bundle_is_read_once_among_greenlets() -> None:
+    """Whose contexts are not those of Python either."""
+    run_script(
+        "from gevent import monkey; monkey.patch_all()\n"
+        "from paltabrain_fast.transport.environment import Trust\n"
+        "trust = Trust(None)\n"
+        "assert trust.context() is trust.context()\n"
+    )

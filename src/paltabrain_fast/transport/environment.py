@@ -130,10 +130,9 @@ class Trust:
     def context(self) -> ssl.SSLContext:
         """Return the context for a new connection."""
         self.refresh()
-        if _is_plain(self._context):
-            return self._context
-        # the one of truststore is locked during handshakes, which each may take its time
-        return self._load() if self.is_current else self._context
+        if self.is_current and type(self._context).__module__.startswith("truststore"):
+            return self._load()  # it is locked during a handshake, which may take its time
+        return self._context
 
     def _look(self) -> tuple[object, ...]:
         maker = ssl_.SSLContext  # it may be replaced, too
@@ -155,7 +154,3 @@ class Trust:
         except ssl.SSLError as error:
             raise ValueError(f"CA bundle without a certificate: {self.path}") from error
         return context
-
-
-def _is_plain(context: ssl.SSLContext) -> bool:
-    return type(context).__module__ == "ssl"
