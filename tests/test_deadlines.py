@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, SendResult, fork_guard, ledger, pool, process, sender
+from paltabrain_fast import (
+    InMemoryTransport,
+    SendResult,
+    _clock,
+    fork_guard,
+    ledger,
+    pool,
+    process,
+    sender,
+)
 from paltabrain_fast import control as control_module
 from paltabrain_fast.transport import Request
 
@@ -23,7 +33,7 @@ _PATIENCE: Final = 30.0
 
 
 class Clock:
-    """Stands in for ``time`` where deadlines are reckoned, and stands still.
+    """Stands in for the clock by which deadlines are reckoned, and stands still.
 
     Only what the test's own thread waits for is watched.
 
@@ -37,8 +47,8 @@ class Clock:
         self.ends: set[tuple[str, float]] = set()
         self._monkeypatch = monkeypatch
         self._thread = threading.get_ident()
-        for module in control_module, fork_guard, ledger, pool, process, sender:
-            monkeypatch.setattr(module, "time", self)
+        for module in control_module, fork_guard, pool, process, sender:
+            monkeypatch.setattr(module, "monotonic", self.monotonic)
 
     def monotonic(self) -> float:
         return self.now
@@ -65,6 +75,25 @@ class Clock:
             return wait(*rest, **dict.fromkeys(named, real)) if named else wait(*rest, real)
 
         self._monkeypatch.setattr(owner, method, note)
+
+    def watch_condition(
+        self, name: str, module: ModuleType, owner: object, *, in_vain: bool = False
+    ) -> None:
+        """Do as ``watch`` for the condition of an object, and the module that waits for it."""
+        wait, watched = _clock.wait_for, vars(owner)["_changed"]
+
+        def note(
+            condition: threading.Condition, predicate: Callable[[], Any], deadline: float | None
+        ) -> Any:
+            if condition is not watched or threading.get_ident() != self._thread:
+                return wait(condition, predicate, deadline)
+            assert deadline is not None
+            self.ends.add((name, deadline))
+            if in_vain:
+                self.now = deadline
+            return wait(condition, predicate, time.monotonic() + (0 if in_vain else _PATIENCE))
+
+        self._monkeypatch.setattr(module, "wait_for", note)
 
 
 @pytest.fixture
@@ -102,8 +131,8 @@ def test_flush_waits_for_its_timeout(make_sdk: MakeSdk, clock: Clock) -> None:
     sdk = make_sdk(transport=InMemoryTransport(retried), shutdown_timeout=0)
     sdk.track(TextEvent())
     sdk.flush()
-    clock.watch("starting threads", sdk._control._pool._changed, "wait_for")
-    clock.watch("outcomes", sdk._control.ledger._changed, "wait_for", in_vain=True)
+    clock.watch_condition("starting threads", pool, sdk._control._pool)
+    clock.watch_condition("outcomes", ledger, sdk._control.ledger, in_vain=True)
     assert not sdk.flush(timeout=_TIMEOUT)
     assert clock.ends == {("starting threads", _DEADLINE), ("outcomes", _DEADLINE)}
 
@@ -130,12 +159,12 @@ def test_all_that_shutdown_waits_for_has_one_deadline(
     assert controlling is not None
     watch_lock(clock, "another shutdown", control, "_closing")
     watch_lock(clock, "another start", control, "_starting")
-    clock.watch("starting threads", control._pool._changed, "wait_for")
-    clock.watch("outcomes", control.ledger._changed, "wait_for", in_vain=True)
+    clock.watch_condition("starting threads", pool, control._pool)
+    clock.watch_condition("outcomes", ledger, control.ledger, in_vain=True)
     clock.watch("sender thread", sending, "join")
     clock.watch("launch", controlling._launched, "wait")
     clock.watch("control thread", controlling, "join", in_vain=True)
-    clock.watch("forks", fork_guard._guard._changed, "wait_for")
+    clock.watch_condition("forks", fork_guard, fork_guard._guard)
     try:
         assert not end(sdk)
     finally:

@@ -185,8 +185,7 @@ def test_overflow_is_warned_of_every_twenty_seconds(
     overflow: str,
 ) -> None:
     clock = SimpleNamespace(now=1000.0)
-    clock.monotonic = lambda: clock.now
-    monkeypatch.setattr(reporting, "time", clock)
+    monkeypatch.setattr(reporting, "monotonic", lambda: clock.now)
     monkeypatch.setattr(control, "_SHED_MS", 0)  # what is shed is not warned of
     sdk = occupied(make_sdk, held, overflow)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, Literal
 
 from . import process
+from ._clock import monotonic
 from ._protocol import Engine, FramedBatch
 from .constant import REQUEST_MAX_WORKERS
 from .errors import DropReason
@@ -20,7 +20,7 @@ from .options import Options
 from .pool import Pool, Thread, is_ours
 from .reporting import Reporter
 from .sdk_pb2 import BatchTelemetry
-from .sender import Delivery, Sender
+from .sender import FROZEN_SECONDS, Delivery, Sender
 from .transport import Transport, make_transport
 from .transport.unavailable import Unavailable
 
@@ -236,8 +236,8 @@ class Control:
             self.event_recorded()
 
     def exit(self, started: float) -> None:
-        """Shut down, within ``exit_timeout`` of the start (``time.monotonic()``)."""
-        self.shutdown(started + self._options.exit_timeout - time.monotonic())
+        """Shut down, within ``exit_timeout`` of the start (``monotonic()``)."""
+        self.shutdown(started + self._options.exit_timeout - monotonic())
 
     def stats(self) -> Stats:
         """Return a consistent snapshot of the books."""
@@ -277,8 +277,19 @@ class Control:
             process.leave(self)
 
     def _finish(self, deadline: float | None) -> bool:
+        begun, mark = monotonic(), self._engine.accepted
         self._sender.end_by(deadline)
-        settled = self._settle(self._engine.accepted, deadline)
+        settled = self._settle(mark, deadline)
+        if (
+            not settled
+            and deadline is not None
+            and monotonic() > deadline + FROZEN_SECONDS
+            and process.may_start_threads()  # or else it was this thread that sent, and took long
+        ):
+            # the process stood still, and has the same time once more
+            deadline += monotonic() - begun
+            self._sender.end_by(deadline)
+            settled = self._settle(mark, deadline)
         if not settled:
             with self._framing:  # no batch is cut between the two
                 lost = self._discard() + self._sender.abandon()
@@ -506,14 +517,14 @@ class Control:
         if self._since is None:
             if self._engine.arm(1):
                 return -1
-            self._since = time.monotonic()
+            self._since = monotonic()
         if not self._engine.arm(self._options.flush_events):
             return 0
         return _left(self._since + self._interval())
 
     def _work(self) -> None:
         self._tell()
-        now = time.monotonic()
+        now = monotonic()
         if self._since is None:  # the first event after a while
             self._since = now
         if (
@@ -541,15 +552,15 @@ class Control:
 
 
 def _deadline(timeout: float) -> float:
-    """The reading of ``time.monotonic()`` when a timeout is over; any number is as good as its
+    """The reading of ``monotonic()`` when a timeout is over; any number is as good as its
     nearest one that can be waited for.
     """
-    return time.monotonic() + min(max(timeout, 0.0), threading.TIMEOUT_MAX / 2)
+    return monotonic() + min(max(timeout, 0.0), threading.TIMEOUT_MAX / 2)
 
 
 def _left(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())
+    return max(0.0, deadline - monotonic())
 
 
 def _is_over(deadline: float | None) -> bool:
-    return deadline is not None and time.monotonic() >= deadline
+    return deadline is not None and monotonic() >= deadline

@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from ._clock import monotonic, wait_for
 
 __all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "is_forking", "renew", "unguarded"]
 
@@ -43,9 +44,8 @@ class _Guard:
     def enter(self, thread: int, deadline: float | None = None) -> None:
         with self._changed:
             # a thread does not wait for itself: this may be a hook of its own fork
-            self._changed.wait_for(
-                lambda: all(forking == thread for forking in self._forking),
-                None if deadline is None else max(0.0, deadline - time.monotonic()),
+            wait_for(
+                self._changed, lambda: all(forking == thread for forking in self._forking), deadline
             )
             self._inside.add(thread)
 
@@ -63,12 +63,12 @@ class _Guard:
             self._ending.add(threading.get_native_id())
 
     def begin_fork(self, thread: int) -> None:
-        deadline = time.monotonic() + _FORK_SECONDS
+        deadline = monotonic() + _FORK_SECONDS
         with self._changed:
             self._forking.append(thread)
-            self._changed.wait_for(lambda: not self._inside - {thread}, _FORK_SECONDS)
+            wait_for(self._changed, lambda: not self._inside - {thread}, deadline)
             self._forget_ended()
-            while self._ending and time.monotonic() < deadline:
+            while self._ending and monotonic() < deadline:
                 self._changed.wait(_POLL_SECONDS)  # the system does not tell
                 self._forget_ended()
             self._ending.clear()  # nor will the next one wait: these are greenlets, or new threads
@@ -102,7 +102,7 @@ _guard = _Guard()
 def guarded(deadline: float | None = None) -> Iterator[None]:
     """Let no fork happen while this thread is inside.
 
-    One that is under way is waited for, until the deadline (``time.monotonic()``) at most.
+    One that is under way is waited for, until the deadline (``monotonic()``) at most.
     """
     guard, thread = _guard, threading.get_ident()  # a signal handler may fork within
     if guard.has(thread):  # and has interrupted what is inside

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from ._clock import wait_for
 from ._protocol import Counts, FramedBatch
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
 from .errors import DropReason
@@ -218,14 +218,13 @@ class Ledger:
 
         Args:
             predicate: what to wait for.
-            deadline: a reading of ``time.monotonic()``, ``None`` for no limit.
+            deadline: a reading of ``monotonic()``, ``None`` for no limit.
 
         Returns:
             What the predicate said last.
         """
-        timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         with self._changed:
-            return self._changed.wait_for(predicate, timeout)
+            return wait_for(self._changed, predicate, deadline)
 
     def dismiss(self) -> None:
         """Forget what is in flight, in a forked child that has another ledger: nobody sends it.

@@ -8,11 +8,11 @@ import heapq
 import itertools
 import math
 import threading
-import time
 from collections.abc import Callable, Sized
 from typing import NamedTuple, cast
 
 from . import fork_guard, process
+from ._clock import monotonic, wait_for
 from .reporting import Reporter
 
 __all__ = ["Pool", "Thread", "is_ours"]
@@ -114,7 +114,7 @@ class Pool:
         One that is being started may fail to: that is waited for, until the deadline.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._threads or not self._starts(), _left(deadline))
+            wait_for(self._changed, lambda: self._threads or not self._starts(), deadline)
             return bool(self._threads) or self._starts()
 
     def submit(self, call: Call) -> None:
@@ -189,7 +189,7 @@ class Pool:
     def join(self, deadline: float | None) -> None:
         """Wait until the threads of a closed pool have ended, or until the deadline."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._starts(), _left(deadline))
+            wait_for(self._changed, lambda: not self._starts(), deadline)
             threads = list(self._threads)
         for thread in threads:
             thread.wait(deadline)
@@ -199,7 +199,7 @@ class Pool:
         return any(starter != threading.get_ident() for starter in self._starters.values())
 
     def _push(self, call: Call, delay: float) -> None:
-        entry = _Entry(time.monotonic() + delay, next(self._numbers), call)
+        entry = _Entry(monotonic() + delay, next(self._numbers), call)
         heapq.heappush(self._entries, entry)
         self._changed.notify()
 
@@ -225,7 +225,7 @@ class Pool:
             while True:
                 left = _left(deadline)
                 if self._entries:
-                    delay = self._entries[0].due - time.monotonic()
+                    delay = self._entries[0].due - monotonic()
                     if delay <= 0:
                         call = heapq.heappop(self._entries).call
                         self._running += 1
@@ -258,4 +258,4 @@ class Pool:
 
 
 def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(0.0, deadline - time.monotonic())
+    return None if deadline is None else max(0.0, deadline - monotonic())

@@ -7,11 +7,11 @@ import contextlib
 import os
 import sys
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from . import fork_guard
+from ._clock import monotonic
 from ._engine import count_forks
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _begin_exit() -> None:
 def _exit() -> None:
     """Flush everything, all at the same time."""
     global _is_ending
-    started = time.monotonic()
+    started = monotonic()
     _begin_exit()
     _is_ending = True
     for control in [control for control in list(_at_work) if not control.is_forked]:

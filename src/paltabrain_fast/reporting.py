@@ -6,13 +6,13 @@ import contextlib
 import inspect
 import logging
 import threading
-import time
 import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from ._clock import monotonic
 from .constant import LOGGER_NAME
 from .errors import ErrorInfo
 from .ledger import Ledger
@@ -151,7 +151,7 @@ class Reporter:
         self, topic: str, message: str, *arguments: object, quiet_seconds: float = 20.0
     ) -> None:
         """Log a warning, unless one of the same topic was logged within the last seconds."""
-        now = time.monotonic()
+        now = monotonic()
         # never waits: whoever is deciding just now may be a frame of this very thread
         if now < self._quiet_until.get(topic, 0.0) or not self._deciding.acquire(blocking=False):
             return

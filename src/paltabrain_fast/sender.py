@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import random
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from ._clock import monotonic
 from ._engine import uuid_v7
 from ._protocol import FramedBatch
 from .constant import (
@@ -31,10 +31,13 @@ from .transport import Request, SendResult, Transport
 from .utils import time_ms
 from .version import __version__
 
-__all__ = ["Sender"]
+__all__ = ["FROZEN_SECONDS", "Delivery", "Sender"]
 
 _BATCH_SECONDS: Final = 300.0
-"""How long a batch may take in all: no attempt begins later."""
+"""How long the attempts of a batch, and the waits between them, may take in all."""
+
+FROZEN_SECONDS: Final = 0.5
+"""What ends so long after its time was over has not had that time: the process stood still."""
 
 _BACKOFF_SECONDS: Final = 0.1
 _MAX_BACKOFF_SECONDS: Final = 10.0
@@ -45,16 +48,16 @@ _random = random.SystemRandom()  # which a fork does not repeat
 
 
 class Delivery:
-    """A batch on its way."""
+    """A batch on its way, and how many seconds it has left; while it is frozen, none go by."""
 
-    __slots__ = ("attempts", "batch", "begun", "cut_short", "deadline", "launched", "started")
+    __slots__ = ("attempts", "batch", "begun", "cut_short", "late", "launched", "left", "started")
 
-    def __init__(self, batch: FramedBatch, deadline: float | None = None) -> None:
+    def __init__(self, batch: FramedBatch, left: float | None = None) -> None:
         self.batch = batch
-        self.begun = self.launched = False
+        self.begun = self.launched = self.late = False
         self.attempts = self.cut_short = 0
-        self.started = time.monotonic()
-        self.deadline = self.started + _BATCH_SECONDS if deadline is None else deadline
+        self.started = monotonic()
+        self.left = _BATCH_SECONDS if left is None else left
 
 
 class Sender:
@@ -108,7 +111,7 @@ class Sender:
         self._pool.provide_thread()
 
     def end_by(self, deadline: float | None) -> None:
-        """Let no attempt last beyond the deadline (``time.monotonic()``)."""
+        """Let no attempt last beyond the deadline (``monotonic()``)."""
         self._last_attempt = math.inf if deadline is None else deadline
 
     def abandon(self) -> int:
@@ -165,8 +168,9 @@ class Sender:
         batch = delivery.batch
         if not delivery.attempts and self._reporter.is_debugging:
             self._reporter.log(logging.DEBUG, "%s", Batch.FromString(batch.body))
-        latest = time.monotonic() + self._options.request_timeout
-        end, lent_until = min(delivery.deadline, self._last_attempt), self._pool.lent_until()
+        begun = monotonic()
+        latest = begun + self._options.request_timeout
+        end, lent_until = min(begun + delivery.left, self._last_attempt), self._pool.lent_until()
         self._ledger.attempt(retry=delivery.attempts > 0)
         delivery.attempts += 1
         try:
@@ -174,7 +178,13 @@ class Sender:
                 result = self._transport.send(self._request(batch, min(end, lent_until)))
         except Exception as error:
             result = SendResult(error=error)
-        if result.status is None and lent_until < min(end, latest):
+        over, due = monotonic(), min(latest, end, lent_until)
+        late = over > due + FROZEN_SECONDS
+        frozen = late and not delivery.late  # twice in a row, it is a resolver that takes its time
+        delivery.late = late
+        if not frozen:
+            delivery.left -= max(0.0, min(over, due) - begun)
+        if result.status is None and (frozen or lent_until < min(latest, end)):
             delivery.cut_short += 1
         return result
 
@@ -190,14 +200,14 @@ class Sender:
                 "X-SDK-Version": __version__,
                 "X-SDK-Client-Upload-TS": str(time_ms()),
             },
-            timeout=min(options.request_timeout, max(0.001, end - time.monotonic())),
+            timeout=min(options.request_timeout, max(0.001, end - monotonic())),
         )
 
     def _succeed(self, delivery: Delivery) -> None:
         batch = delivery.batch
         if self._ledger.claim(batch):
             try:
-                self._reporter.batch_succeeded(batch.batch_id, time.monotonic() - delivery.started)
+                self._reporter.batch_succeeded(batch.batch_id, monotonic() - delivery.started)
             finally:  # delivered is delivered
                 self._ledger.settle(batch, BATCH_STATUS_SUCCESS)
 
@@ -211,10 +221,11 @@ class Sender:
     def _retry(self, delivery: Delivery, result: SendResult) -> float | None:
         delay = _delay(delivery.attempts, result.retry_after)
         reason: DropReason = "deadline"
-        # one that a flush's own timeout has cut short says nothing about the server
+        # one cut short by a flush's own timeout, or by a freeze, says nothing about the server
         if delivery.attempts - delivery.cut_short >= self._options.flush_max_retries:
             reason = "retries_exhausted"
-        elif time.monotonic() + delay <= delivery.deadline:
+        elif delay <= delivery.left:
+            delivery.left -= delay
             return delay
         batch = delivery.batch
         error = result.error or RetriesExhaustedError(result.status or 0, delivery.attempts)
@@ -233,7 +244,7 @@ class Sender:
             )
             self._ledger.split(batch, halves)
             for half in halves:
-                part = Delivery(half, delivery.deadline)
+                part = Delivery(half, delivery.left)
                 self._pool.enqueue(partial(self._deliver, part))
             for _ in halves:
                 self._pool.provide_thread()
@@ -246,11 +257,12 @@ def _asks_for_retry(status: int) -> bool:
 
 
 def _delay(attempts: int, retry_after: float | None) -> float:
-    """Seconds until the next attempt: what the server asks for, else exponential, full jitter."""
-    if retry_after is not None and retry_after >= 0:
-        return min(retry_after, _MAX_RETRY_AFTER_SECONDS)
+    """Seconds until the next attempt: exponential, full jitter; never less than the server asks."""
     most = min(_BACKOFF_SECONDS * 2.0 ** min(attempts, 32), _MAX_BACKOFF_SECONDS)
-    return _random.uniform(0.0, most)
+    backoff = _random.uniform(0.0, most)
+    if retry_after is None or not retry_after > backoff:  # or none, or no number
+        return backoff
+    return min(retry_after, _MAX_RETRY_AFTER_SECONDS)
 
 
 def _halves(batch: FramedBatch) -> list[FramedBatch]:

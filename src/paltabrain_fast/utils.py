@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
+from ._clock import monotonic_ns, real_time_ns
 from ._engine import uuid_v7
 from .amplitude import build_amplitude_dict, transform_amplitude_val
 from .values import set_proto, transform_proto_val
@@ -19,12 +19,12 @@ __all__ = [
     "uuid_v7",
 ]
 
-_MONOTONIC_ANCHOR_NS: Final = time.time_ns() - time.monotonic_ns()
+_MONOTONIC_ANCHOR_NS: Final = real_time_ns() - monotonic_ns()
 
 
 def time_ms() -> int:
     """Unix time in milliseconds, read from the real-time clock at each call."""
-    return time.time_ns() // 1_000_000
+    return real_time_ns() // 1_000_000
 
 
 def monotonic_time_ms() -> int:
@@ -33,4 +33,4 @@ def monotonic_time_ms() -> int:
     Kept for callers of ``paltabrain_sdk``; events and uploads are stamped with the real-time clock,
     from which an anchored one drifts.
     """
-    return (_MONOTONIC_ANCHOR_NS + time.monotonic_ns()) // 1_000_000
+    return (_MONOTONIC_ANCHOR_NS + monotonic_ns()) // 1_000_000

@@ -63,6 +63,7 @@ class Answer:
         fault: what goes wrong.
         pause: seconds between two bytes of an answer that drips.
         release: the answer waits for it, or until the server stops.
+        raw: bytes to send in place of it, after which the connection is closed.
         commit: whether the events count as delivered; if not given: those of a 2xx that gets out.
     """
 
@@ -74,19 +75,21 @@ class Answer:
     pause: float = 0.02
     release: threading.Event | None = None
     commit: bool | None = None
+    raw: bytes | None = None
 
     @property
     def succeeds(self) -> bool:
         """Whether the client may learn that all is well."""
-        return 200 <= self.status < 300 and self.fault not in _WITHOUT_ANSWER
+        return 200 <= self.status < 300 and self.fault not in _WITHOUT_ANSWER and self.raw is None
 
     @property
     def commits(self) -> bool:
         return self.succeeds if self.commit is None else self.commit
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` takes, in another process; ``release`` cannot go there."""
+        """Return what ``from_json`` takes, in another process, where not all of it can go."""
         assert self.release is None
+        assert self.raw is None
         return {
             "status": self.status,
             "headers": dict(self.headers),

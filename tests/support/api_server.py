@@ -167,6 +167,9 @@ class ApiServer:
         fault = answer.fault
         for status in answer.interim:
             connection.sendall(_head(Answer(status, _HINTS), None))
+        if answer.raw is not None:
+            connection.sendall(answer.raw)
+            return False
         if fault is Fault.SILENCE:
             connection.recv(1)  # until the client goes away, or the server stops
             return False

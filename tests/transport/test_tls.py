@@ -6,14 +6,18 @@ import shutil
 import ssl
 import subprocess
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from paltabrain_fast import SendResult, Transport
 
+from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
 from ..support.certificates import Authority
+from ..support.scarce import needs
+from ..support.sdk import run_script
 from .conftest import MakeTransport, request
 
 
@@ -148,3 +152,128 @@ def test_no_switch_turns_verification_off(
     for options in ({"verify": False}, {"cert_reqs": "CERT_NONE"}):
         with pytest.raises(TypeError):
             make_transport(ca_bundle=authority.ca_file, **options)
+
+
+Replace = Callable[[Path, Path], None]
+"""Puts a file in the place of a bundle."""
+
+
+def in_place(bundle: Path, new: Path) -> None:
+    bundle.write_bytes(new.read_bytes())
+
+
+def by_rename(bundle: Path, new: Path) -> None:
+    Path(shutil.copy(new, bundle.with_suffix(".new"))).rename(bundle)
+
+
+def by_link(bundle: Path, new: Path) -> None:
+    """As for a secret that is mounted: the link leads to a directory that is swapped."""
+    bundle.unlink()
+    bundle.symlink_to(new)
+
+
+@pytest.fixture
+def authorities(tmp_path: Path) -> tuple[Authority, Authority]:
+    for name in "old", "new":
+        (tmp_path / name).mkdir()
+    return Authority(tmp_path / "old"), Authority(tmp_path / "new")
+
+
+@pytest.fixture
+def bundle(authorities: tuple[Authority, Authority], tmp_path: Path) -> Path:
+    """A bundle with the old authority."""
+    return Path(shutil.copy(authorities[0].ca_file, tmp_path / "bundle.pem"))
+
+
+def assert_trusted(transport: Transport, context: ssl.SSLContext) -> None:
+    with ApiServer(context).serving() as server:
+        assert transport.send(request(server.hostname)) == SendResult(status=200)
+
+
+@pytest.mark.parametrize("replace", [in_place, by_rename, by_link])
+@pytest.mark.parametrize("given", [True, False])
+def test_bundle_that_was_replaced_is_read_again(
+    make_transport: MakeTransport,
+    authorities: tuple[Authority, Authority],
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    replace: Replace,
+    given: bool,
+) -> None:
+    old, new = authorities
+    if not given:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    transport = make_transport(ca_bundle=bundle) if given else make_transport()
+    assert_trusted(transport, old.context())
+    assert_refused(transport, new.context())
+    replace(bundle, new.ca_file)
+    assert_trusted(transport, new.context())
+    assert_refused(transport, old.context())
+
+
+def test_bundle_that_was_replaced_is_read_again_for_a_connection_that_was_cut(
+    make_transport: MakeTransport, authorities: tuple[Authority, Authority], bundle: Path
+) -> None:
+    old, new = authorities
+    transport = make_transport(ca_bundle=bundle)
+    with ApiServer(old.context()).serving() as server:
+        server.answer = always(Answer(fault=Fault.CLOSE_AFTER))
+        assert transport.send(request(server.hostname)).status == 200
+        server.wait_until_open(0)
+        by_rename(bundle, new.ca_file)
+        assert transport.send(request(server.hostname)).status is None
+        assert len(server.requests) == 1
+
+
+def remove(bundle: Path) -> None:
+    bundle.unlink()
+
+
+def spoil(bundle: Path) -> None:
+    bundle.write_text("no certificate")
+
+
+@pytest.mark.parametrize("damage", [remove, spoil])
+def test_bundle_that_cannot_be_read_again_is_trusted_as_it_was(
+    make_transport: MakeTransport,
+    authorities: tuple[Authority, Authority],
+    bundle: Path,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], None],
+) -> None:
+    old, new = authorities
+    transport = make_transport(ca_bundle=bundle)
+    damage(bundle)
+    for _ in range(2):
+        assert_trusted(transport, old.context())
+        assert_refused(transport, new.context())
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert str(bundle) in warning.getMessage()
+    in_place(bundle, new.ca_file)
+    assert_trusted(transport, new.context())
+    assert_refused(transport, old.context())
+    assert caplog.records == [warning]
+
+
+def test_bundle_that_is_the_same_is_read_once(
+    api: ApiServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To parse it takes longer than all the rest of a connection."""
+    monkeypatch.setattr("urllib3.util.ssl_.create_urllib3_context", None)
+    api.answer = always(Answer(fault=Fault.CLOSE_AFTER))
+    for count in range(1, 4):
+        assert transport.send(request(api.hostname)) == SendResult(status=200)
+        api.wait_until_open(0)
+        assert api.connections == count
+
+
+@needs("gevent")
+def test_bundle_is_read_once_among_greenlets() -> None:
+    """Whose contexts are not those of Python either."""
+    run_script(
+        "from gevent import monkey; monkey.patch_all()\n"
+        "from paltabrain_fast.transport.environment import Trust\n"
+        "trust = Trust(None)\n"
+        "assert trust.context() is trust.context()\n"
+    )

@@ -105,6 +105,23 @@ def test_retry_after_as_a_date(api: ApiServer, transport: Transport) -> None:
     assert past == 0.0
 
 
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Sat, 05 Feb 2000 12:00:00 GMT", pytest.approx(7.0)),
+        ("Sat, 05 Feb 2000 12:01:00 GMT", 0.0),
+        ("garbage", 0.0),
+    ],
+)
+def test_retry_after_as_a_date_counts_from_that_of_the_answer(
+    api: ApiServer, transport: Transport, date: str, expected: float
+) -> None:
+    """Not from a clock of ours, which may be set wrong, or patched."""
+    headers = {"Date": date, "Retry-After": "Sat, 05 Feb 2000 12:00:07 GMT"}
+    api.answer = always(Answer(503, headers))
+    assert transport.send(request(api.hostname)).retry_after == expected
+
+
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.CLOSE, Fault.HALF_HEAD, Fault.ENDLESS_HEAD])
 @pytest.mark.parametrize("kept_alive", [False, True])
 def test_broken_answer_is_an_error_after_one_attempt(
@@ -119,6 +136,41 @@ def test_broken_answer_is_an_error_after_one_attempt(
     assert len(api.requests) == 1 + kept_alive
     api.answer = always(Answer())
     assert transport.send(request(api.hostname)) == SendResult(status=200)
+
+
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(_HEAD[:end] for end in (0, 1, 5, 10, 15, 17, 23, len(_HEAD) - 1, len(_HEAD))),
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" + _HEAD[:17],
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 99 Low\r\n\r\n",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"\x00\x01\x02\xff\r\n\r\n",
+        b"<html>" + b"x" * 100_000,
+        b"\r\n",
+    ],
+    ids=lambda raw: ascii(raw[-10:]),
+)
+def test_text_of_an_error_says_how_an_answer_broke(
+    api: ApiServer, plain_api: ApiServer, transport: Transport, scheme: str, raw: bytes
+) -> None:
+    server = api if scheme == "https" else plain_api
+    server.answer = always(Answer(raw=raw))
+    result = transport.send(request(server.hostname, scheme=scheme))
+    assert result.status is None
+    assert type(result.error) is ConnectionError
+    text = str(result.error)
+    assert text.isprintable()
+    assert len(text) <= 200
+    assert "object" not in text  # of our own classes
+    assert len(server.requests) == 1
+    server.answer = always(Answer())
+    assert transport.send(request(server.hostname, scheme=scheme)) == SendResult(status=200)
 
 
 def test_head_cut_at_the_end_of_a_line_is_an_error(api: ApiServer, transport: Transport) -> None:

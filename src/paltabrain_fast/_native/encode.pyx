@@ -4,7 +4,16 @@ from datetime import timezone
 from decimal import Decimal
 
 cimport cython
-from cpython.datetime cimport (
+from cpython.dict cimport PyDict_CheckExact, PyDict_Items, PyDict_Next
+from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
+from cpython.list cimport PyList_CheckExact, PyList_GET_SIZE, PyList_Sort
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
+from cpython.unicode cimport PyUnicode_CheckExact
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from .base cimport TrackedDict
+from .datetime cimport (
     PyDateTime_CheckExact,
     PyDateTime_DATE_GET_HOUR,
     PyDateTime_DATE_GET_MICROSECOND,
@@ -18,17 +27,8 @@ from cpython.datetime cimport (
     PyDateTime_GET_MONTH,
     PyDateTime_GET_YEAR,
     PyDelta_CheckExact,
-    import_datetime,
+    pbf_import_datetime,
 )
-from cpython.dict cimport PyDict_CheckExact, PyDict_Items, PyDict_Next
-from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
-from cpython.list cimport PyList_CheckExact, PyList_GET_SIZE, PyList_Sort
-from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
-from cpython.unicode cimport PyUnicode_CheckExact
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-
-from .base cimport TrackedDict
 from .plan cimport BOOL, GROUP, MAP, PACKED, SCALAR, SINT64, STRING, Field
 from .python cimport (
     PBF_FREE_THREADED,
@@ -54,7 +54,7 @@ from .python cimport (
 
 from ..encoding.recognition import is_plain_enum
 
-import_datetime()
+pbf_import_datetime()
 
 cdef PyTypeObject *DECIMAL = <PyTypeObject *>Decimal
 cdef object UTC = timezone.utc

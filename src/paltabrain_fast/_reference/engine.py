@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from typing import Final, NamedTuple
 
+from .._clock import monotonic, real_time_ns
 from .._protocol import Counts, FramedBatch, RecordStatus
 from ..constant import BATCH_MAX_BYTE_SIZE
 from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
@@ -54,7 +54,7 @@ class ReferenceEngine:
         self.last_number = 0
         self._bytes = 0
         self._mark = 1  # events accepted that are due to be told of
-        self._shed_until = 0.0  # reading of time.monotonic()
+        self._shed_until = 0.0  # reading of monotonic()
         self._shed = 0
 
     @property
@@ -76,7 +76,7 @@ class ReferenceEngine:
         if len(context) > BATCH_MAX_BYTE_SIZE or len(header) + len(payload) > BATCH_MAX_BYTE_SIZE:
             return RecordStatus.CLOSED if self._closed else RecordStatus.TOO_LARGE
         size = _RECORD_BYTES + len(header) + len(payload)
-        event_ts = time.time_ns() // 1_000_000
+        event_ts = real_time_ns() // 1_000_000
         # without the constructor's own Python code, which would make this engine a slow baseline
         record = tuple.__new__(_Record, (context, event_ts, session_id, header, payload, size))
         context_size = len(context)
@@ -141,10 +141,10 @@ class ReferenceEngine:
         pass
 
     def shed_for(self, milliseconds: int) -> None:
-        self._shed_until = time.monotonic() + milliseconds / 1000
+        self._shed_until = monotonic() + milliseconds / 1000
 
     def shed(self) -> bool:
-        if time.monotonic() >= self._shed_until:
+        if monotonic() >= self._shed_until:
             return False
         with self._lock:
             self._shed += 1

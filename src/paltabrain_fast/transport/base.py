@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
-__all__ = ["MAX_ANSWER_BYTES", "Request", "SendResult", "Transport", "retry_after", "timed_out"]
+from .._clock import real_time_ns
+
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "Request",
+    "SendResult",
+    "Transport",
+    "failure",
+    "finish",
+    "retry_after",
+    "timed_out",
+]
 
 MAX_ANSWER_BYTES: Final = 65_536
+_MAX_TEXT: Final = 200
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
@@ -71,22 +82,62 @@ class Transport(Protocol):
         """Give back connections; an attempt that is under way may fail."""
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3); garbage is as if it were absent."""
+def retry_after(value: str | None, date: str | None) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3); garbage is as if it were absent.
+
+    Args:
+        value: seconds or a date.
+        date: the answer's own ``Date``, from which a date counts: our clock may be another one.
+    """
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text[:10])
+    when = _timestamp(text)
+    if when is None:
+        return None
+    now = _timestamp(date or "")
+    return max(0.0, when - (real_time_ns() / 1e9 if now is None else now))
+
+
+def _timestamp(text: str) -> float | None:
     try:
         when = parsedate_to_datetime(text)
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        return max(0.0, when.timestamp() - time.time())
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def failure(error: Exception) -> ConnectionError:
+    """Return what went wrong as an error of its own, in one line.
+
+    The text alone: the frames of the original hold headers and body.
+    """
+    while len(error.args) > 1 and isinstance(error.args[-1], Exception):
+        error = error.args[-1]  # urllib3 has it beside words that say less
+    text = str(error).strip()
+    if not text.isprintable():  # a server's own
+        text = ascii(text)[1:-1]
+    return ConnectionError(f"{type(error).__name__}: {text}"[:_MAX_TEXT])
 
 
 def timed_out(request: Request) -> SendResult:
     """Return the result of an attempt that took its whole time."""
     return SendResult(error=TimeoutError(f"the attempt timed out after {request.timeout:g} s"))
+
+
+def finish(response: Any) -> None:
+    """Read what is left of an answer, so that its connection can be used again; not without end.
+
+    Args:
+        response: as ``urllib3`` has it.
+    """
+    try:
+        response.read(MAX_ANSWER_BYTES)
+        whole = not response.read(1)
+    except Exception:  # the status has come, which is all that counts
+        whole = False
+    if not whole:
+        response.close()
+    response.release_conn()

@@ -6,15 +6,14 @@ import contextlib
 import ctypes
 import os
 import select
-import ssl
 import weakref
 from collections import deque
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..fork_guard import unguarded
-from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
-from .environment import Proxy, origin_of, proxy_for, trusted_certificates
+from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
+from .environment import Proxy, Trust, origin_of, proxy_for
 
 try:
     import pycurl
@@ -47,9 +46,8 @@ class CurlTransport:
     def __init__(
         self, *, ca_bundle: str | os.PathLike[str] | None = None, connections: int = 20
     ) -> None:
-        # this context only tells whether the bundle is any good
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._bundle = trusted_certificates(ca_bundle, context)
+        self._trust = Trust(ca_bundle)  # whose contexts only tell whether a bundle is any good
+        self._bundle = _Bundle(self._trust)
         self._connections = connections
         self._proxies: dict[str, Proxy | None] = {}
         # by process; no lock, since a fork might copy it while it is held
@@ -66,10 +64,10 @@ class CurlTransport:
             idle = self._idle.get(pid)
             if idle is None:
                 idle = self._idle.setdefault(pid, deque())
-            try:
-                connection = idle.pop()
-            except IndexError:
-                connection = _Connection(os.fspath(self._bundle), self._bundle.is_dir())
+            self._trust.refresh()
+            if self._bundle.version != self._trust.version:
+                self._bundle = _Bundle(self._trust)
+            connection = self._connection(idle)
             try:
                 return connection.post(request, self._proxies[origin])
             finally:
@@ -77,7 +75,16 @@ class CurlTransport:
                 if len(idle) > self._connections:
                     idle.popleft().close()
         except Exception as error:
-            return SendResult(error=ConnectionError(f"{type(error).__name__}: {error}"))
+            return SendResult(error=failure(error))
+
+    def _connection(self, idle: deque[_Connection]) -> _Connection:
+        """Take one that is idle, unless its certificates are old ones, or make one."""
+        try:
+            while (connection := idle.pop()).version != self._bundle.version:
+                connection.close()
+        except IndexError:
+            return _Connection(self._bundle, is_current=self._trust.is_current)
+        return connection
 
     def close(self) -> None:
         """Close the pooled connections; one that is in use ends with its attempt."""
@@ -87,10 +94,20 @@ class CurlTransport:
                 idle.pop().close()
 
 
+class _Bundle:
+    """The certificates to trust; those of a file in memory as well, should it be spoilt."""
+
+    def __init__(self, trust: Trust) -> None:
+        self.version = trust.version
+        self.path = os.fspath(trust.path)
+        self.content = None if trust.path.is_dir() else trust.path.read_bytes()
+
+
 class _Connection:
     """One handle of libcurl, for one attempt at a time, and the connection that it keeps."""
 
-    def __init__(self, bundle: str, is_directory: bool) -> None:
+    def __init__(self, bundle: _Bundle, *, is_current: bool) -> None:
+        self.version = bundle.version
         self._answer = _Answer()
         self._socket = -1
         self._poll = select.poll()
@@ -98,20 +115,29 @@ class _Connection:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch, self._poll))
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
         self._curl = curl = pycurl.Curl()
-        for peer, host, file, directory in (
-            (pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST, pycurl.CAINFO, pycurl.CAPATH),
+        for peer, host, file, directory, content in (
+            (
+                pycurl.SSL_VERIFYPEER,
+                pycurl.SSL_VERIFYHOST,
+                pycurl.CAINFO,
+                pycurl.CAPATH,
+                pycurl.CAINFO_BLOB,
+            ),
             (
                 pycurl.PROXY_SSL_VERIFYPEER,
                 pycurl.PROXY_SSL_VERIFYHOST,
                 pycurl.PROXY_CAINFO,
                 pycurl.PROXY_CAPATH,
+                pycurl.PROXY_CAINFO_BLOB,
             ),
         ):
             curl.setopt(peer, 1)
             curl.setopt(host, 2)
             # libcurl has defaults for both, which would be trusted as well
-            curl.unsetopt(file if is_directory else directory)
-            curl.setopt(directory if is_directory else file, bundle)
+            curl.unsetopt(directory if bundle.content else file)
+            curl.setopt(file if bundle.content else directory, bundle.path)
+            if bundle.content and not is_current:
+                curl.setopt(content, bundle.content)
         curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)  # at least
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
@@ -145,17 +171,20 @@ class _Connection:
         curl.setopt(pycurl.FRESH_CONNECT, self._is_cut())
         curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
+        failed: tuple[Any, ...] = (pycurl.E_GOT_NOTHING, "the answer broke off within its head")
         try:
             self._perform()
         except pycurl.error as error:
-            # a status that has come is all that counts, whatever became of the answer's body
-            if not answer.has_status(curl.getinfo(pycurl.RESPONSE_CODE)):
-                return _failure(request, *error.args)
+            failed = error.args
         finally:
             # an idle handle keeps neither the body nor the key
             curl.setopt(pycurl.POSTFIELDS, b"")
             curl.unsetopt(pycurl.HTTPHEADER)
-        return SendResult(status=curl.getinfo(pycurl.RESPONSE_CODE), retry_after=answer.retry_after)
+        # a status that has come is all that counts, whatever became of the answer's body
+        status = curl.getinfo(pycurl.RESPONSE_CODE)
+        if not answer.has_status(status):
+            return _failure(request, *failed)
+        return SendResult(status=status, retry_after=answer.retry_after)
 
     def _perform(self) -> None:
         """Do as ``Curl.perform``, which would keep forks waiting while it waits in the network."""
@@ -222,12 +251,17 @@ class _Answer:
         self.has_socket = False
         self._requests = 0
         self._head_is_whole = False
-        self._retry_after: list[str] = []
+        self._headers: dict[bytes, list[bytes]] = {}
         self._body_bytes = 0
 
     @property
     def retry_after(self) -> float | None:
-        return retry_after(", ".join(self._retry_after) or None)
+        value = self._header(b"retry-after")
+        return None if value is None else retry_after(value, self._header(b"date"))
+
+    def _header(self, name: bytes) -> str | None:
+        values = self._headers.get(name)
+        return None if values is None else b", ".join(values).decode("latin-1")
 
     def has_status(self, status: int) -> bool:
         return status >= 200 and self._head_is_whole
@@ -245,13 +279,14 @@ class _Answer:
     def take_header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):  # a proxy's answer or an interim one may have come before
             self._head_is_whole = False
-            self._retry_after.clear()
+            self._headers.clear()
         elif not line.strip():
             self._head_is_whole = True
         else:
             name, _, value = line.partition(b":")
-            if name.strip().lower() == b"retry-after":
-                self._retry_after.append(value.decode("latin-1"))
+            name = name.strip().lower()
+            if name in (b"retry-after", b"date"):
+                self._headers.setdefault(name, []).append(value.strip())
 
     def take_body(self, data: bytes) -> int:
         self._body_bytes += len(data)

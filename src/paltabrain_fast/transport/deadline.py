@@ -15,8 +15,7 @@ import socket
 import ssl
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.wait import wait_for_read, wait_for_write
 
+from .._clock import monotonic
 from ..fork_guard import unguarded
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
@@ -37,10 +37,10 @@ _MAX_WAIT_SECONDS: Final = 86_400.0
 class _Attempt(threading.local):
     """The attempt that this thread is making."""
 
-    deadline = math.inf  # reading of time.monotonic()
+    deadline = math.inf  # reading of monotonic()
 
     def left(self) -> float:
-        left = self.deadline - time.monotonic()
+        left = self.deadline - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         return left
@@ -49,7 +49,7 @@ class _Attempt(threading.local):
     def share(self, parts: int) -> Iterator[None]:
         """Give what is done within one of so many equal parts of what is left."""
         deadline = self.deadline
-        self.deadline = time.monotonic() + self.left() / parts
+        self.deadline = monotonic() + self.left() / parts
         try:
             yield
         finally:
@@ -137,9 +137,11 @@ class _Response(http.client.HTTPResponse):
         stream = self.fp
         while True:
             self.fp = head = _Head(stream)
-            super().begin()
-            if self.fp is head:
-                self.fp = stream
+            try:
+                super().begin()
+            finally:
+                if self.fp is head:
+                    self.fp = stream
             if head.last not in (b"\r\n", b"\n"):
                 self.close()
                 raise http.client.RemoteDisconnected("the answer broke off within its head")
@@ -168,6 +170,7 @@ class _Connection(HTTPConnection):
                     # one that swallows packets must leave time for the others
                     with attempt.share(len(addresses) - tried):
                         connection.connect(address)
+                    connection.settimeout(attempt.left())  # for a handshake that is not ours
                     return connection
                 except OSError as error:
                     connection.close()
@@ -178,7 +181,23 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    pass
+    """A connection that asks for the ``SSLContext`` when it connects."""
+
+    def __init__(
+        self, *arguments: Any, contexts: Callable[[], ssl.SSLContext], **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._contexts = contexts
+
+    def connect(self) -> None:
+        self.ssl_context = self._contexts()
+        self.ssl_context.sslsocket_class = TlsSocket
+        if self.proxy_config is not None:
+            self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
+        super().connect()
+        # truststore's contexts make sockets of their own, and are through with them by now
+        if isinstance(self.sock, ssl.SSLSocket) and not isinstance(self.sock, TlsSocket):
+            self.sock.__class__ = TlsSocket
 
 
 class _IdleStack(queue.LifoQueue[Any]):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import logging
 import os
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from requests.utils import (
@@ -15,8 +18,13 @@ from requests.utils import (
     get_environ_proxies,
     select_proxy,
 )
+from urllib3.util import ssl_
 
-__all__ = ["Proxy", "origin_of", "proxy_for", "trusted_certificates"]
+from ..constant import LOGGER_NAME
+
+__all__ = ["Proxy", "Trust", "origin_of", "proxy_for"]
+
+_logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +74,83 @@ def proxy_for(origin: str) -> Proxy | None:
     return Proxy(bare, variable, *get_auth_from_url(url))
 
 
-def trusted_certificates(ca_bundle: str | os.PathLike[str] | None, context: ssl.SSLContext) -> Path:
-    """Load the certificates to trust into a context, and return the file or directory of them.
+class Trust:
+    """The certificates to trust, read again when their file or directory is another.
 
     That is the given one, else the environment's (``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``),
-    else that of ``requests``.
+    else that of ``requests``. Where the new one cannot be read, the old one is kept.
+
+    Args:
+        ca_bundle: the given one.
+
+    Attributes:
+        path: of the file or directory.
+        version: changes with what was read.
+        is_current: whether that is what is there now.
 
     Raises:
         FileNotFoundError: it does not exist.
         ValueError: it is a file without a certificate.
     """
-    bundle = Path(
-        ca_bundle
-        or os.environ.get("REQUESTS_CA_BUNDLE")
-        or os.environ.get("CURL_CA_BUNDLE")
-        or DEFAULT_CA_BUNDLE_PATH
-    )
-    if not bundle.exists():
-        raise FileNotFoundError(f"CA bundle not found: {bundle}")
-    try:
-        if bundle.is_dir():
-            context.load_verify_locations(capath=bundle)
+
+    def __init__(self, ca_bundle: str | os.PathLike[str] | None) -> None:
+        self.path = Path(
+            ca_bundle
+            or os.environ.get("REQUESTS_CA_BUNDLE")
+            or os.environ.get("CURL_CA_BUNDLE")
+            or DEFAULT_CA_BUNDLE_PATH
+        )
+        self._name = os.fspath(self.path)
+        self.version = 0
+        self.is_current = True
+        self._seen = self._look()
+        self._context = self._load()
+
+    def refresh(self) -> None:
+        """Read them again, if they are others; if they are not, this costs a look at the file.
+
+        Threads that come at the same time each do so: none goes on with the old ones.
+        """
+        seen = self._look()
+        if seen == self._seen:
+            return
+        try:
+            self._context = self._load()
+        except (OSError, ValueError) as error:
+            self._seen = seen
+            if self.is_current:
+                self.is_current = False
+                with contextlib.suppress(Exception):  # of a user's handler or filter
+                    _logger.warning("the certificates of before are trusted still: %s", error)
         else:
-            context.load_verify_locations(cafile=bundle)
-    except ssl.SSLError as error:
-        raise ValueError(f"CA bundle without a certificate: {bundle}") from error
-    return bundle
+            self.version += 1
+            self.is_current = True
+            self._seen = seen
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context for a new connection."""
+        self.refresh()
+        if self.is_current and type(self._context).__module__.startswith("truststore"):
+            return self._load()  # it is locked during a handshake, which may take its time
+        return self._context
+
+    def _look(self) -> tuple[object, ...]:
+        maker = ssl_.SSLContext  # it may be replaced, too
+        try:
+            stat = os.stat(self._name)  # noqa: PTH116  # which is asked before each attempt
+        except OSError:
+            return (maker,)
+        return maker, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def _load(self) -> ssl.SSLContext:
+        if not self.path.exists():
+            raise FileNotFoundError(f"CA bundle not found: {self.path}")
+        context = ssl_.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        try:
+            if self.path.is_dir():
+                context.load_verify_locations(capath=self.path)
+            else:
+                context.load_verify_locations(cafile=self.path)
+        except ssl.SSLError as error:
+            raise ValueError(f"CA bundle without a certificate: {self.path}") from error
+        return context

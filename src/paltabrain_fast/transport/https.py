@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import ssl
-import time
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
 
-from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
-from .deadline import HttpPool, HttpsPool, TlsSocket, attempt
-from .environment import origin_of, proxy_for, trusted_certificates
+from .._clock import monotonic
+from .base import Request, SendResult, failure, finish, retry_after, timed_out
+from .deadline import HttpPool, HttpsPool, attempt
+from .doubles import Doubles
+from .environment import Trust, origin_of, proxy_for
 
 __all__ = ["HttpsTransport"]
 
@@ -21,7 +20,8 @@ class HttpsTransport:
     """Posts through pooled keep-alive connections, certificates always verified.
 
     The environment is read once for each host, with the conventions of ``requests``: proxies
-    (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A SOCKS
+    (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A bundle
+    that was replaced is read again for the next new connection. A SOCKS
     proxy is for ``CurlTransport`` alone: every attempt that would need one fails, and says so.
     A redirect is an answer like any other and is never followed, so that the API key reaches no
     other host. A forked child makes connections of its own and leaves its parent's alone.
@@ -39,15 +39,17 @@ class HttpsTransport:
         self, *, ca_bundle: str | os.PathLike[str] | None = None, connections: int = 20
     ) -> None:
         self._connections = connections
-        self._context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-        self._context.sslsocket_class = TlsSocket
-        trusted_certificates(ca_bundle, self._context)
+        self._trust = Trust(ca_bundle)
+        self._doubles = Doubles(os.fspath(self._trust.path))
         # by process, then by origin; no lock, since a fork might copy it while it is held
         self._pools: dict[int, dict[str, HTTPConnectionPool]] = {}
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
-        attempt.deadline = deadline = time.monotonic() + request.timeout
+        return self._doubles.send(request) or self._send(request)
+
+    def _send(self, request: Request) -> SendResult:
+        attempt.deadline = deadline = monotonic() + request.timeout
         try:
             origin = origin_of(request.url)
             response = self._pool(origin).urlopen(
@@ -62,22 +64,21 @@ class HttpsTransport:
                 decode_content=False,
             )
             try:
-                return SendResult(
-                    status=response.status,
-                    retry_after=retry_after(response.headers.get("Retry-After")),
-                )
+                value = response.headers.get("Retry-After")
+                date = None if value is None else response.headers.get("Date")
+                return SendResult(response.status, retry_after=retry_after(value, date))
             finally:
-                _finish(response)
+                finish(response)
         except Exception as error:
-            if time.monotonic() >= deadline:
+            if monotonic() >= deadline:
                 return timed_out(request)
-            # the text alone: the frames of the original hold headers and body
-            return SendResult(error=ConnectionError(f"{type(error).__name__}: {error}"))
+            return SendResult(error=failure(error))
 
     def close(self) -> None:
         """Close the pooled connections."""
         for pool in self._pools.pop(os.getpid(), {}).values():
             pool.close()
+        self._doubles.close()
 
     def _pool(self, origin: str) -> HTTPConnectionPool:
         pid = os.getpid()
@@ -97,27 +98,16 @@ class HttpsTransport:
                 "pip install 'paltabrain-fast[curl]', PaltabrainSdk(..., transport='curl')"
             )
         manager = (
-            urllib3.PoolManager(maxsize=self._connections, ssl_context=self._context)
+            urllib3.PoolManager(maxsize=self._connections)
             if proxy is None
             else urllib3.ProxyManager(
                 proxy.url,
                 proxy_headers=proxy.headers,
-                proxy_ssl_context=self._context,
                 maxsize=self._connections,
-                ssl_context=self._context,
             )
         )
         manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
-        return manager.connection_from_url(origin)
-
-
-def _finish(response: urllib3.BaseHTTPResponse) -> None:
-    """Read what is left of an answer, so that its connection can be used again; not without end."""
-    try:
-        response.read(MAX_ANSWER_BYTES)
-        whole = not response.read(1)
-    except Exception:  # the status has come, which is all that counts
-        whole = False
-    if not whole:
-        response.close()
-    response.release_conn()
+        pool = manager.connection_from_url(origin)
+        if isinstance(pool, HttpsPool):
+            pool.conn_kw["contexts"] = self._trust.context
+        return pool

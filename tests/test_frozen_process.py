@@ -1,0 +1,158 @@
+"""A process that stands still, for longer than anything may take: what it had in flight arrives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any, Final
+
+import pytest
+
+from paltabrain_fast import InMemoryTransport, SendResult, control, pool, sender
+from paltabrain_fast._clock import monotonic
+from paltabrain_fast.transport import Request
+
+from .support.answers import Answer, Fault, in_order
+from .support.api_server import ApiServer
+from .support.events import TextEvent
+from .support.scarce import needs
+from .support.sdk import ROOT, MakeSdk
+
+_HOURS: Final = 10_000.0
+
+
+class Clock:
+    """Jumps ahead, as it does for a process that is stopped, and continued much later."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._ahead = 0.0
+        for module in control, pool, sender:
+            monkeypatch.setattr(module, "monotonic", self._read)
+
+    def _read(self) -> float:
+        return monotonic() + self._ahead
+
+    def jump(self) -> None:
+        self._ahead += _HOURS
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.mark.parametrize("retries", [1, 2])
+def test_freeze_within_an_attempt_costs_none(make_sdk: MakeSdk, clock: Clock, retries: int) -> None:
+    def answer(_request: Request) -> SendResult:
+        if len(transport.requests) == 1:
+            clock.jump()
+            return SendResult(error=TimeoutError())
+        return SendResult(200)
+
+    transport = InMemoryTransport(answer)
+    sdk = make_sdk(transport=transport, flush_max_retries=retries)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=_HOURS * 2)
+    assert sdk.stats().delivered == 1
+    timeouts = [request.timeout for request in transport.requests]
+    assert timeouts == [pytest.approx(timeouts[0], abs=5)] * 2  # the same time, once more
+
+
+def test_freeze_between_attempts_takes_no_time_of_the_batch(
+    make_sdk: MakeSdk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = pool.Pool._push
+
+    def push_and_jump(self: pool.Pool, *arguments: Any) -> None:
+        push(self, *arguments)
+        clock.jump()
+
+    monkeypatch.setattr(pool.Pool, "_push", push_and_jump)
+    transport = InMemoryTransport(lambda _: SendResult(200 if len(transport.requests) > 2 else 503))
+    sdk = make_sdk(transport=transport)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=_HOURS * 10)
+    assert sdk.stats().delivered == 1
+    assert all(request.timeout > 1 for request in transport.requests)
+
+
+def test_what_is_always_late_is_no_freeze(make_sdk: MakeSdk, clock: Clock) -> None:
+    """Such as a name server that answers after the timeout: attempts are counted."""
+
+    def answer(_request: Request) -> SendResult:
+        clock.jump()
+        return SendResult(error=TimeoutError())
+
+    transport = InMemoryTransport(answer)
+    sdk = make_sdk(transport=transport, flush_max_retries=3)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=_HOURS * 10)
+    assert len(transport.requests) == 4
+    assert sdk.stats().dropped == {"retries_exhausted": 1}
+
+
+def test_freeze_within_shutdown_leaves_it_its_time(make_sdk: MakeSdk, clock: Clock) -> None:
+    def answer(_request: Request) -> SendResult:
+        if len(transport.requests) == 1:
+            clock.jump()
+            return SendResult(error=TimeoutError())
+        return SendResult(200)
+
+    transport = InMemoryTransport(answer)
+    sdk = make_sdk(transport=transport)
+    sdk.track(TextEvent())
+    assert sdk.shutdown(timeout=30)
+    assert sdk.stats().delivered == 1
+
+
+_SCRIPT: Final = """
+import sys
+from paltabrain_fast import PaltabrainSdk, sender
+from tests.support.events import TextContext, TextEvent
+
+hostname, transport, seconds = sys.argv[1:]
+sender._BATCH_SECONDS = 2.0  # longer than the answers of the test take, shorter than the freeze
+sdk = PaltabrainSdk(
+    hostname, "key", TextContext(), transport=transport or None,
+    flush_max_retries=2, request_timeout=2, shutdown_timeout=float(seconds),
+)
+sdk.track(TextEvent())
+sdk.shutdown()
+print(sdk.stats().delivered)
+"""
+
+
+@pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
+@pytest.mark.parametrize(
+    ("first", "shutdown_seconds"),
+    [
+        (Answer(fault=Fault.SILENCE), 60),
+        (Answer(503, {"Retry-After": "1"}), 60),
+        (Answer(fault=Fault.SILENCE), 2),
+    ],
+    ids=["in an attempt", "between attempts", "in shutdown"],
+)
+def test_stopped_process_delivers_when_it_is_continued(
+    api: ApiServer, transport: str, first: Answer, shutdown_seconds: int
+) -> None:
+    api.answer = in_order([first, Answer()])
+    arguments = [api.hostname, transport, str(shutdown_seconds)]
+    with subprocess.Popen(
+        [sys.executable, "-c", _SCRIPT, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            api.wait_for(1)
+            os.kill(process.pid, signal.SIGSTOP)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(4)  # stopped for longer than all that it is given
+            os.kill(process.pid, signal.SIGCONT)
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert output == "1\n"
+    assert len(api.requests) == 2
