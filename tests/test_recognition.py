@@ -61,7 +61,7 @@ MUTANTS = [
     ('return b""', 'return b"\\n\\x00"'),
     (".SetInParent()\n", "\n"),
     (", self._payload)", ", {})"),
-    (", self._payload)", ", dict(self._payload))"),
+    (", self._payload)", ", dict(self._payload, title=None))"),
     ('f"event_{self.event_type_id}").SetInParent()', '"event_5").SetInParent()'),
     (DEFINITION, "    def serialize_payload(self, extra=None):\n"),
     (DEFINITION, "    @staticmethod\n" + DEFINITION),

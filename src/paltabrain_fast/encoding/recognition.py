@@ -116,7 +116,7 @@ def recognise_event(event_class: type, base: type) -> GeneratedEvent:
         "serialize_payload",
         "_payload",
         Properties,
-        lambda calls, properties, is_empty: _fills_member(calls, member, properties, is_empty),
+        lambda calls, properties: _fills_member(calls, member, properties),
     )
     if member not in payload.message.DESCRIPTOR.fields_by_name:
         raise NotGeneratedError(f"EventPayload has no {member}", event_class.__module__)
@@ -162,7 +162,7 @@ def _check_attributes(owner: type, base: type, names: Iterable[str]) -> None:
 
 
 Subject = TypeVar("Subject", bound=Properties)
-Check = Callable[[Sequence[Call], Subject, Callable[[object], bool]], bool]
+Check = Callable[[Sequence[Call], Subject], bool]
 
 
 class _Known:
@@ -223,7 +223,7 @@ def _recognised(
         for _ in world.run.all_outcomes():
             serialized = _message_of(entered(instance), world.run)
             calls = () if serialized is None else serialized.calls
-            if not check(calls, subject, world.run.is_empty):
+            if not check(calls, subject):
                 raise RefusedError("it fills the message in another way")
             if serialized is not None:
                 one = serialized.message.message, serialized.deterministic
@@ -254,31 +254,22 @@ def _message_of(result: object, run: Run) -> Bytes | None:
     return serialized
 
 
-def _fills_groups(
-    calls: Sequence[Call], groups: GroupsRole, is_empty: Callable[[object], bool]
-) -> bool:
+def _fills_groups(calls: Sequence[Call], groups: GroupsRole) -> bool:
     """Tell whether each group was filled with its properties, and nothing else was done."""
-    left: dict[object, Properties] = {}
-    if not is_empty(groups):
-        left.update(zip(groups.names, groups.groups, strict=True))
+    left: dict[object, Properties] = dict(groups.present())
     for call in calls:
         if call.properties is None or left.pop(call.member, None) is not call.properties:
             return False
-    return all(map(is_empty, left.values()))
+    return all(group.is_empty() for group in left.values())
 
 
-def _fills_member(
-    calls: Sequence[Call],
-    member: str,
-    properties: Properties,
-    is_empty: Callable[[object], bool],
-) -> bool:
+def _fills_member(calls: Sequence[Call], member: str, properties: Properties) -> bool:
     """Tell whether the one member was marked, and filled with the properties once."""
     filled = [call.properties for call in calls if call.properties is not None]
     return (
         all(call.member == member for call in calls)
         and len(filled) < len(calls)
-        and (filled == [properties] or (not filled and is_empty(properties)))
+        and (filled == [properties] or (not filled and properties.is_empty()))
     )
 
 
