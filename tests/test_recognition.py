@@ -63,7 +63,7 @@ MUTANTS = [
     (", self._payload)", ", {})"),
     (", self._payload)", ", dict(self._payload, title=None))"),
     ('f"event_{self.event_type_id}").SetInParent()', '"event_5").SetInParent()'),
-    (DEFINITION, "    def serialize_payload(self, extra=None):\n"),
+    (DEFINITION, "    def serialize_payload(self, extra=[]):\n"),
     (DEFINITION, "    @staticmethod\n" + DEFINITION),
     (DEFINITION, "    @__import__('functools').lru_cache\n" + DEFINITION),
     (DEFINITION, "    async def serialize_payload(self):\n"),

@@ -387,7 +387,7 @@ OBEYED: dict[str, dict[str, str]] = {
         ),
         "counts its calls": "    calls = 0\n"
         + payload("m = Event", "type(self).calls += 1; m = Event"),
-        "a default": payload("(self)", "(self, extra=None)"),
+        "a default that changes": payload("(self)", "(self, seen=[])"),
         "bytes added": payload("ToString()", "ToString() + b'\\xfa\\x3f\\x01x'"),
         "no bytes": payload("return m.SerializeToString()", "m.SerializeToString(); return b''"),
         "before it was filled": payload(

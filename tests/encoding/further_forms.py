@@ -19,7 +19,29 @@ from .writing import (
 )
 
 FAST: Forms = {
+    "serialize_context": {
+        "a default": """
+    def serialize_context(self, deterministic=True):
+        message = ContextMessage()
+        for group in sorted(self._context):
+            set_proto(getattr(message, group), self._context[group])
+        return message.SerializeToString(deterministic=deterministic)
+""",
+        "a size, and a list": """
+    def serialize_context(self):
+        if len(self._context) < 1:
+            return bytes()
+        message = ContextMessage()
+        for group, properties in list(self._context.items()):
+            if len(properties) > 0:
+                set_proto(getattr(message, group), properties)
+        return message.SerializeToString(deterministic=True)
+""",
+    },
     "serialize_payload": {
+        "a default": payload("(self)", "(self, *, deterministic: bool = False)").replace(
+            "ToString()", "ToString(deterministic=deterministic)"
+        ),
         "conversion": payload(NAME, 'f"event_{self.event_type_id!s}"'),
         "d": payload(NAME, 'f"event_{self.event_type_id:d}"'),
         "format0": payload(NAME, '"event_{0}".format(self.event_type_id)'),

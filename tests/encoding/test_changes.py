@@ -21,6 +21,7 @@ from paltabrain_fast.schema.load import load_schema
 
 from ..schema.packages import EXAMPLE, generated, imported
 from ..support.recorder import Recorder
+from . import further_forms
 from .forms import PAYLOAD, rewritten
 from .test_forms import check, contexts, events, written
 
@@ -97,6 +98,18 @@ def test_a_function_of_the_module_that_goes_away_is_missed(tmp_path: Path, other
         gc.collect()
         assert not explain(config.EventPageOpen).accelerated
         check_all(config)
+
+
+def test_a_default_of_a_method_that_changes_is_obeyed(tmp_path: Path) -> None:
+    text = further_forms.FAST["serialize_context"]["a default"]
+    with imported(written(tmp_path, "serialize_context", text)) as config:
+        context = config.Context().set_identify(experiments={"b": "2", "a": "1"})
+        recorder = Recorder(context)
+        check(recorder, config.EventPageOpen(), context)
+        assert explain(config.Context).accelerated
+        config.Context.serialize_context.__defaults__ = (False,)
+        check(recorder, config.EventPageOpen(), context)
+        assert not explain(config.Context).accelerated
 
 
 @pytest.mark.parametrize("text", [IN_MODULE, IN_CLASS], ids=["module", "class"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, EnumMeta, IntEnum
+from operator import is_
 from types import FunctionType
 from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -26,7 +27,7 @@ from .recorders import (
     Run,
     role_of,
 )
-from .world import Binding, Self, World, attribute_of, has_defaults, still_bound
+from .world import Binding, Self, World, attribute_of, has_constant_defaults, still_bound
 
 __all__ = [
     "GeneratedContext",
@@ -169,7 +170,7 @@ class _Known:
     """What was recognised of a function, without a reference to it or its module."""
 
     def __init__(self, function: FunctionType, name: str, method: Method) -> None:
-        self._code = function.__code__
+        self._rests_on = _rests_on(function)
         self._name = name
         self._message = method.message
         self._deterministic = method.deterministic
@@ -179,14 +180,17 @@ class _Known:
         """Return what it does, if it is as it was."""
         namespace = function.__globals__
         if (
-            function.__code__ is not self._code
-            or name != self._name
-            or has_defaults(function)
+            name != self._name
+            or not all(map(is_, _rests_on(function), self._rests_on))
             or not all(still_bound(namespace, name, value) for name, value in self._values)
         ):
             return None
         bindings = tuple([Binding(namespace, name, value) for name, value in self._values])
         return Method(self._message, self._deterministic, (function,), bindings, frozenset())
+
+
+def _rests_on(function: FunctionType) -> tuple[object, ...]:
+    return function.__code__, function.__defaults__, function.__kwdefaults__
 
 
 _known: WeakKeyDictionary[FunctionType, _Known] = WeakKeyDictionary()
@@ -216,8 +220,8 @@ def _recognised(
     subject = role(world.run)
     found: tuple[type[Message], bool] | None = None
     try:
-        if has_defaults(function):
-            raise RefusedError("it takes arguments")
+        if not has_constant_defaults(function):
+            raise RefusedError("it has defaults that may change")
         entered = world.enter(function)
         instance = Recorder(Self(world, {attribute: Recorder(subject)}))
         for _ in world.run.all_outcomes():

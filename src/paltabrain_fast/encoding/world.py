@@ -25,8 +25,6 @@ from google.protobuf.message import Message
 
 from ..values import set_proto
 from .recorders import (
-    BUILTINS,
-    SET_PROTO,
     Function,
     MessageClassRole,
     Recorder,
@@ -35,6 +33,7 @@ from .recorders import (
     Run,
     role_of,
 )
+from .stand_ins import BUILTINS, SET_PROTO
 
 __all__ = [
     "Binding",
@@ -42,7 +41,7 @@ __all__ = [
     "Self",
     "World",
     "attribute_of",
-    "has_defaults",
+    "has_constant_defaults",
     "is_constant",
     "still_bound",
 ]
@@ -212,7 +211,7 @@ class World:
             if first:
                 raise RefusedError("it calls set_proto() as a method")
             return SET_PROTO
-        if not _is_plain(function):
+        if not has_constant_defaults(function):
             raise RefusedError(f"{function.__name__}() has defaults that may change")
         entered = self.enter(function)
         return Recorder(Function(lambda *args, **keywords: entered(*first, *args, **keywords)))
@@ -242,7 +241,7 @@ class World:
         if type(value) in (type, BuiltinFunctionType) and value in _NAMES:
             return self._builtin(_NAMES[value])
         if type(value) is FunctionType:
-            known = value.__globals__ is namespace and _is_plain(value)
+            known = value.__globals__ is namespace and has_constant_defaults(value)
             return self.enter(value) if known else _ABSENT
         if type(value) is ModuleType:
             return Recorder(_Module(self, value))
@@ -315,12 +314,7 @@ _NAMES: Final[dict[object, str]] = {vars(builtins)[name]: name for name in (*BUI
 """The builtins, which may be found under other names, too."""
 
 
-def has_defaults(function: FunctionType) -> bool:
-    """Tell whether a function has parameters that may be left out."""
-    return bool(function.__defaults__ or function.__kwdefaults__)
-
-
-def _is_plain(function: FunctionType) -> bool:
+def has_constant_defaults(function: FunctionType) -> bool:
     """Tell whether all that a function may be called without is constant."""
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     return all(type(value) in _CONSTANTS for value in defaults)
