@@ -7,7 +7,6 @@ server's form. ``FAST`` ones mean what the contract says; ``OBEYED`` ones mean s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 PAYLOAD = """
     def serialize_payload(self):
@@ -27,66 +26,6 @@ def rewritten(source: str, owner: str, method: str, text: str) -> str:
     )
     assert count == 1
     return new
-
-
-def random_form(source: str, choose: Callable[[list[str]], str]) -> str:
-    """The source of a module in the server's form, its serializers in any form that is as good."""
-    fill = choose(
-        [
-            "set_proto(part, {values})",
-            "set_proto(message=part, properties={values})",
-            "if {values}: set_proto(part, {values})",
-            "if len({values}) != 0:\n            set_proto(part, {values})",
-            "set_proto(part, {values} or {{}})",
-        ]
-    ).format(values=choose(["self._payload", "values", 'getattr(self, "_payload")']))
-    number = choose(["self.event_type_id", "type(self).event_type_id", "number"])
-    name = choose(
-        [
-            'f"event_{%s}"',
-            '"event_" + str(%s)',
-            '"event_%%d" %% %s',
-            '"event_{}".format(%s)',
-            '"_".join(["event", str(%s)])',
-        ]
-    )
-    steps = ["part.SetInParent()", fill]
-    if choose(["marked", "filled"]) == "filled":
-        steps.reverse()
-    payload = [
-        "    def serialize_payload(self):",
-        "whole = EventPayloadMessage()",
-        "number, values = self.event_type_id, self._payload",
-        f"part = getattr(whole, {name % number})",
-        *steps,
-        f"return whole.SerializeToString({choose(['', 'deterministic=False'])})",
-    ]
-    source = rewritten(source, "Event", "serialize_payload", "\n        ".join(payload))
-    for owner, method, groups, message, arguments in (
-        ("Event", "serialize_header", "self._header", "EventHeaderMessage", ""),
-        ("Context", "serialize_context", "self._context", "ContextMessage", "deterministic=True"),
-    ):
-        test = choose(["", f"if not {groups}:", f"if len({groups}) == 0:", f"if {groups} == {{}}:"])
-        loop, key, values = choose(
-            [
-                f"for key, values in {groups}.items(): key values",
-                f"for pair in {groups}.items(): pair[0] pair[1]",
-                f"for key in {groups}: key {groups}[key]",
-                f"for key in {groups}.keys(): key {groups}[key]",
-            ]
-        ).rsplit(" ", 2)
-        skipped = choose(["", f"if not {values}: continue"])
-        lines = [
-            f"    def {method}(self):",
-            f'{test} return b""' if test else "pass",
-            f"whole = {message}()",
-            loop,
-            f"    {skipped or 'pass'}",
-            f"    set_proto(getattr(whole, {key}), {values})",
-            f"return whole.SerializeToString({arguments})",
-        ]
-        source = rewritten(source, owner, method, "\n        ".join(lines))
-    return source
 
 
 def payload(old: str, new: str) -> str:
