@@ -111,6 +111,103 @@ OBEYED: Forms = {
         "map repr": filling("[*map(repr, [self._payload])] == '{}' or set_proto(p, self._payload)"),
     },
     "serialize_header": {
+        "leaves a group out": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        for group, values in self._header.items():
+            if group != "parent":
+                set_proto(getattr(message, group), values)
+        return message.SerializeToString()
+""",
+        "only the first": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        for group, values in self._header.items():
+            set_proto(getattr(message, group), values)
+            break
+        return message.SerializeToString()
+""",
+        "only the first, by a flag": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        done = False
+        for group, values in self._header.items():
+            if not done:
+                set_proto(getattr(message, group), values)
+            done = True
+        return message.SerializeToString()
+""",
+        "not more than one": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        count = 0
+        for group, values in self._header.items():
+            count += 1
+            if count > 1:
+                break
+            set_proto(getattr(message, group), values)
+        return message.SerializeToString()
+""",
+        "a group too many": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        for group, values in self._header.items():
+            set_proto(getattr(message, group), values)
+        message.parent.SetInParent()
+        return message.SerializeToString()
+""",
+        "groups mixed up": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        for group, values in self._header.items():
+            set_proto(message.screen, {"screen_name": "s"})
+        return message.SerializeToString()
+""",
+        "groups marked": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        for group, values in self._header.items():
+            getattr(message, group).SetInParent()
+            set_proto(getattr(message, group), {})
+        return message.SerializeToString()
+""",
+        "empty groups marked": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        for group, values in self._header.items():
+            set_proto(getattr(message, group), values)
+            if not values:
+                getattr(message, group).SetInParent()
+        return message.SerializeToString()
+""",
+        "never": """
+    def serialize_header(self):
+        return b""
+""",
+        "always": """
+    def serialize_header(self):
+        if not self._header:
+            return b"\\n\\x00"
+        message = EventHeaderMessage()
+        for group, values in self._header.items():
+            set_proto(getattr(message, group), values)
+        return message.SerializeToString()
+""",
+        "the first hundred": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        for group, values in list(self._header.items())[:1]:
+            set_proto(getattr(message, group), values)
+        return message.SerializeToString()
+""",
+        "dependent on the payload": """
+    def serialize_header(self):
+        message = EventHeaderMessage()
+        if self._payload:
+            for group, values in self._header.items():
+                set_proto(getattr(message, group), values)
+        return message.SerializeToString()
+""",
         "slice comp": through("[p for p in self._header.items()][:2]"),
         "slice tuple": through("tuple(self._header.items())[:2]"),
         "slice sorted": through("sorted(self._header.items())[:2]"),

@@ -24,7 +24,7 @@ Forms = dict[str, dict[str, str]]
 
 
 def joined(some: Forms, more: Forms) -> Forms:
-    return {method: {**some[method], **more.get(method, {})} for method in some}
+    return {name: {**some.get(name, {}), **more.get(name, {})} for name in {**some, **more}}
 
 
 FAST = joined(forms.FAST, further_forms.FAST)
