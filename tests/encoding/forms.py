@@ -7,7 +7,6 @@ server's form. ``FAST`` ones mean what the contract says; ``OBEYED`` ones mean s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 PAYLOAD = """
     def serialize_payload(self):
@@ -27,66 +26,6 @@ def rewritten(source: str, owner: str, method: str, text: str) -> str:
     )
     assert count == 1
     return new
-
-
-def random_form(source: str, choose: Callable[[list[str]], str]) -> str:
-    """The source of a module in the server's form, its serializers in any form that is as good."""
-    fill = choose(
-        [
-            "set_proto(part, {values})",
-            "set_proto(message=part, properties={values})",
-            "if {values}: set_proto(part, {values})",
-            "if len({values}) != 0:\n            set_proto(part, {values})",
-            "set_proto(part, {values} or {{}})",
-        ]
-    ).format(values=choose(["self._payload", "values", 'getattr(self, "_payload")']))
-    number = choose(["self.event_type_id", "type(self).event_type_id", "number"])
-    name = choose(
-        [
-            'f"event_{%s}"',
-            '"event_" + str(%s)',
-            '"event_%%d" %% %s',
-            '"event_{}".format(%s)',
-            '"_".join(["event", str(%s)])',
-        ]
-    )
-    steps = ["part.SetInParent()", fill]
-    if choose(["marked", "filled"]) == "filled":
-        steps.reverse()
-    payload = [
-        "    def serialize_payload(self):",
-        "whole = EventPayloadMessage()",
-        "number, values = self.event_type_id, self._payload",
-        f"part = getattr(whole, {name % number})",
-        *steps,
-        f"return whole.SerializeToString({choose(['', 'deterministic=False'])})",
-    ]
-    source = rewritten(source, "Event", "serialize_payload", "\n        ".join(payload))
-    for owner, method, groups, message, arguments in (
-        ("Event", "serialize_header", "self._header", "EventHeaderMessage", ""),
-        ("Context", "serialize_context", "self._context", "ContextMessage", "deterministic=True"),
-    ):
-        test = choose(["", f"if not {groups}:", f"if len({groups}) == 0:", f"if {groups} == {{}}:"])
-        loop, key, values = choose(
-            [
-                f"for key, values in {groups}.items(): key values",
-                f"for pair in {groups}.items(): pair[0] pair[1]",
-                f"for key in {groups}: key {groups}[key]",
-                f"for key in {groups}.keys(): key {groups}[key]",
-            ]
-        ).rsplit(" ", 2)
-        skipped = choose(["", f"if not {values}: continue"])
-        lines = [
-            f"    def {method}(self):",
-            f'{test} return b""' if test else "pass",
-            f"whole = {message}()",
-            loop,
-            f"    {skipped or 'pass'}",
-            f"    set_proto(getattr(whole, {key}), {values})",
-            f"return whole.SerializeToString({arguments})",
-        ]
-        source = rewritten(source, owner, method, "\n        ".join(lines))
-    return source
 
 
 def payload(old: str, new: str) -> str:
@@ -387,7 +326,7 @@ OBEYED: dict[str, dict[str, str]] = {
         ),
         "counts its calls": "    calls = 0\n"
         + payload("m = Event", "type(self).calls += 1; m = Event"),
-        "a default": payload("(self)", "(self, extra=None)"),
+        "a default that changes": payload("(self)", "(self, seen=[])"),
         "bytes added": payload("ToString()", "ToString() + b'\\xfa\\x3f\\x01x'"),
         "no bytes": payload("return m.SerializeToString()", "m.SerializeToString(); return b''"),
         "before it was filled": payload(
@@ -418,105 +357,6 @@ OBEYED: dict[str, dict[str, str]] = {
         + payload("(self)", "(self=None)")
         .replace("{self.event_type_id}", "4")
         .replace("self._payload", "{'title': 'static'}"),
-    },
-    "serialize_header": {
-        "leaves a group out": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        for group, values in self._header.items():
-            if group != "parent":
-                set_proto(getattr(message, group), values)
-        return message.SerializeToString()
-""",
-        "only the first": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        for group, values in self._header.items():
-            set_proto(getattr(message, group), values)
-            break
-        return message.SerializeToString()
-""",
-        "only the first, by a flag": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        done = False
-        for group, values in self._header.items():
-            if not done:
-                set_proto(getattr(message, group), values)
-            done = True
-        return message.SerializeToString()
-""",
-        "not more than one": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        count = 0
-        for group, values in self._header.items():
-            count += 1
-            if count > 1:
-                break
-            set_proto(getattr(message, group), values)
-        return message.SerializeToString()
-""",
-        "a group too many": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        for group, values in self._header.items():
-            set_proto(getattr(message, group), values)
-        message.parent.SetInParent()
-        return message.SerializeToString()
-""",
-        "groups mixed up": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        for group, values in self._header.items():
-            set_proto(message.screen, {"screen_name": "s"})
-        return message.SerializeToString()
-""",
-        "groups marked": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        for group, values in self._header.items():
-            getattr(message, group).SetInParent()
-            set_proto(getattr(message, group), {})
-        return message.SerializeToString()
-""",
-        "empty groups marked": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        for group, values in self._header.items():
-            set_proto(getattr(message, group), values)
-            if not values:
-                getattr(message, group).SetInParent()
-        return message.SerializeToString()
-""",
-        "never": """
-    def serialize_header(self):
-        return b""
-""",
-        "always": """
-    def serialize_header(self):
-        if not self._header:
-            return b"\\n\\x00"
-        message = EventHeaderMessage()
-        for group, values in self._header.items():
-            set_proto(getattr(message, group), values)
-        return message.SerializeToString()
-""",
-        "the first hundred": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        for group, values in list(self._header.items())[:1]:
-            set_proto(getattr(message, group), values)
-        return message.SerializeToString()
-""",
-        "dependent on the payload": """
-    def serialize_header(self):
-        message = EventHeaderMessage()
-        if self._payload:
-            for group, values in self._header.items():
-                set_proto(getattr(message, group), values)
-        return message.SerializeToString()
-""",
     },
     "serialize_context": {
         "one group of its own": """

@@ -13,13 +13,22 @@ from paltabrain_fast import explain
 
 from ..schema.packages import EXAMPLE, imported
 from ..support.recorder import Recorder
-from .forms import FAST, OBEYED, rewritten
+from . import forms, further_forms, lookalikes
+from .forms import rewritten
 
 SERVER = EXAMPLE.parent / "config"
 SERIALIZERS = ("serialize_payload", "serialize_header", "serialize_context")
 CLASSES = {"__init__": "EventPageOpen", "serialize_context": "Context"}
 
 Forms = dict[str, dict[str, str]]
+
+
+def joined(some: Forms, more: Forms) -> Forms:
+    return {name: {**some.get(name, {}), **more.get(name, {})} for name in {**some, **more}}
+
+
+FAST = joined(forms.FAST, further_forms.FAST)
+OBEYED = joined(forms.OBEYED, lookalikes.OBEYED)
 
 
 def written(directory: Path, method: str, text: str) -> Path:

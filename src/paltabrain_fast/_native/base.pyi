@@ -31,11 +31,18 @@ class Generated:
     def __getattr__(self, name: str) -> Any: ...
 
 class GeneratedInit(Generated):
-    def __init__(self, function: Any, keys: dict[str, str], owner: type) -> None: ...
+    def __init__(
+        self, function: Any, keys: dict[str, str], used: dict[str, object], owner: type
+    ) -> None: ...
 
 class GeneratedSetter(Generated):
     def __init__(
-        self, function: Any, keys: dict[str, str], group: str, in_context: bool
+        self,
+        function: Any,
+        keys: dict[str, str],
+        used: dict[str, object],
+        group: str,
+        in_context: bool,
     ) -> None: ...
 
 def adopt(cls: type) -> None:

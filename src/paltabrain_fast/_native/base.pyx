@@ -215,14 +215,17 @@ def adopt(cls):
     in_context = issubclass(cls, ContextBase)
     groups = "_context" if in_context else "_header"
     for name, function in list(vars(cls).items()):
+        if not name.startswith("set_"):
+            continue
         found = recorded_setter(cls, groups, function, Sentinel)
         if found is not None:
-            group, keys = found
-            setattr(cls, name, GeneratedSetter(function, keys, group, in_context))
+            group, keys, used = found
+            setattr(cls, name, GeneratedSetter(function, keys, used, group, in_context))
     init = vars(cls).get("__init__")
-    keys = None if in_context else recorded_init(cls, init)
-    if keys is not None:
-        cls.__init__ = GeneratedInit(init, keys, cls)
+    found = None if in_context else recorded_init(cls, init)
+    if found is not None:
+        keys, used = found
+        cls.__init__ = GeneratedInit(init, keys, used, cls)
         pbf_set_init(<PyTypeObject *>cls, init_event)
 
 
@@ -236,10 +239,12 @@ cdef class Generated:
     cdef object function
     cdef tuple parameters
     cdef tuple keys
+    cdef dict used  # attributes of the class that the function rests on; most rest on none
     cdef uint32_t fit  # version of the last class that was found to inherit nothing in the way
 
-    def __cinit__(self, function, dict keys, *_):
+    def __cinit__(self, function, dict keys, dict used, *_):
         self.function = function
+        self.used = used
         self.parameters = tuple(map(intern, keys))
         self.keys = tuple(map(intern, keys.values()))
 
@@ -279,6 +284,11 @@ cdef class Generated:
             return True
         if not self.is_undisturbed(<object>cls):
             return False
+        for name, value in self.used.items():
+            if inherited(<object>cls, name) is not value or name in instance.__dict__:
+                return False
+        if self.used:  # which an instance may have, too
+            return True
         pbf_set_hint(self.fit, version)
         return True
 
@@ -319,7 +329,7 @@ cdef class GeneratedInit(Generated):
     def __doc__(self):
         return self.function.__doc__
 
-    def __cinit__(self, function, keys, owner):
+    def __cinit__(self, function, keys, used, owner):
         self.owner = owner
         self.template = dict.fromkeys(self.keys)
 
@@ -400,7 +410,7 @@ cdef class GeneratedSetter(Generated):
     def __doc__(self):
         return self.function.__doc__
 
-    def __cinit__(self, function, keys, str group, bint in_context):
+    def __cinit__(self, function, keys, used, str group, bint in_context):
         self.vectorcall = call_setter
         self.group = intern(group)
         self.in_context = in_context
@@ -479,7 +489,7 @@ cdef object call_setter(
     return <object>args[0]
 
 
-cdef GeneratedSetter a_setter = GeneratedSetter(None, {}, "", False)
+cdef GeneratedSetter a_setter = GeneratedSetter(None, {}, {}, "", False)
 pbf_set_lazy_dict(<PyTypeObject *>EventBase)
 pbf_set_lazy_dict(<PyTypeObject *>ContextBase)
 pbf_set_call(<PyTypeObject *>GeneratedInit, call_init)

@@ -22,6 +22,10 @@ cdef class ClassPlan:
     # the methods, and what they call; kept by the class while it has this version, or by a module
     cdef PyObject *functions[MAX_FUNCTIONS]
     cdef PyObject *codes[MAX_FUNCTIONS]
+    cdef bint has_defaults  # any of them
+    cdef PyObject *defaults[MAX_FUNCTIONS]
+    cdef PyObject *keyword_defaults[MAX_FUNCTIONS]
+    cdef list kept
     cdef tuple messages  # message class of each method
     cdef tuple bindings  # number of a namespace, name, and what that must stand for
     cdef tuple names  # attributes that an instance must not have of its own
@@ -32,6 +36,7 @@ cdef class ClassPlan:
     cdef int bind(self, tuple methods, tuple names) except -1
     cdef int add_function(self, PyObject *function) except -1
     cdef int add_namespace(self, object namespace) except -1
+    cdef bint has_same_defaults(self) noexcept
     cdef bint is_still_bound(self, int number) noexcept
 
 

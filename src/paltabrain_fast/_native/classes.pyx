@@ -122,12 +122,24 @@ cdef extern from *:
     {
         return ((PyFunctionObject *)function)->func_code;
     }
+
+    static inline PyObject *pbf_defaults(PyObject *function)
+    {
+        return ((PyFunctionObject *)function)->func_defaults;
+    }
+
+    static inline PyObject *pbf_keyword_defaults(PyObject *function)
+    {
+        return ((PyFunctionObject *)function)->func_kwdefaults;
+    }
     """
     int pbf_watch_dicts() except -1
     bint pbf_can_watch(PyObject *dict) noexcept
     int pbf_watch_dict(object dict) except -1
     uint64_t pbf_dict_version(PyObject *dict) noexcept
     PyObject *pbf_code(PyObject *function) noexcept
+    PyObject *pbf_defaults(PyObject *function) noexcept
+    PyObject *pbf_keyword_defaults(PyObject *function) noexcept
 
 cdef extern from "Python.h":
     PyObject *PyFunction_GET_GLOBALS(PyObject *) noexcept
@@ -167,9 +179,14 @@ cdef class ClassPlan:
         """Note what the recognised methods rest on."""
         self.messages = tuple([method.message for method in methods])
         self.names = tuple({*names, *[name for method in methods for name in method.names]})
-        for method in methods:
-            for function in method.functions:
-                self.add_function(<PyObject *>function)
+        functions = [function for method in methods for function in method.functions]
+        for function in functions:
+            self.add_function(<PyObject *>function)
+        # or what takes their place could have their address
+        self.kept = [
+            (function.__code__, function.__defaults__, function.__kwdefaults__)
+            for function in functions
+        ]
         # without the namespaces, which would keep the class
         self.bindings = tuple([
             (self.add_namespace(binding.namespace), binding.name, binding.value)
@@ -188,6 +205,10 @@ cdef class ClassPlan:
             raise NotGeneratedError(f"its methods call more than {MAX_FUNCTIONS} functions")
         self.functions[self.function_count] = function
         self.codes[self.function_count] = pbf_code(function)
+        self.defaults[self.function_count] = pbf_defaults(function)
+        self.keyword_defaults[self.function_count] = pbf_keyword_defaults(function)
+        if pbf_defaults(function) != NULL or pbf_keyword_defaults(function) != NULL:
+            self.has_defaults = True
         self.function_count += 1
         return 0
 
@@ -205,6 +226,17 @@ cdef class ClassPlan:
         self.namespace_versions[self.namespace_count] = pbf_dict_version(<PyObject *>namespace)
         self.namespace_count += 1
         return self.namespace_count - 1
+
+    cdef bint has_same_defaults(self) noexcept:
+        cdef int number
+
+        for number in range(self.function_count):
+            if (
+                pbf_defaults(self.functions[number]) != self.defaults[number]
+                or pbf_keyword_defaults(self.functions[number]) != self.keyword_defaults[number]
+            ):
+                return False
+        return True
 
     cdef bint is_still_bound(self, int number) noexcept:
         """Something was assigned in a module; if it was nothing that counts, go on."""
@@ -236,7 +268,7 @@ cdef inline bint is_current(ClassPlan plan) noexcept:
     for number in range(plan.function_count):
         if pbf_code(plan.functions[number]) != plan.codes[number]:
             return False
-    return True
+    return not plan.has_defaults or plan.has_same_defaults()
 
 
 cdef class EventPlan(ClassPlan):
@@ -339,7 +371,7 @@ cdef int report(object cls, object reason) except -1:
             "%s.%s is serialized by its own methods, which is slower: %s",
             cls.__module__,
             cls.__qualname__,
-            reason,
+            str(reason),  # its frames would keep the class
         )
     return 0
 

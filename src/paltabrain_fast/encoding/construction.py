@@ -7,12 +7,15 @@ from types import FunctionType
 from typing import Any
 
 from .recorders import Function, Recorder, RefusedError, Role, role_of
-from .world import Self, World, attribute_of
+from .world import ClassRole, Self, World, attribute_of, is_constant
 
 __all__ = ["recorded_init", "recorded_setter"]
 
+Used = dict[str, object]
+"""Attributes of the class that a function rests on, by name."""
 
-def recorded_init(owner: type, function: object) -> dict[str, str] | None:
+
+def recorded_init(owner: type, function: object) -> tuple[dict[str, str], Used] | None:
     """Recognise an ``__init__`` that only makes its keywords the payload.
 
     Args:
@@ -20,26 +23,36 @@ def recorded_init(owner: type, function: object) -> dict[str, str] | None:
         function: what may be such an ``__init__``.
 
     Returns:
-        Key by parameter, in the order of the payload; ``None`` if it does anything else.
+        Key by parameter, in the order of the payload, and what that rests on; ``None`` if it does
+        anything else.
     """
     parameters = _parameters(function, lambda default: default is None)
     if parameters is None or not isinstance(function, FunctionType):
         return None
-    closure = function.__closure__
-    if closure is None or len(closure) != 1 or closure[0].cell_contents is not owner:
-        return None
-    event = _Event()
+
+    def parent(*args: Any) -> Recorder:
+        if args:
+            cls, instance = map(role_of, args)
+            if not isinstance(cls, ClassRole) or cls.cls is not owner or instance is not event:
+                raise RefusedError("it calls another base class")
+        return Recorder(_Super(event))
+
     try:
-        world = World(owner, {"super": Recorder(Function(lambda *_: Recorder(_Super(event))))})
+        if function.__closure__ and function.__closure__[0].cell_contents is not owner:
+            return None
+        world = World(owner, {"super": Recorder(Function(parent))}, never_none=False)
+        event = _Event(world)
         result = world.enter(function)(Recorder(event), **parameters)
     except Exception:
         return None
-    return None if result is not None else _keys(event.payload, parameters)
+    keys = _keys(event.payload, parameters)
+    used = _used(owner, world)
+    return None if result is not None or keys is None or used is None else (keys, used)
 
 
 def recorded_setter(
     owner: type, attribute: str, function: object, sentinel_class: Any
-) -> tuple[str, dict[str, str]] | None:
+) -> tuple[str, dict[str, str], Used] | None:
     """Recognise a ``set_<group>`` that only updates its group with the keywords that were given.
 
     Args:
@@ -49,21 +62,22 @@ def recorded_setter(
         sentinel_class: class of the value that stands for "not given".
 
     Returns:
-        The group, and key by parameter, in the order of the update; ``None`` if it does anything
-        else.
+        The group, key by parameter, in the order of the update, and what that rests on; ``None`` if
+        it does anything else.
     """
     parameters = _parameters(function, lambda default: isinstance(default, sentinel_class))
     if parameters is None or not isinstance(function, FunctionType):
         return None
     groups = _Groups()
 
-    def sentinel(found: type) -> Recorder | None:
-        is_ours = issubclass(found, sentinel_class)
-        own = is_ours and attribute_of(found, "filter") is not vars(sentinel_class)["filter"]
+    def sentinel(found: object) -> Recorder | None:
+        cls = found if isinstance(found, type) else type(found)
+        is_ours = issubclass(cls, sentinel_class)
+        own = is_ours and attribute_of(cls, "filter") is not vars(sentinel_class)["filter"]
         return Recorder(_Sentinel()) if is_ours and not own else None
 
     try:
-        world = World(owner, shown_class=sentinel)
+        world = World(owner, shown=sentinel, never_none=False)
         instance = Self(world, {attribute: Recorder(groups)})
         result: Any = world.enter(function)(Recorder(instance), **parameters)
         if role_of(result) is not instance or len(groups.updates) != 1:
@@ -72,7 +86,17 @@ def recorded_setter(
         return None
     ((group, properties),) = groups.updates
     keys = _keys(properties, parameters)
-    return None if keys is None else (group, keys)
+    used = _used(owner, world, sentinel_class)
+    if keys is None or used is None or groups.touched != {group}:
+        return None
+    return group, keys, used
+
+
+def _used(owner: type, world: World, constant: type = type) -> Used | None:
+    """What is used of the class; ``None`` if something of the module is that may change."""
+    if not all(is_constant(binding, constant) for binding in world.bindings):
+        return None
+    return {name: attribute_of(owner, name) for name in world.names}
 
 
 class _Parameter(Role):
@@ -111,14 +135,15 @@ def _keys(properties: object, parameters: dict[str, Recorder]) -> dict[str, str]
     return keys if len(keys) == len(parameters) else None
 
 
-class _Event(Role):
+class _Event(Self):
     """The event that an ``__init__`` sets up.
 
     Attributes:
         payload: its properties; ``None`` before the base class has set it up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        super().__init__(world, {})
         self.payload: Any = None
 
     def begin(self) -> None:
@@ -127,11 +152,15 @@ class _Event(Role):
         self.payload = {}
 
     def attribute(self, name: str) -> Any:
-        if name != "_payload" or self.payload is None:
+        if name != "_payload":
             return super().attribute(name)
-        return Recorder(_Payload(self))
+        if self.payload is None:
+            raise RefusedError("it uses what the base class has not set up")
+        return Recorder(_Payload(self.payload))
 
     def assign(self, name: str, value: Any) -> None:
+        if type(value) is Recorder and isinstance(role_of(value), _Payload):
+            value = role_of(value).properties
         if name != "_payload" or self.payload is None or type(value) is not dict:
             super().assign(name, value)
         self.payload = value
@@ -148,48 +177,73 @@ class _Super(Role):
 
 
 class _Payload(Role):
-    """The properties of the event that is set up."""
+    """The properties of the event that is set up.
 
-    def __init__(self, event: _Event) -> None:
-        self._event = event
+    Attributes:
+        properties: as they are in this world.
+    """
+
+    def __init__(self, properties: dict[Any, Any]) -> None:
+        self.properties = properties
 
     def attribute(self, name: str) -> Any:
-        return Recorder(Function(self._update)) if name == "update" else super().attribute(name)
+        update = self.properties.update
+        return Recorder(Function(update)) if name == "update" else super().attribute(name)
 
     def put(self, key: Any, value: Any) -> None:
-        self._event.payload[key] = value
+        self.properties[key] = value
 
-    def _update(self, *properties: Any, **keywords: Any) -> None:
-        self._event.payload.update(*properties, **keywords)
+    def merge(self, values: Any) -> None:
+        self.properties.update(values)
 
 
 class _Groups(Role):
     """The dict of groups that a setter changes.
 
     Attributes:
+        touched: the groups that are there afterwards.
         updates: each group that was updated, and with what.
     """
 
     def __init__(self) -> None:
+        self.touched: set[str] = set()
         self.updates: list[tuple[str, object]] = []
 
+    def attribute(self, name: str) -> Any:
+        if name == "setdefault":
+            return Recorder(Function(self._set_default))
+        return super().attribute(name)
+
     def item(self, key: Any) -> Any:
-        return Recorder(_Group(self, key)) if type(key) is str else super().item(key)
+        if type(key) is not str:
+            return super().item(key)
+        self.touched.add(key)
+        return Recorder(_Group(self, key))
+
+    def put(self, key: Any, value: Any) -> None:
+        role = role_of(value) if type(value) is Recorder else None
+        if not isinstance(role, _Group) or type(key) is not str or role.name != key:
+            super().put(key, value)
+
+    def _set_default(self, key: Any, value: Any) -> Any:
+        if type(value) is not dict or value:
+            raise RefusedError("it begins a group with something")
+        return self.item(key)
 
 
 class _Group(Role):
     def __init__(self, groups: _Groups, name: str) -> None:
         self._groups = groups
-        self._name = name
+        self.name = name
 
     def attribute(self, name: str) -> Any:
-        return Recorder(Function(self._update)) if name == "update" else super().attribute(name)
+        return Recorder(Function(self.merge)) if name == "update" else super().attribute(name)
 
-    def _update(self, given: Any) -> None:
-        role = role_of(given) if type(given) is Recorder else None
+    def merge(self, values: Any) -> None:
+        role = role_of(values) if type(values) is Recorder else None
         if not isinstance(role, _Given):
             raise RefusedError("it updates a group with what was not filtered")
-        self._groups.updates.append((self._name, role.properties))
+        self._groups.updates.append((self.name, role.properties))
 
 
 class _Sentinel(Role):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, EnumMeta, IntEnum
+from operator import is_
 from types import FunctionType
 from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -26,7 +27,7 @@ from .recorders import (
     Run,
     role_of,
 )
-from .world import Binding, Self, World, attribute_of, has_defaults, still_bound
+from .world import Binding, Self, World, attribute_of, has_constant_defaults, still_bound
 
 __all__ = [
     "GeneratedContext",
@@ -116,7 +117,7 @@ def recognise_event(event_class: type, base: type) -> GeneratedEvent:
         "serialize_payload",
         "_payload",
         Properties,
-        lambda calls, properties, is_empty: _fills_member(calls, member, properties, is_empty),
+        lambda calls, properties: _fills_member(calls, member, properties),
     )
     if member not in payload.message.DESCRIPTOR.fields_by_name:
         raise NotGeneratedError(f"EventPayload has no {member}", event_class.__module__)
@@ -162,14 +163,14 @@ def _check_attributes(owner: type, base: type, names: Iterable[str]) -> None:
 
 
 Subject = TypeVar("Subject", bound=Properties)
-Check = Callable[[Sequence[Call], Subject, Callable[[object], bool]], bool]
+Check = Callable[[Sequence[Call], Subject], bool]
 
 
 class _Known:
     """What was recognised of a function, without a reference to it or its module."""
 
     def __init__(self, function: FunctionType, name: str, method: Method) -> None:
-        self._code = function.__code__
+        self._rests_on = _rests_on(function)
         self._name = name
         self._message = method.message
         self._deterministic = method.deterministic
@@ -179,14 +180,17 @@ class _Known:
         """Return what it does, if it is as it was."""
         namespace = function.__globals__
         if (
-            function.__code__ is not self._code
-            or name != self._name
-            or has_defaults(function)
+            name != self._name
+            or not all(map(is_, _rests_on(function), self._rests_on))
             or not all(still_bound(namespace, name, value) for name, value in self._values)
         ):
             return None
         bindings = tuple([Binding(namespace, name, value) for name, value in self._values])
         return Method(self._message, self._deterministic, (function,), bindings, frozenset())
+
+
+def _rests_on(function: FunctionType) -> tuple[object, ...]:
+    return function.__code__, function.__defaults__, function.__kwdefaults__
 
 
 _known: WeakKeyDictionary[FunctionType, _Known] = WeakKeyDictionary()
@@ -216,14 +220,14 @@ def _recognised(
     subject = role(world.run)
     found: tuple[type[Message], bool] | None = None
     try:
-        if has_defaults(function):
-            raise RefusedError("it takes arguments")
+        if not has_constant_defaults(function):
+            raise RefusedError("it has defaults that may change")
         entered = world.enter(function)
         instance = Recorder(Self(world, {attribute: Recorder(subject)}))
         for _ in world.run.all_outcomes():
             serialized = _message_of(entered(instance), world.run)
             calls = () if serialized is None else serialized.calls
-            if not check(calls, subject, world.run.is_empty):
+            if not check(calls, subject):
                 raise RefusedError("it fills the message in another way")
             if serialized is not None:
                 one = serialized.message.message, serialized.deterministic
@@ -254,31 +258,22 @@ def _message_of(result: object, run: Run) -> Bytes | None:
     return serialized
 
 
-def _fills_groups(
-    calls: Sequence[Call], groups: GroupsRole, is_empty: Callable[[object], bool]
-) -> bool:
+def _fills_groups(calls: Sequence[Call], groups: GroupsRole) -> bool:
     """Tell whether each group was filled with its properties, and nothing else was done."""
-    left: dict[object, Properties] = {}
-    if not is_empty(groups):
-        left.update(zip(groups.names, groups.groups, strict=True))
+    left: dict[object, Properties] = dict(groups.present())
     for call in calls:
         if call.properties is None or left.pop(call.member, None) is not call.properties:
             return False
-    return all(map(is_empty, left.values()))
+    return all(group.is_empty() for group in left.values())
 
 
-def _fills_member(
-    calls: Sequence[Call],
-    member: str,
-    properties: Properties,
-    is_empty: Callable[[object], bool],
-) -> bool:
+def _fills_member(calls: Sequence[Call], member: str, properties: Properties) -> bool:
     """Tell whether the one member was marked, and filled with the properties once."""
     filled = [call.properties for call in calls if call.properties is not None]
     return (
         all(call.member == member for call in calls)
         and len(filled) < len(calls)
-        and (filled == [properties] or (not filled and is_empty(properties)))
+        and (filled == [properties] or (not filled and properties.is_empty()))
     )
 
 

@@ -7,17 +7,18 @@ everything by which code could tell a recorder from a value.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
 __all__ = [
-    "GROUPS",
     "Bytes",
     "Call",
     "Function",
     "GroupsRole",
+    "MemberRole",
     "MessageClassRole",
     "MessageRole",
     "Name",
@@ -26,14 +27,15 @@ __all__ = [
     "RefusedError",
     "Role",
     "Run",
+    "Size",
     "role_of",
 ]
 
-GROUPS: Final = 3
-"""How many groups the code meets: enough to see that it treats each like the one before."""
+_MAX_RUNS: Final = 64
+_MAX_TESTS: Final = 10_000
 
-_MAX_RUNS: Final = 24
-_MAX_TESTS: Final = 64
+_TOLD_APART: Final = 2
+"""So many groups are there or not, empty or not, each for itself; all others are as the next."""
 
 
 class RefusedError(Exception):
@@ -45,9 +47,11 @@ class Run:
 
     Attributes:
         messages: those that this run has made.
+        most_fields: how many fields any message has that the code may use.
     """
 
     def __init__(self) -> None:
+        self.most_fields = _TOLD_APART + 1
         self._begin([])
 
     def _begin(self, outcomes: list[bool]) -> None:
@@ -82,8 +86,8 @@ class Run:
             self._answers[subject] = number >= len(self._outcomes) or self._outcomes[number]
         return self._answers[subject]
 
-    def is_empty(self, subject: object) -> bool:
-        """Tell whether a test has shown that a dict is empty."""
+    def is_false(self, subject: object) -> bool:
+        """Tell whether the value was tested in this run, and was false."""
         return not self._answers.get(subject, True)
 
 
@@ -105,6 +109,9 @@ class Role:
     def put(self, _key: Any, _value: Any) -> None:
         raise RefusedError("it assigns an item")
 
+    def merge(self, _values: Any) -> None:
+        raise RefusedError("it calculates")
+
     def iterate(self) -> Iterator[Any]:
         raise RefusedError("it iterates")
 
@@ -112,6 +119,9 @@ class Role:
         raise RefusedError("it tests a value")
 
     def equals(self, _other: object) -> bool:
+        raise RefusedError("it compares")
+
+    def exceeds(self, _limit: object) -> bool:
         raise RefusedError("it compares")
 
 
@@ -138,6 +148,10 @@ class Recorder:
     def __setitem__(self, key: Any, value: Any) -> None:
         role_of(self).put(key, value)
 
+    def __ior__(self, values: Any) -> Recorder:
+        role_of(self).merge(values)
+        return self
+
     def __iter__(self) -> Iterator[Any]:
         role: Role = role_of(self)
         return role.iterate()
@@ -153,11 +167,29 @@ class Recorder:
     def __ne__(self, other: object) -> bool:
         return not self == other
 
+    def __gt__(self, limit: object) -> bool:
+        role: Role = role_of(self)
+        return role.exceeds(limit)
+
+    def __le__(self, limit: object) -> bool:
+        return not self > limit
+
+    def __ge__(self, limit: object) -> bool:
+        return self > (limit - 1 if type(limit) is int else limit)
+
+    def __lt__(self, limit: object) -> bool:
+        return not self >= limit
+
     def _refuse(self, *_operands: Any) -> Any:
         raise RefusedError("it looks at a value")
 
+    def __repr__(self) -> str:
+        if sys._getframe(1).f_builtins:  # asked from outside: by a debugger or the like
+            return "<recorder>"
+        raise RefusedError("it looks at a value")
+
     # what ``object`` would answer by itself, and ``in``, for which it would iterate
-    __hash__ = __repr__ = __str__ = __format__ = __delattr__ = __contains__ = _refuse
+    __hash__ = __str__ = __format__ = __delattr__ = __contains__ = _refuse
 
 
 role_of: Callable[[Recorder], Any] = Recorder.__dict__["role"].__get__
@@ -175,13 +207,30 @@ class Function(Role):
 
 
 class Properties(Role):
-    """A dict of properties: those of an event, or of one group. All that counts is emptiness."""
+    """A dict of properties: those of an event, or of one group. All that counts is emptiness.
 
-    def __init__(self, run: Run) -> None:
+    Args:
+        run: the run in which it may be tested.
+        subject: what is tested in its place; by default something of its own.
+    """
+
+    def __init__(self, run: Run, subject: object = None) -> None:
         self._run = run
+        self._subject = object() if subject is None else subject
 
     def is_true(self) -> bool:
-        return self._run.is_true(self)
+        return self._run.is_true(self._subject)
+
+    def is_empty(self) -> bool:
+        """Tell whether a test has shown that it is empty."""
+        return self._run.is_false(self._subject)
+
+    def attribute(self, name: str) -> Any:
+        # nothing can be changed in the copy, so that it is as good as the original
+        return Recorder(Function(self._copy)) if name == "copy" else super().attribute(name)
+
+    def _copy(self) -> Recorder:
+        return Recorder(self)
 
     def equals(self, other: object) -> bool:
         if type(other) is dict and not other:
@@ -203,32 +252,46 @@ class Size(Role):
             return not self.is_true()
         return super().equals(other)
 
+    def exceeds(self, limit: object) -> bool:
+        if type(limit) is int and limit == 0:
+            return self.is_true()
+        return super().exceeds(limit)
+
 
 class Name(Role):
     """The name of a group."""
 
 
 class GroupsRole(Properties):
-    """The dict of groups of a header or a context."""
+    """The dict of groups of a header or a context.
+
+    There are none, one, two, or as many as the message has members: who does the same with each
+    then, does so with any number. More there cannot be, as a group without a member is an error.
+    """
 
     def __init__(self, run: Run) -> None:
-        super().__init__(run)
-        self.names = [Name() for _ in range(GROUPS)]
-        self.groups = [Properties(run) for _ in range(GROUPS)]
-        self._shown = [
-            (Recorder(name), Recorder(group))
-            for name, group in zip(self.names, self.groups, strict=True)
-        ]
+        self._key = object()  # not the groups themselves: who is asked often, leaves no cycles
+        super().__init__(run, self._existence(0))
+        self._made: list[tuple[Name, Properties]] = []
+        self._shown: list[tuple[Recorder, Recorder]] = []
+
+    def present(self) -> list[tuple[Name, Properties]]:
+        """Return the groups, name and properties, that are there for all that the code asked."""
+        count = 0
+        while count < self._run.most_fields and not self._run.is_false(self._existence(count)):
+            self._make(count)
+            count += 1
+        return self._made[:count]
 
     def attribute(self, name: str) -> Any:
-        if name == "items":
-            return Recorder(Function(self._items))
-        if name == "keys":
-            return Recorder(Function(self.iterate))
+        if name in ("items", "keys", "values"):
+            return Recorder(Function(lambda: Recorder(_View(self, name))))
+        if name == "get":
+            return Recorder(Function(lambda key, _default=None: self.item(key)))
         return super().attribute(name)
 
     def iterate(self) -> Iterator[Any]:
-        return iter([name for name, _ in self._items()])
+        return (name for name, _ in self.each())
 
     def item(self, key: Any) -> Any:
         for name, group in self._shown:
@@ -236,8 +299,39 @@ class GroupsRole(Properties):
                 return group
         return super().item(key)
 
-    def _items(self) -> Iterator[tuple[Recorder, Recorder]]:
-        return iter(self._shown if self.is_true() else [])
+    def each(self) -> Iterator[tuple[Recorder, Recorder]]:
+        """Show one group after the other."""
+        number = 0
+        while number < self._run.most_fields and self._run.is_true(self._existence(number)):
+            self._make(number)
+            yield self._shown[number]
+            number += 1
+
+    def _existence(self, number: int) -> tuple[object, int]:
+        return self._key, min(number, _TOLD_APART)
+
+    def _make(self, number: int) -> None:
+        if number == len(self._made):
+            name, group = Name(), Properties(self._run, ("full", *self._existence(number)))
+            self._made.append((name, group))
+            self._shown.append((Recorder(name), Recorder(group)))
+
+
+class _View(Role):
+    """What ``items()`` and the like return: it can be gone through again and again."""
+
+    def __init__(self, groups: GroupsRole, name: str) -> None:
+        self._groups = groups
+        self._name = name
+
+    def is_true(self) -> bool:
+        return self._groups.is_true()
+
+    def iterate(self) -> Iterator[Any]:
+        pairs = self._groups.each()
+        if self._name == "items":
+            return pairs
+        return (name if self._name == "keys" else group for name, group in pairs)
 
 
 class Call:
@@ -267,6 +361,9 @@ class MessageRole(Role):
         self.message = message
         self.calls: list[Call] = []
 
+    def is_true(self) -> bool:
+        return True
+
     def attribute(self, name: str) -> Any:
         if name == "SerializeToString":
             return Recorder(Function(self._serialize))
@@ -276,7 +373,7 @@ class MessageRole(Role):
 
     def member(self, name: str | Name) -> Recorder:
         """Return what stands for the member of this name."""
-        return Recorder(_Member(self, name))
+        return Recorder(MemberRole(self, name))
 
     def _serialize(self, *, deterministic: object = False) -> Recorder:
         if type(deterministic) is not bool:
@@ -284,12 +381,15 @@ class MessageRole(Role):
         return Recorder(Bytes(self, deterministic))
 
 
-class _Member(Role):
+class MemberRole(Role):
     """A message within a message."""
 
     def __init__(self, outer: MessageRole, name: str | Name) -> None:
         self._outer = outer
         self._name = name
+
+    def is_true(self) -> bool:
+        return True
 
     def attribute(self, name: str) -> Any:
         return Recorder(Function(self._mark)) if name == "SetInParent" else super().attribute(name)
@@ -307,6 +407,7 @@ class MessageClassRole(Role):
     def __init__(self, run: Run, message: type[Message]) -> None:
         self._run = run
         self._message = message
+        run.most_fields = max(run.most_fields, len(message.DESCRIPTOR.fields))
 
     def call(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if args or keywords:
@@ -329,47 +430,3 @@ class Bytes(Role):
         self.message = message
         self.deterministic = deterministic
         self.calls = tuple(message.calls)
-
-
-def _set_proto(message: Any, properties: Any) -> None:
-    if type(message) is not Recorder or not isinstance(member := role_of(message), _Member):
-        raise RefusedError("it fills what is no member of a message")
-    if type(properties) is dict and not properties:
-        return  # as if it were not called
-    if type(properties) is not Recorder or type(found := role_of(properties)) is not Properties:
-        raise RefusedError("it fills a message with something else than the properties")
-    member.fill(found)
-
-
-def _getattr(owner: Any, name: Any) -> Any:
-    if type(owner) is not Recorder:
-        raise RefusedError("it reads an attribute of something else")
-    if type(name) is str:
-        return role_of(owner).attribute(name)
-    role = role_of(owner)
-    if isinstance(role, MessageRole) and type(name) is Recorder:
-        named = role_of(name)
-        if isinstance(named, Name):
-            return role.member(named)
-    raise RefusedError("it reads an attribute of a strange name")
-
-
-def _len(properties: Any) -> Any:
-    if type(properties) is not Recorder or not isinstance(role_of(properties), Properties):
-        raise RefusedError("it asks for the length of something else")
-    return Recorder(Size(role_of(properties)))
-
-
-SET_PROTO: Final = Recorder(Function(_set_proto))
-
-BUILTINS: Final[dict[str, object]] = {
-    "getattr": Recorder(Function(_getattr)),
-    "len": Recorder(Function(_len)),
-    # these look at recorders by operations that are refused, or come out as a truth test
-    "bool": bool,
-    "dict": dict,
-    "format": format,
-    "repr": repr,
-    "str": str,
-}
-"""The builtins that generated code may use."""
