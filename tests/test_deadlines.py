@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, SendResult, fork_guard, ledger, pool, process, sender
+from paltabrain_fast import (
+    InMemoryTransport,
+    SendResult,
+    fork_guard,
+    ledger,
+    pool,
+    process,
+    sender,
+    threads,
+)
 from paltabrain_fast import control as control_module
+from paltabrain_fast.threads import Thread
 from paltabrain_fast.transport import Request
 
 from .support.events import TextEvent
@@ -37,7 +46,7 @@ class Clock:
         self.ends: set[tuple[str, float]] = set()
         self._monkeypatch = monkeypatch
         self._thread = threading.get_ident()
-        for module in control_module, fork_guard, ledger, pool, process, sender:
+        for module in control_module, fork_guard, ledger, pool, process, sender, threads:
             monkeypatch.setattr(module, "time", self)
 
     def monotonic(self) -> float:
@@ -91,21 +100,13 @@ def exit_later(sdk: Sdk) -> bool:
     return bool(sdk._control._outcome)
 
 
-def watch_lock(clock: Clock, name: str, owner: object, attribute: str) -> None:
-    lock = getattr(owner, attribute)
-    watched = SimpleNamespace(acquire=lock.acquire, release=lock.release)
-    clock.watch(name, watched, "acquire")
-    setattr(owner, attribute, watched)
-
-
 def test_flush_waits_for_its_timeout(make_sdk: MakeSdk, clock: Clock) -> None:
     sdk = make_sdk(transport=InMemoryTransport(retried), shutdown_timeout=0)
     sdk.track(TextEvent())
     sdk.flush()
-    clock.watch("starting threads", sdk._control._pool._changed, "wait_for")
     clock.watch("outcomes", sdk._control.ledger._changed, "wait_for", in_vain=True)
     assert not sdk.flush(timeout=_TIMEOUT)
-    assert clock.ends == {("starting threads", _DEADLINE), ("outcomes", _DEADLINE)}
+    assert clock.ends == {("outcomes", _DEADLINE)}
 
 
 @pytest.mark.parametrize("end", [shutdown, shutdown_untold, exit_later])
@@ -128,22 +129,18 @@ def test_all_that_shutdown_waits_for_has_one_deadline(
     assert working.wait(_PATIENCE)
     (sending,), controlling = control._pool._threads, control._thread
     assert controlling is not None
-    watch_lock(clock, "another shutdown", control, "_closing")
-    watch_lock(clock, "another start", control, "_starting")
-    clock.watch("starting threads", control._pool._changed, "wait_for")
+    clock.watch("another shutdown or start", control_module, "acquire")
     clock.watch("outcomes", control.ledger._changed, "wait_for", in_vain=True)
     clock.watch("sender thread", sending, "join")
-    clock.watch("launch", controlling._launched, "wait")
     clock.watch("control thread", controlling, "join", in_vain=True)
     clock.watch("forks", fork_guard._guard._changed, "wait_for")
     try:
         assert not end(sdk)
     finally:
         release.set()
-        threading.Thread.join(controlling, _PATIENCE)
+        Thread.join(controlling, _PATIENCE)
     assert sdk.stats().dropped == {"deadline": 1}
-    waits = ["another shutdown", "starting threads", "outcomes"]
-    waits += ["sender thread", "another start", "launch", "control thread", "forks"]
+    waits = ["another shutdown or start", "outcomes", "sender thread", "control thread", "forks"]
     assert clock.ends == {(wait, _DEADLINE) for wait in waits}
 
 

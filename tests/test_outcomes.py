@@ -280,8 +280,8 @@ def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns
                     thread.wait(time.monotonic() + 30)
             self._release()
 
-    def close(deadline: float | None) -> None:
-        Pool.close(pool, deadline)
+    def close() -> None:
+        Pool.close(pool)
         closed.set()
 
     monkeypatch.setattr(sdk._reporter, "_telling", Telling())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Final, Literal
 
 from ._protocol import Counts, FramedBatch
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
+from .locks import Condition
 from .sdk_pb2 import BatchTelemetry
 
 __all__ = ["DropReason", "Ledger", "Stats"]
@@ -93,7 +93,7 @@ class Ledger:
 
     def __init__(self) -> None:
         # re-entrant, as is a Condition by default: a signal handler may track an event
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._in_flight: dict[str, _Flight] = {}
         self._dropped: Counter[str] = Counter()
         self._delivered = self._lost = self._requests = self._retries = 0
@@ -213,7 +213,11 @@ class Ledger:
     def is_settled(self, count: int) -> bool:
         """Tell whether no batch in flight holds one of the first ``count`` events."""
         with self._changed:
-            return all(flight.batch.start >= count for flight in self._in_flight.values())
+            # no generator: an exception that comes when it is closed would be lost
+            for flight in self._in_flight.values():  # noqa: SIM110
+                if flight.batch.start < count:
+                    return False
+            return True
 
     def wait(self, predicate: Callable[[], bool], deadline: float | None) -> bool:
         """Wait until ``predicate`` holds, asked after each change, or until the deadline.
@@ -227,12 +231,12 @@ class Ledger:
         """
         timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         with self._changed:
-            return self._changed.wait_for(predicate, timeout)
+            return bool(self._changed.wait_for(predicate, timeout))
 
     def dismiss(self) -> None:
         """Forget what is in flight, in a forked child that has another ledger: nobody sends it.
 
-        Greenlets of the parent's go on there. Whoever waits is woken, unless the lock is lost.
+        Whoever waits is woken, unless the lock is lost.
         """
         self._in_flight = {}  # not cleared: without a GIL its own lock may be another thread's
         if self._changed.acquire(blocking=False):

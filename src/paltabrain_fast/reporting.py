@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-import threading
 import time
 import weakref
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Final
 from .constant import LOGGER_NAME
 from .errors import ErrorInfo
 from .ledger import Ledger
+from .locks import Lock, current
 from .options import Options
 
 __all__ = ["Callback", "Reporter", "check_callback", "logger"]
@@ -52,12 +52,6 @@ def check_callback(on_error: object) -> None:
         ) from None
 
 
-class _Logging(threading.local):
-    """Whether this thread is inside a log call of ours."""
-
-    now = False
-
-
 class Reporter:
     """Keeps the last errors and tells the user of them. Nothing here raises an ``Exception``.
 
@@ -73,20 +67,20 @@ class Reporter:
         """Called when there is something to tell; has ``tell_all`` called in another thread."""
         self._callback = None if callback is None else weakref.ref(callback)
         self._options = options
-        self._logging = _Logging()
+        self._logging: set[object] = set()  # who is inside a log call of ours
 
     def renew(self, ledger: Ledger) -> None:
         """Start, or start anew in a forked child: what is untold is the parent's to tell."""
         self._ledger = ledger
         self._untold: deque[tuple[Exception, ErrorInfo]] = deque()
         self._quiet_until: dict[str, float] = {}
-        self._deciding = threading.Lock()
-        self._telling = threading.Lock()
+        self._deciding = Lock()
+        self._telling = Lock()
 
     @property
     def is_logging(self) -> bool:
         """Whether this thread is inside a log call of ours: a handler may be calling the SDK."""
-        return self._logging.now
+        return current() in self._logging
 
     @property
     def has_untold(self) -> bool:
@@ -145,14 +139,14 @@ class Reporter:
         An exception of the user's own filters or handlers has nowhere left to be reported. What a
         handler does with the SDK is not logged in its turn, which might never end.
         """
-        if self._logging.now:
+        if (caller := current()) in self._logging:
             return
-        self._logging.now = True
+        self._logging.add(caller)
         try:
             with contextlib.suppress(Exception):
                 logger.log(level, message, *arguments, exc_info=error)
         finally:
-            self._logging.now = False
+            self._logging.discard(caller)
 
     def tell(self, error: Exception, info: ErrorInfo) -> None:
         """Have ``on_error`` called, soon and elsewhere; beyond many at once, it is not."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from typing import Final, NamedTuple
 
 from .._protocol import Counts, FramedBatch, RecordStatus
 from ..constant import MAX_BATCH_BYTES
+from ..locks import RLock
 from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
 from .uuid7 import uuid_v7
 
@@ -48,7 +48,7 @@ class ReferenceEngine:
     def renew(self) -> None:
         self._records: deque[_Record] = deque()
         self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
-        self._lock = threading.RLock()  # re-entrant: a signal handler may track an event
+        self._lock = RLock()  # re-entrant: a signal handler may track an event
         self.accepted = 0
         self.taken = 0
         self._bytes = 0

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import ssl
 import time
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
 
 from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, timed_out
 from .deadline import HttpPool, HttpsPool, TlsSocket, attempt
 from .environment import origin_of, proxy_for, trusted_certificates
+from .native import make_context
 
 __all__ = ["HttpsTransport"]
 
@@ -39,7 +38,7 @@ class HttpsTransport:
         self, *, ca_bundle: str | os.PathLike[str] | None = None, connections: int = 20
     ) -> None:
         self._connections = connections
-        self._context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        self._context = make_context()
         self._context.sslsocket_class = TlsSocket
         trusted_certificates(ca_bundle, self._context)
         # by process, then by origin; no lock, since a fork might copy it while it is held
