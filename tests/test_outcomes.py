@@ -273,7 +273,9 @@ def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns
 
         def release(self) -> None:
             if len(told) == 1:
-                sdk.track(UnserializableEvent())
+                tracking = threading.Thread(target=sdk.track, args=(UnserializableEvent(),))
+                tracking.start()
+                tracking.join(30)
                 shutting_down.start()
                 assert closed.wait(30)
                 for thread in pool._threads:

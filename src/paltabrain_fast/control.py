@@ -16,6 +16,7 @@ from .ledger import DropReason, Ledger, Stats
 from .locks import TIMEOUT_MAX, Condition, Lock, RLock, acquire, current, get_ident
 from .options import Options
 from .pool import Pool
+from .reentrancy import is_logging
 from .reporting import Reporter
 from .sdk_pb2 import BatchTelemetry
 from .sender import Delivery, Sender
@@ -321,12 +322,7 @@ class Control:
 
     def _is_interrupted(self) -> bool:
         """Whether a handler or finalizer has interrupted what it would wait for, in this thread."""
-        return (
-            self._framer == get_ident()
-            or is_forking()
-            or self._reporter.is_logging
-            or self._pool.is_lent()
-        )
+        return self._framer == get_ident() or is_forking() or is_logging() or self._pool.is_lent()
 
     def _can_frame(self, mark: int) -> bool:
         return self._handed < mark and self._sender.has_room()

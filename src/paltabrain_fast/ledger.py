@@ -21,6 +21,7 @@ DropReason = Literal[
     "queue_full",
     "already_shutdown",
     "too_large",
+    "reentrant",
     "rejected",
     "retries_exhausted",
     "deadline",
@@ -46,6 +47,8 @@ class Stats:
             - ``queue_full``: the buffer was full; the new event went, or the oldest ones.
             - ``already_shutdown``: tracked after ``shutdown()``.
             - ``too_large``: no batch can ever hold it.
+            - ``reentrant``: tracked by what the SDK itself called: a logging handler that got a
+              line of ours, or anything else in one of our threads but ``on_error``.
             - ``rejected``: the API refused the batch.
             - ``retries_exhausted``: the last attempt failed.
             - ``deadline``: neither delivered nor refused in the time that a batch has, or that

@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import fork_guard, hosts
+from . import fork_guard, hosts, reentrancy
 from ._engine import count_forks
 from .locks import RLock
 
@@ -130,6 +130,7 @@ def renew() -> None:
         return  # a hook that came before ours has noticed the fork
     _at_work = set()  # what the parent has buffered, it sends itself
     fork_guard.renew()
+    reentrancy.renew()
     for renewable in list(_renewables):
         renewable._renew()
     _renewed = forks

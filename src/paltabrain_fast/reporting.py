@@ -14,10 +14,11 @@ from typing import Final
 from .constant import LOGGER_NAME
 from .errors import ErrorInfo
 from .ledger import Ledger
-from .locks import Lock, current
+from .locks import Lock
 from .options import Options
+from .reentrancy import is_logging, logging_call, outside
 
-__all__ = ["Callback", "Reporter", "check_callback", "logger"]
+__all__ = ["Callback", "Reporter", "check_callback", "log_line", "logger"]
 
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
@@ -52,6 +53,18 @@ def check_callback(on_error: object) -> None:
         ) from None
 
 
+def log_line(level: int, message: str, *arguments: object, error: Exception | None = None) -> None:
+    """Log a line, and the traceback of ``error``.
+
+    An exception of the user's own filters or handlers has nowhere left to be reported. What a
+    handler does with the SDK is not logged in its turn, which might never end.
+    """
+    if is_logging():
+        return
+    with logging_call(), contextlib.suppress(Exception):
+        logger.log(level, message, *arguments, exc_info=error)
+
+
 class Reporter:
     """Keeps the last errors and tells the user of them. Nothing here raises an ``Exception``.
 
@@ -67,7 +80,7 @@ class Reporter:
         """Called when there is something to tell; has ``tell_all`` called in another thread."""
         self._callback = None if callback is None else weakref.ref(callback)
         self._options = options
-        self._logging: set[object] = set()  # who is inside a log call of ours
+        self._is_reentrant = False  # an event was refused as such, which is yet to be logged
 
     def renew(self, ledger: Ledger) -> None:
         """Start, or start anew in a forked child: what is untold is the parent's to tell."""
@@ -76,11 +89,6 @@ class Reporter:
         self._quiet_until: dict[str, float] = {}
         self._deciding = Lock()
         self._telling = Lock()
-
-    @property
-    def is_logging(self) -> bool:
-        """Whether this thread is inside a log call of ours: a handler may be calling the SDK."""
-        return current() in self._logging
 
     @property
     def has_untold(self) -> bool:
@@ -134,19 +142,23 @@ class Reporter:
     def log(
         self, level: int, message: str, *arguments: object, error: Exception | None = None
     ) -> None:
-        """Log a line, and the traceback of ``error``.
+        """Log a line, as ``log_line`` does, and what its handlers have brought about."""
+        log_line(level, message, *arguments, error=error)
+        if self._is_reentrant:
+            self.reentrant()
 
-        An exception of the user's own filters or handlers has nowhere left to be reported. What a
-        handler does with the SDK is not logged in its turn, which might never end.
+    def reentrant(self) -> None:
+        """An event was refused, as the SDK itself had called who tracked it.
+
+        That is logged after the log call in which it happened.
         """
-        if (caller := current()) in self._logging:
-            return
-        self._logging.add(caller)
-        try:
-            with contextlib.suppress(Exception):
-                logger.log(level, message, *arguments, exc_info=error)
-        finally:
-            self._logging.discard(caller)
+        self._is_reentrant = is_logging()
+        if not self._is_reentrant:
+            self.warn_sparingly(
+                "reentrant",
+                "Events are dropped: tracked for a log line of the SDK's own, or in one of its"
+                " threads. Have the handler leave out what comes from there",
+            )
 
     def tell(self, error: Exception, info: ErrorInfo) -> None:
         """Have ``on_error`` called, soon and elsewhere; beyond many at once, it is not."""
@@ -172,7 +184,8 @@ class Reporter:
         if callback is None:
             return
         try:
-            callback.on_error(error, info)
+            with outside():
+                callback.on_error(error, info)
         except Exception as failure:
             self.log(logging.WARNING, "on_error raised", error=failure)
 

@@ -19,6 +19,7 @@ from .control import Control
 from .errors import ErrorInfo
 from .ledger import DropReason, Stats
 from .options import Options, session_wire_id
+from .reentrancy import is_inside
 from .reporting import Callback, Reporter, check_callback, logger
 from .transport import InMemoryTransport, Transport
 
@@ -32,6 +33,7 @@ _REASONS: Final[dict[RecordStatus, DropReason]] = {
     RecordStatus.BUFFER_FULL: "queue_full",
     RecordStatus.CLOSED: "already_shutdown",
     RecordStatus.TOO_LARGE: "too_large",
+    RecordStatus.REENTRANT: "reentrant",
 }
 _foreign_classes_reported = False
 
@@ -340,8 +342,15 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self._control.ledger.refuse("serialization_error")
         self._reporter.serialization_failed(event, error)
 
+    def _is_inside(self) -> bool:
+        return is_inside()
+
     def _refused(self, status: RecordStatus) -> None:
         reason = _REASONS[status]
+        if status is RecordStatus.REENTRANT:
+            self._control.ledger.refuse(reason)
+            self._reporter.reentrant()
+            return
         if status is RecordStatus.BUFFER_FULL:
             self._control.shed()
         self._control.ledger.refuse(reason)

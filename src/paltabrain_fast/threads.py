@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from . import fork_guard, hosts
 from .locks import Lock, acquire, local, pristine, wait_until
+from .reentrancy import enter_thread
 
 __all__ = ["Thread", "current_thread", "is_ours"]
 
@@ -142,6 +143,7 @@ class Thread(threading.Thread):
 
     def _begin(self) -> None:
         _mark.thread = self
+        enter_thread()
         try:
             with self._listed():
                 sys.settrace(threading.gettrace())

@@ -31,7 +31,7 @@ from .encode cimport (
 from .python cimport pbf_add_hint, pbf_extras, pbf_raise_set, pbf_share, pbf_type_version
 
 from ..recognition import NotGeneratedError, recognise_context, recognise_event, still_bound
-from ..reporting import logger
+from ..reporting import log_line
 from ..sdk_pb2 import Event
 from .base import ContextBase as ContextBaseClass
 from .base import EventBase as EventBaseClass
@@ -301,7 +301,7 @@ cdef ClassPlan make_plan(object cls):
 cdef int report(object cls, reason) except -1:
     if cls not in reported:
         reported.add(cls)
-        logger.log(
+        log_line(
             logging.WARNING if cls in disproved else logging.INFO,
             "%s.%s is serialized by its own methods, which is slower: %s",
             cls.__module__,

@@ -16,7 +16,7 @@ from .classes cimport (
 )
 from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome, begin
 from .engine cimport NativeEngine
-from .fork cimport fork_count
+from .fork cimport fork_count, may_be_inside, place
 from .python cimport pbf_raise_set, pbf_unix_ms
 
 from .._protocol import RecordStatus
@@ -99,7 +99,7 @@ cdef class Tracker:
         """Record what needs no Python code: an event of a proved class in a known context."""
         cdef pbf.pbf_context_ref ref
 
-        if self.engine.forks != fork_count() or not self.find_reference(context, &ref):
+        if self.engine.forks != place() or not self.find_reference(context, &ref):
             return LEFT
         return self.record_in(ref, event)
 
@@ -145,6 +145,9 @@ cdef class Tracker:
 
     cdef bint insist(self, object event, object context, int status) except -1:
         """Record the event after all, or say why not; false if it has to serialize itself."""
+        if may_be_inside() and self._is_inside():
+            self._refused(RecordStatus.REENTRANT)
+            return True
         if status == INTERRUPTION:
             pbf_raise_set()
         if status != pbf.PBF_FULL:

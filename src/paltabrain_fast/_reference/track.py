@@ -33,6 +33,9 @@ class Tracker:
         if self._disabled:
             return
         try:
+            if self._is_inside():
+                self._refused(RecordStatus.REENTRANT)
+                return
             self._record_serialized(
                 event,
                 (self._context if context is None else context).serialize_context(),
@@ -46,6 +49,12 @@ class Tracker:
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
+        raise NotImplementedError
+
+    def _is_inside(self) -> bool:
+        raise NotImplementedError
+
+    def _refused(self, status: RecordStatus) -> None:
         raise NotImplementedError
 
     def _failed(self, event: Any, error: Exception) -> None:
