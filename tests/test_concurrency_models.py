@@ -327,7 +327,7 @@ WITHOUT_THREADS = """
 import sys, threading, types
 uwsgi = sys.modules["uwsgi"] = types.ModuleType("uwsgi")  # as older versions have it
 uwsgi.opt = {"http-socket": b":8080"}
-uwsgi.worker_id = lambda: 1
+uwsgi.worker_id = (1).conjugate  # a function of C, as the real one is
 import logging
 logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stdout)
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
@@ -349,6 +349,39 @@ def test_uwsgi_without_threads_is_told_once_what_to_do() -> None:
     (line,) = run_script(WITHOUT_THREADS).splitlines()
     assert line.startswith("ERROR uWSGI runs without threads")
     assert "enable-threads" in line
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "workers = 4",
+        "worker_id = None\nopt = {}",
+        "def worker_id():\n    raise RuntimeError('not running under uWSGI')\n\nopt = {}",
+        "import os\nworker_id = os.getpid\nhas_threads = False",
+        "def __getattr__(name):\n    raise RuntimeError('not running under uWSGI')",
+    ],
+)
+def test_module_that_only_has_the_name_of_uwsgis_own(tmp_path: Path, source: str) -> None:
+    """A module of the user's, or a package of stubs, says nothing of threads."""
+    (tmp_path / "uwsgi.py").write_text(source)
+    run_script(
+        """
+import sys
+sys.path.insert(0, sys.argv[1])
+import uwsgi
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+transport = InMemoryTransport()
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+sdk.track(TextEvent())
+assert sdk._control._thread is not None
+assert sdk.shutdown(timeout=30)
+assert len(transport.batches) == 1
+""",
+        str(tmp_path),
+    )
 
 
 TASKS = """

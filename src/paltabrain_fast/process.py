@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import fork_guard, hosts, reentrancy
+from . import fork_guard, hosts, reentrancy, threads
 from ._engine import count_forks
 from .locks import RLock
 
@@ -131,6 +131,7 @@ def renew() -> None:
     _at_work = set()  # what the parent has buffered, it sends itself
     fork_guard.renew()
     reentrancy.renew()
+    threads.become_main_thread()
     for renewable in list(_renewables):
         renewable._renew()
     _renewed = forks

@@ -94,11 +94,12 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             for ``"curl"``. A given one is the caller's to close. Its method ``after_fork()``, if it
             has one, is called in each forked child, to forget what belongs to the parent.
         on_error: called with the exception of each failed batch and each skipped event, and an
-            ``ErrorInfo``, in a thread of the SDK's own. That of an event has no traceback any more,
-            which the log line has. What it raises is logged; while 1,000 errors wait for it, no
-            more are told. Not called for what ``shutdown()`` or the exit gives up at its deadline,
-            nor for an event that is tracked later, nor any more for an SDK that was dropped without
-            ``shutdown()``.
+            ``ErrorInfo``, in a thread of the SDK's own. That thread blocks all signals, and so does
+            a program that it starts, unless told otherwise (``signal.pthread_sigmask``). An error
+            of an event has no traceback any more, which the log line has. What it raises is logged;
+            while 1,000 errors wait for it, no more are told. Not called for what ``shutdown()`` or
+            the exit gives up at its deadline, nor for an event that is tracked later, nor any more
+            for an SDK that was dropped without ``shutdown()``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED=1``.
 

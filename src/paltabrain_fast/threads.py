@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import threading
 import time
@@ -13,7 +14,14 @@ from . import fork_guard, hosts
 from .locks import Lock, acquire, local, pristine, wait_until
 from .reentrancy import enter_thread
 
-__all__ = ["Thread", "current_thread", "is_ours"]
+__all__ = ["Thread", "become_main_thread", "current_thread", "is_ours"]
+
+_SYNCHRONOUS: Final = {
+    signal.Signals[name]
+    for name in ("SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGTRAP")
+    if name in signal.Signals.__members__
+}
+"""Signals of a thread's own faults, which end the process without a word if they are blocked."""
 
 _thread = pristine("_thread")
 
@@ -28,6 +36,12 @@ _mark = _Mark()
 def current_thread() -> Thread | None:
     """Return the current thread, if it is one of the SDK's own."""
     return _mark.thread
+
+
+def become_main_thread() -> None:
+    """In a child that one of the SDK's threads has forked: take signals as its starter did."""
+    if _mark.thread is not None and _mark.thread.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _mark.thread.mask)
 
 
 def is_ours() -> bool:
@@ -103,6 +117,8 @@ _make_thread: Final = _JoinableThread if sys.version_info >= (3, 13) else _Senti
 class Thread(threading.Thread):
     """A thread of the SDK's own; a daemon, so that it never keeps a process alive.
 
+    It takes no signals: they are for threads that wait for them.
+
     ``threading`` lists it, and knows it as the current thread. But it is started, and waited for,
     without the locks of ``threading``: a signal handler may have interrupted their holder, and they
     may have become those of greenlets.
@@ -112,6 +128,8 @@ class Thread(threading.Thread):
         super().__init__(name=f"paltabrain-{name}", daemon=True)
         self._call = target
         self._native = _make_thread()
+        self.mask: set[int] | None = None
+        """Signals that the user's thread blocks that has brought it about, if there are any."""
 
     def start(self) -> None:
         """Start, without waiting for anything.
@@ -119,7 +137,19 @@ class Thread(threading.Thread):
         Raises:
             RuntimeError: no thread can be started.
         """
-        self._native.launch(self._begin)
+        if not hasattr(signal, "pthread_sigmask"):
+            self._native.launch(self._begin)
+            return
+        # it is inherited, so that none can arrive before it is set
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        starter = current_thread()
+        self.mask = mask if starter is None else starter.mask
+        blocked = signal.valid_signals() - _SYNCHRONOUS
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+            self._native.launch(self._begin)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def is_alive(self) -> bool:
         """Tell whether it was started and has not ended."""
