@@ -16,9 +16,10 @@ def uwsgi() -> ModuleType | None:
     a package of stubs, has functions of Python, or none.
     """
     module = sys.modules.get("uwsgi")
-    is_real = isinstance(getattr(module, "worker_id", None), BuiltinFunctionType) and isinstance(
-        getattr(module, "opt", None), dict
-    )
+    if not isinstance(module, ModuleType):
+        return None
+    names = vars(module)
+    is_real = isinstance(names.get("worker_id"), BuiltinFunctionType) and "opt" in names
     return module if is_real else None
 
 
