@@ -5,7 +5,13 @@ import os
 from ._engine import name as engine
 from .alias import install_as_paltabrain_sdk, install_fallback
 from .base import BaseContext, BaseEnum, BaseEvent, BaseSentinel
-from .errors import BatchRejectedError, ErrorInfo, PaltabrainError, RetriesExhaustedError
+from .errors import (
+    BatchRejectedError,
+    ErrorInfo,
+    EventTooLargeError,
+    PaltabrainError,
+    RetriesExhaustedError,
+)
 from .explanation import Explanation, explain
 from .ledger import Stats
 from .sdk import PaltabrainSdk
@@ -20,6 +26,7 @@ __all__ = [
     "BaseSentinel",
     "BatchRejectedError",
     "ErrorInfo",
+    "EventTooLargeError",
     "Explanation",
     "HttpsTransport",
     "InMemoryTransport",

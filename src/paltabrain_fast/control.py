@@ -352,9 +352,7 @@ class Control:
         self._announce_room()
         self._pool.warn_of_failure()
         if too_large:
-            self._reporter.warn_sparingly(
-                "too_large", "%d events were dropped: too large for a batch", too_large
-            )
+            self._reporter.too_large(too_large)
 
     def _frame(self) -> int | None:
         """Cut one batch and hand it to the sender.

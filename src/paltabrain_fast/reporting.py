@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from .constant import LOGGER_NAME
-from .errors import ErrorInfo
+from .constant import LOGGER_NAME, MAX_BATCH_BYTES
+from .errors import ErrorInfo, EventTooLargeError
 from .ledger import Ledger
 from .locks import Lock
 from .options import Options
@@ -108,6 +108,23 @@ class Reporter:
         _forget_frames(error)
         self._ledger.note_error(_error_text(event, error, self._options.api_key))
         self.tell(error, ErrorInfo("serialization_error", 1, event_class=name))
+
+    def too_large(
+        self, events: int, event_class: str | None = None, size: int | None = None
+    ) -> None:
+        """Events were dropped that no batch can hold: one of a class, or some that are unknown."""
+        error = EventTooLargeError(size, MAX_BATCH_BYTES)
+        if event_class is not None:
+            self.warn_sparingly("too_large", "Event [%s] was dropped: %s", event_class, error)
+        else:
+            self.warn_sparingly(
+                "too_large",
+                "%d events were dropped: each is, with its context, too large for a batch of %d"
+                " bytes",
+                events,
+                MAX_BATCH_BYTES,
+            )
+        self.tell(error, ErrorInfo("too_large", events, event_class=event_class))
 
     def batch_failed(self, batch_id: str, error: Exception) -> None:
         """A batch was given up after an exception, or after its last attempt."""

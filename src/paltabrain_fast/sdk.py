@@ -32,8 +32,6 @@ _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
 _REASONS: Final[dict[RecordStatus, DropReason]] = {
     RecordStatus.BUFFER_FULL: "queue_full",
     RecordStatus.CLOSED: "already_shutdown",
-    RecordStatus.TOO_LARGE: "too_large",
-    RecordStatus.REENTRANT: "reentrant",
 }
 _foreign_classes_reported = False
 
@@ -327,6 +325,11 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
                 status = self._engine.record(context, header, payload, self._session_wire_id)
                 if status is not RecordStatus.BUFFER_FULL:
                     break
+        if status is RecordStatus.TOO_LARGE:
+            self._control.ledger.refuse("too_large")
+            size = len(context) + len(header) + len(payload)
+            self._reporter.too_large(1, type(event).__name__, size)
+            return status
         if status is not RecordStatus.ACCEPTED:
             self._refused(status)
             return status
@@ -347,11 +350,11 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         return is_inside()
 
     def _refused(self, status: RecordStatus) -> None:
-        reason = _REASONS[status]
         if status is RecordStatus.REENTRANT:
-            self._control.ledger.refuse(reason)
+            self._control.ledger.refuse("reentrant")
             self._reporter.reentrant()
             return
+        reason = _REASONS[status]
         if status is RecordStatus.BUFFER_FULL:
             self._control.shed()
         self._control.ledger.refuse(reason)

@@ -33,7 +33,6 @@ cdef enum:
 cdef dict STATUSES = {
     pbf.PBF_OK: RecordStatus.ACCEPTED,
     pbf.PBF_FULL: RecordStatus.BUFFER_FULL,
-    pbf.PBF_TOO_LARGE: RecordStatus.TOO_LARGE,
     pbf.PBF_CLOSED: RecordStatus.CLOSED,
 }
 
@@ -164,8 +163,8 @@ cdef class Tracker:
                     break
         if status == INTERRUPTION:
             pbf_raise_set()
-        if status == LEFT:
-            return False
+        if status == LEFT or status == pbf.PBF_TOO_LARGE:
+            return False  # it is serialized to say how large it is
         if status != pbf.PBF_OK:
             self._refused(STATUSES[status])
         elif pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
