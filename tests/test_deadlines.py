@@ -140,8 +140,14 @@ def test_all_that_shutdown_waits_for_has_one_deadline(
         release.set()
         Thread.join(controlling, _PATIENCE)
     assert sdk.stats().dropped == {"deadline": 1}
-    waits = ["another shutdown or start", "outcomes", "sender thread", "control thread", "forks"]
-    assert clock.ends == {(wait, _DEADLINE) for wait in waits}
+    end_of_threads = _DEADLINE + control_module._ENDING_SECONDS
+    assert clock.ends == {
+        ("another shutdown or start", _DEADLINE),
+        ("outcomes", _DEADLINE),
+        ("sender thread", end_of_threads),
+        ("control thread", end_of_threads),
+        ("forks", end_of_threads),
+    }
 
 
 @pytest.mark.parametrize("call", ["flush", "shutdown"])

@@ -35,6 +35,10 @@ _FAULT_SECONDS: Final = 1.0
 """How long the control thread rests after a fault of its own."""
 
 
+_ENDING_SECONDS: Final = 0.1
+"""How long ``shutdown`` waits beyond its deadline for threads that are ending."""
+
+
 class Control:
     """Frames what is buffered, at the interval or when it is woken, and hands it to the sender.
 
@@ -287,14 +291,18 @@ class Control:
         return settled
 
     def _join(self, deadline: float | None) -> None:
-        """Wait for the threads; without the lock, as they may be in a ``shutdown`` themselves."""
-        self._pool.join(deadline)
+        """Wait for the threads; without the lock, as they may be in a ``shutdown`` themselves.
+
+        An attempt that the deadline has ended takes its thread a moment to end, too.
+        """
+        end = None if deadline is None else max(deadline, time.monotonic()) + _ENDING_SECONDS
+        self._pool.join(end)
         if acquire(self._starting, None if deadline is None else _left(deadline)):
             self._starting.release()  # a thread that was being started is known now
         if (thread := self._thread) is not None:
-            thread.wait(deadline)
+            thread.wait(end)
         if self._make_transport is not None:
-            with guarded(deadline):
+            with guarded(end):
                 self._transport.close()
         process.leave(self)
 

@@ -221,7 +221,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
         Args:
             timeout: seconds after which to give up; what is not delivered by then is counted and
-                logged. ``shutdown_timeout`` if not given.
+                logged, and the threads have ended a tenth of a second later, unless a transport of
+                the user's own holds them. ``shutdown_timeout`` if not given.
 
         Returns:
             Whether everything was settled in time.

@@ -125,7 +125,9 @@ class Thread(threading.Thread):
     """
 
     def __init__(self, name: str, target: Callable[[], object]) -> None:
-        super().__init__(name=f"paltabrain-{name}", daemon=True)
+        # where an interpreter is to have no daemons, this would be refused
+        super().__init__(name=f"paltabrain-{name}", daemon=False)
+        self._daemonic = True
         self._call = target
         self._native = _make_thread()
         self.mask: set[int] | None = None
