@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from ._protocol import Counts, FramedBatch
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
@@ -98,7 +98,9 @@ class Ledger:
         # re-entrant, as is a Condition by default: a signal handler may track an event
         self._changed = Condition()
         self._in_flight: dict[str, _Flight] = {}
-        self._dropped: Counter[str] = Counter()
+        # Each has its place from the start: where a count is read and written again, no call may
+        # stand between the two, in which a signal handler could count as well.
+        self._dropped: dict[str, int] = dict.fromkeys(get_args(DropReason), 0)
         self._delivered = self._lost = self._requests = self._retries = 0
         self._reported = 0  # drops that were reported, or are in a batch that is in flight
         self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
@@ -139,11 +141,11 @@ class Ledger:
             dropped = sum(self._dropped.values()) - self._reported
             if not dropped and not self._error_texts:
                 return None
-            report = BatchTelemetry(serialization_errors=self._error_texts)
+            texts, self._error_texts = self._error_texts, deque(maxlen=_MAX_ERROR_TEXTS)
+            report = BatchTelemetry(serialization_errors=texts)
             if dropped:
                 report.events_dropped = dropped
             self._reported += dropped
-            self._error_texts.clear()
             return report
 
     def return_report(self, report: BatchTelemetry | None) -> None:
@@ -151,9 +153,11 @@ class Ledger:
         if report is None:
             return
         with self._changed:
-            self._reported -= report.events_dropped
-            texts = [*report.serialization_errors, *self._error_texts]
-            self._error_texts = deque(texts, _MAX_ERROR_TEXTS)
+            dropped = report.events_dropped
+            self._reported -= dropped
+            older = deque(report.serialization_errors, _MAX_ERROR_TEXTS)
+            newer, self._error_texts = self._error_texts, older
+            self._error_texts.extend(newer)
 
     def launch(self, batch: FramedBatch, report: BatchTelemetry | None = None) -> None:
         """Enter a batch as in flight, and the report that it carries."""
@@ -253,7 +257,9 @@ class Ledger:
             return Stats(
                 accepted=buffered.accepted,
                 delivered=self._delivered,
-                dropped=MappingProxyType(dict(self._dropped)),
+                dropped=MappingProxyType(
+                    {reason: count for reason, count in self._dropped.items() if count}
+                ),
                 dropped_after_acceptance=self._lost,
                 pending_events=buffered.pending_events + sum(batch.events for batch in batches),
                 pending_bytes=buffered.pending_bytes + sum(len(batch.body) for batch in batches),
