@@ -78,6 +78,29 @@ def test_patched_at_any_moment(api: ApiServer, moment: str, transport: str) -> N
     assert received(api) == Counter(["hangs", "forgotten", *events])
 
 
+FORGOTTEN = """
+import sys, warnings
+warnings.simplefilter("ignore")
+hostname, transport, moment = sys.argv[1:]
+from gevent import monkey
+if moment == "early":
+    monkey.patch_all()
+from paltabrain_fast import PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+sdk = PaltabrainSdk(hostname, "key", TextContext(), exit_timeout=30, transport=transport or None)
+sdk.track(TextEvent("forgotten"))
+monkey.patch_all()
+"""
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("moment", ["early", "late"])
+def test_first_request_is_made_at_exit(api: ApiServer, moment: str, transport: str) -> None:
+    """When the interpreter starts no threads any more: gevent's resolver would want one."""
+    run_script(FORGOTTEN, api.hostname, transport, moment)
+    assert received(api) == Counter(["forgotten"])
+
+
 WAITING = """
 import sys, warnings
 warnings.simplefilter("ignore")
