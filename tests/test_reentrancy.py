@@ -126,9 +126,6 @@ from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from tests.support.events import TextContext, TextEvent, UnserializableEvent
 
 class Switching(logging.Handler):
-    def createLock(self):
-        self.lock = None
-
     def emit(self, record):
         sdk.track(TextEvent("fed"))
         gevent.sleep(0.01)

@@ -49,11 +49,23 @@ def is_ours() -> bool:
     return _mark.thread is not None
 
 
-class _JoinableThread:
-    """A thread that the system knows: it has ended when nothing is left of it."""
+class _Native:
+    """What ``Thread`` and, from 3.13 on, ``threading`` itself ask of a thread of the system."""
+
+    ident: int | None = None
 
     def __init__(self) -> None:
         self.is_launched = False
+
+    def _set_done(self, **_options: object) -> None:
+        """Nothing to do: gevent asks for it in a child, for a thread that only the parent has."""
+
+
+class _JoinableThread(_Native):
+    """A thread that the system knows: it has ended when nothing is left of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._handle: Final = _thread._ThreadHandle()
 
     def launch(self, call: Callable[[], object]) -> None:
@@ -64,7 +76,7 @@ class _JoinableThread:
             self.is_launched = False
             raise
 
-    def has_ended(self) -> bool:
+    def is_done(self) -> bool:
         return bool(self._handle.is_done())
 
     def join(self, timeout: float | None) -> None:
@@ -72,14 +84,14 @@ class _JoinableThread:
         if sleep is None:
             self._handle.join(timeout)
         else:
-            wait_until(self.has_ended, timeout, sleep)
+            wait_until(self.is_done, timeout, sleep)
 
 
-class _SentinelThread:
+class _SentinelThread(_Native):
     """A thread of Python up to 3.12, which releases a lock when the interpreter forgets it."""
 
     def __init__(self) -> None:
-        self.is_launched = False
+        super().__init__()
         self._begun = Lock()
         self._begun.acquire()
         self._sentinel: Any = None
@@ -99,7 +111,7 @@ class _SentinelThread:
         self._begun.release()
         call()
 
-    def has_ended(self) -> bool:
+    def is_done(self) -> bool:
         return self._sentinel is not None and not self._sentinel.locked()
 
     def join(self, timeout: float | None) -> None:
@@ -129,7 +141,7 @@ class Thread(threading.Thread):
         super().__init__(name=f"paltabrain-{name}", daemon=False)
         self._daemonic = True
         self._call = target
-        self._native = _make_thread()
+        self._native = self._handle = _make_thread()
         self.mask: set[int] | None = None
         """Signals that the user's thread blocks that has brought it about, if there are any."""
 
@@ -155,7 +167,7 @@ class Thread(threading.Thread):
 
     def is_alive(self) -> bool:
         """Tell whether it was started and has not ended."""
-        return self._native.is_launched and not self._native.has_ended()
+        return self._native.is_launched and not self._native.is_done()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end; also that of what Python and the system keep for it."""
@@ -188,7 +200,7 @@ class Thread(threading.Thread):
     def _listed(self) -> Iterator[None]:
         """Have ``threading`` know the current thread, as far as it can be told."""
         active = getattr(threading, "_active", {})
-        ident = self._ident = threading.get_ident()  # as current_thread() would look for it
+        ident = self._ident = self._native.ident = threading.get_ident()  # as it is looked for
         active[ident] = self
         try:
             yield
