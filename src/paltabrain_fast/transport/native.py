@@ -30,6 +30,9 @@ def _original(module: str, name: str) -> Any:
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None:
         return monkey.get_original(module, name)
+    patcher = sys.modules.get("eventlet.patcher")
+    if patcher is not None and patcher.is_monkey_patched("socket"):
+        return getattr(patcher.original(module), name)
     return getattr(sys.modules[module], name)
 
 
