@@ -10,6 +10,7 @@ take one. Only what can last is waited for in the greenlets' own way, by ``acqui
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -122,13 +123,15 @@ class Condition(RLock):
         """Let go of the lock until notified, or until the timeout; return whether notified."""
         waiter = Lock()
         waiter.acquire()
-        self._waiters.append(waiter)
-        state = self._release_save()
         notified = False
         try:
-            notified = acquire(waiter, timeout)
+            self._waiters.append(waiter)
+            state = self._release_save()
+            try:
+                notified = acquire(waiter, timeout)
+            finally:
+                self._acquire_restore(state)
         finally:
-            self._acquire_restore(state)
             if not notified and waiter in self._waiters:
                 self._waiters.remove(waiter)
         return notified
@@ -147,7 +150,11 @@ class Condition(RLock):
         """Wake some of those that wait. The lock must be held."""
         while count > 0 and self._waiters:
             count -= 1
-            self._waiters.popleft().release()
+            waiter = self._waiters[0]
+            with contextlib.suppress(RuntimeError):  # a signal handler has released it meanwhile
+                waiter.release()
+            if waiter in self._waiters:  # until here, lest an exception of its own costs a wake-up
+                self._waiters.remove(waiter)
 
     def notify_all(self) -> None:
         """Wake all of those that wait. The lock must be held."""

@@ -59,7 +59,7 @@ def log_line(level: int, message: str, *arguments: object, error: Exception | No
     An exception of the user's own filters or handlers has nowhere left to be reported. What a
     handler does with the SDK is not logged in its turn, which might never end.
     """
-    if is_logging():
+    if not logger.isEnabledFor(level) or is_logging():
         return
     with logging_call(), contextlib.suppress(Exception):
         logger.log(level, message, *arguments, exc_info=error)
