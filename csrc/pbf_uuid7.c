@@ -81,7 +81,7 @@ bool pbf_uuid7_next(pbf_uuid7 *state, uint64_t now_ms, char *text)
         return false;
 
     now_ms &= MS_MASK;
-    if (now_ms > state->last_ms) {
+    if (now_ms > state->last_ms || state->last_ms - now_ms > PBF_UUID7_MAX_STEP_MS) {
         state->last_ms = now_ms;
         state->counter = take_entropy(state, SEED_LEN) & COUNTER_SEED_MASK;
     } else if (state->counter < COUNTER_MAX) {

@@ -3,7 +3,9 @@
  * Layout: 48 bits of Unix ms, version, 42 bits of counter, variant, 32 random bits. The counter
  * starts at a random 41-bit value in each new millisecond and goes up by one within it, so that a
  * generator can make 2^41 identifiers in a millisecond before it has to borrow from the next.
- * A clock that stands still or goes back does not disturb the order.
+ * A clock that stands still, or is set back by up to PBF_UUID7_MAX_STEP_MS, does not disturb the
+ * order. One that is set back further is followed: the time of an identifier, which a session id is
+ * read for, matters more then, and the counter's new random start keeps it unique.
  */
 #ifndef PBF_UUID7_H
 #define PBF_UUID7_H
@@ -14,6 +16,7 @@
 
 #define PBF_UUID7_TEXT_LEN 36
 #define PBF_UUID7_ENTROPY_LEN 4096
+#define PBF_UUID7_MAX_STEP_MS 10000
 
 /* A generator, owned by the caller. Not thread-safe: one caller at a time. */
 typedef struct {

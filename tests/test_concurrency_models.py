@@ -164,10 +164,10 @@ SUBINTERPRETERS = """
 import sys
 if sys.version_info >= (3, 13):
     import _interpreters as interpreters
-    kind = ["legacy"]  # in others, protobuf itself cannot be imported
+    create = lambda: interpreters.create("legacy")  # in others, protobuf cannot be imported
 else:
     import _xxsubinterpreters as interpreters
-    kind = []
+    create = lambda: interpreters.create(isolated=ISOLATED)
 
 source = '''
 import sys
@@ -182,18 +182,59 @@ assert sdk.shutdown(timeout=30)
 print(engine, len(transport.batches), flush=True)
 '''
 exec(source)
-failure = interpreters.run_string(interpreters.create(*kind), source)
+interpreter = create()
+failure = interpreters.run_string(interpreter, source)
 assert failure is None, failure
+interpreters.destroy(interpreter)
+print("destroyed")
 """
 
 
-def test_subinterpreter_works_on_the_reference_engine() -> None:
-    """The extension belongs to the interpreter that loads it first; the others are told so."""
-    done = start_script(SUBINTERPRETERS.replace("ROOT", repr(str(ROOT))))
+ISOLATED = pytest.mark.parametrize(
+    "isolated", [False] if sys.version_info >= (3, 13) else [False, True]
+)
+
+
+def run_in_subinterpreter(source: str, *, isolated: bool) -> list[str]:
+    """Run it in the main interpreter, then in another; return the lines that were printed."""
+    for name, value in ("ROOT", str(ROOT)), ("ISOLATED", isolated):
+        source = source.replace(name, repr(value))
+    done = start_script(source)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:2] == ["native 1", "python 1"]
     assert "the native engine cannot be loaded" in done.stderr
     assert "Traceback" not in done.stderr
+    return done.stdout.splitlines()
+
+
+@ISOLATED
+def test_subinterpreter_works_on_the_reference_engine(isolated: bool) -> None:
+    """The extension belongs to the interpreter that loads it first; the others are told so."""
+    lines = run_in_subinterpreter(SUBINTERPRETERS, isolated=isolated)
+    assert lines[:3] == ["native 1", "python 1", "destroyed"]
+
+
+ENDED_BY_THE_DEADLINE = """
+import threading, time
+
+class Transport(InMemoryTransport):
+    def send(self, request):
+        threading.Event().wait(request.timeout + 0.08)  # as the system takes a little longer
+        return SendResult(error=TimeoutError())
+
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=Transport())
+sdk.track(TextEvent("x"))
+assert not sdk.shutdown(timeout=0.2)
+"""
+
+
+@ISOLATED
+def test_subinterpreter_ends_after_a_shutdown_that_ran_into_its_deadline(isolated: bool) -> None:
+    """With a thread that is about to end still there, the interpreter would abort the process."""
+    source = SUBINTERPRETERS.replace("PaltabrainSdk, engine", "PaltabrainSdk, SendResult, engine")
+    lines = run_in_subinterpreter(
+        source.replace("print(engine", f"{ENDED_BY_THE_DEADLINE}print(engine"), isolated=isolated
+    )
+    assert lines[:3] == ["native 1", "python 1", "destroyed"]
 
 
 @contextlib.contextmanager
@@ -327,7 +368,7 @@ WITHOUT_THREADS = """
 import sys, threading, types
 uwsgi = sys.modules["uwsgi"] = types.ModuleType("uwsgi")  # as older versions have it
 uwsgi.opt = {"http-socket": b":8080"}
-uwsgi.worker_id = lambda: 1
+uwsgi.worker_id = (1).conjugate  # a function of C, as the real one is
 import logging
 logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stdout)
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
@@ -349,6 +390,39 @@ def test_uwsgi_without_threads_is_told_once_what_to_do() -> None:
     (line,) = run_script(WITHOUT_THREADS).splitlines()
     assert line.startswith("ERROR uWSGI runs without threads")
     assert "enable-threads" in line
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "workers = 4",
+        "worker_id = None\nopt = {}",
+        "def worker_id():\n    raise RuntimeError('not running under uWSGI')\n\nopt = {}",
+        "import os\nworker_id = os.getpid\nhas_threads = False",
+        "def __getattr__(name):\n    raise RuntimeError('not running under uWSGI')",
+    ],
+)
+def test_module_that_only_has_the_name_of_uwsgis_own(tmp_path: Path, source: str) -> None:
+    """A module of the user's, or a package of stubs, says nothing of threads."""
+    (tmp_path / "uwsgi.py").write_text(source)
+    run_script(
+        """
+import sys
+sys.path.insert(0, sys.argv[1])
+import uwsgi
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+transport = InMemoryTransport()
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
+sdk.track(TextEvent())
+assert sdk._control._thread is not None
+assert sdk.shutdown(timeout=30)
+assert len(transport.batches) == 1
+""",
+        str(tmp_path),
+    )
 
 
 TASKS = """

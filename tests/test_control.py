@@ -18,7 +18,7 @@ import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast.control import Control
-from paltabrain_fast.pool import is_ours
+from paltabrain_fast.threads import is_ours
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
@@ -253,8 +253,7 @@ def no_new_threads() -> Iterator[None]:
         raise RuntimeError("can't start new thread")
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("_thread.start_new_thread", refuse)
-        monkeypatch.setattr("threading.Thread.start", refuse)
+        monkeypatch.setattr("paltabrain_fast.threads.Thread.start", refuse)
         yield
 
 

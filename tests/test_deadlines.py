@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -15,12 +13,13 @@ from paltabrain_fast import (
     SendResult,
     _clock,
     fork_guard,
-    ledger,
     pool,
     process,
     sender,
+    threads,
 )
 from paltabrain_fast import control as control_module
+from paltabrain_fast.threads import Thread
 from paltabrain_fast.transport import Request
 
 from .support.events import TextEvent
@@ -47,7 +46,7 @@ class Clock:
         self.ends: set[tuple[str, float]] = set()
         self._monkeypatch = monkeypatch
         self._thread = threading.get_ident()
-        for module in control_module, fork_guard, pool, process, sender:
+        for module in control_module, fork_guard, pool, process, sender, threads:
             monkeypatch.setattr(module, "monotonic", self.monotonic)
 
     def monotonic(self) -> float:
@@ -76,24 +75,20 @@ class Clock:
 
         self._monkeypatch.setattr(owner, method, note)
 
-    def watch_condition(
-        self, name: str, module: ModuleType, owner: object, *, in_vain: bool = False
-    ) -> None:
-        """Do as ``watch`` for the condition of an object, and the module that waits for it."""
-        wait, watched = _clock.wait_for, vars(owner)["_changed"]
+    def watch_condition(self, name: str, condition: Any, *, in_vain: bool = False) -> None:
+        """Do as ``watch`` for a condition, which is waited for until a deadline."""
+        wait = condition.wait_for
 
-        def note(
-            condition: threading.Condition, predicate: Callable[[], Any], deadline: float | None
-        ) -> Any:
-            if condition is not watched or threading.get_ident() != self._thread:
-                return wait(condition, predicate, deadline)
+        def note(predicate: Callable[[], Any], deadline: float | None = None) -> Any:
+            if threading.get_ident() != self._thread:
+                return wait(predicate, deadline)
             assert deadline is not None
             self.ends.add((name, deadline))
             if in_vain:
                 self.now = deadline
-            return wait(condition, predicate, time.monotonic() + (0 if in_vain else _PATIENCE))
+            return wait(predicate, _clock.monotonic() + (0.0 if in_vain else _PATIENCE))
 
-        self._monkeypatch.setattr(module, "wait_for", note)
+        self._monkeypatch.setattr(condition, "wait_for", note)
 
 
 @pytest.fixture
@@ -120,21 +115,13 @@ def exit_later(sdk: Sdk) -> bool:
     return bool(sdk._control._outcome)
 
 
-def watch_lock(clock: Clock, name: str, owner: object, attribute: str) -> None:
-    lock = getattr(owner, attribute)
-    watched = SimpleNamespace(acquire=lock.acquire, release=lock.release)
-    clock.watch(name, watched, "acquire")
-    setattr(owner, attribute, watched)
-
-
 def test_flush_waits_for_its_timeout(make_sdk: MakeSdk, clock: Clock) -> None:
     sdk = make_sdk(transport=InMemoryTransport(retried), shutdown_timeout=0)
     sdk.track(TextEvent())
     sdk.flush()
-    clock.watch_condition("starting threads", pool, sdk._control._pool)
-    clock.watch_condition("outcomes", ledger, sdk._control.ledger, in_vain=True)
+    clock.watch_condition("outcomes", sdk._control.ledger._changed, in_vain=True)
     assert not sdk.flush(timeout=_TIMEOUT)
-    assert clock.ends == {("starting threads", _DEADLINE), ("outcomes", _DEADLINE)}
+    assert clock.ends == {("outcomes", _DEADLINE)}
 
 
 @pytest.mark.parametrize("end", [shutdown, shutdown_untold, exit_later])
@@ -157,23 +144,25 @@ def test_all_that_shutdown_waits_for_has_one_deadline(
     assert working.wait(_PATIENCE)
     (sending,), controlling = control._pool._threads, control._thread
     assert controlling is not None
-    watch_lock(clock, "another shutdown", control, "_closing")
-    watch_lock(clock, "another start", control, "_starting")
-    clock.watch_condition("starting threads", pool, control._pool)
-    clock.watch_condition("outcomes", ledger, control.ledger, in_vain=True)
+    clock.watch("another shutdown or start", control_module, "acquire")
+    clock.watch_condition("outcomes", control.ledger._changed, in_vain=True)
     clock.watch("sender thread", sending, "join")
-    clock.watch("launch", controlling._launched, "wait")
     clock.watch("control thread", controlling, "join", in_vain=True)
-    clock.watch_condition("forks", fork_guard, fork_guard._guard)
+    clock.watch_condition("forks", fork_guard._guard._changed)
     try:
         assert not end(sdk)
     finally:
         release.set()
-        threading.Thread.join(controlling, _PATIENCE)
+        Thread.join(controlling, _PATIENCE)
     assert sdk.stats().dropped == {"deadline": 1}
-    waits = ["another shutdown", "starting threads", "outcomes"]
-    waits += ["sender thread", "another start", "launch", "control thread", "forks"]
-    assert clock.ends == {(wait, _DEADLINE) for wait in waits}
+    end_of_threads = _DEADLINE + control_module._ENDING_SECONDS
+    assert clock.ends == {
+        ("another shutdown or start", _DEADLINE),
+        ("outcomes", _DEADLINE),
+        ("sender thread", end_of_threads),
+        ("control thread", end_of_threads),
+        ("forks", end_of_threads),
+    }
 
 
 @pytest.mark.parametrize("call", ["flush", "shutdown"])

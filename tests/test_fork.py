@@ -350,18 +350,22 @@ def test_fork_while_the_control_thread_is_being_started(api: ApiServer) -> None:
     run(
         api,
         """
-from paltabrain_fast.pool import Thread
+from paltabrain_fast.threads import Thread
 
-launch, ended, child = Thread.launch, threading.Event(), None
+start, ended, child = Thread.start, threading.Event(), None
 
-def fork_then_launch(thread, failed):
+def fork_then_start(thread):
     global child
-    Thread.launch = launch
+    Thread.start = start
     thread.run = lambda: (Thread.run(thread), ended.set())
     child = os.fork()
-    thread.launch(lambda error: (failed(error), ended.set()))  # CPython 3.13 starts it for none
+    try:
+        thread.start()
+    except RuntimeError:  # CPython 3.13 starts it for none
+        ended.set()
+        raise
 
-Thread.launch = fork_then_launch
+Thread.start = fork_then_start
 sdk.track(TextEvent("parent:0"))
 if child == 0:
     sdk.track(TextEvent("child:0"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -29,6 +30,51 @@ def reported(batches: list[Batch]) -> int:
 
 
 # The ledger alone
+
+
+class Interruption:
+    """Counts a drop and a text at one place where a signal handler could, of many."""
+
+    def __init__(self, ledger: Ledger, place: int) -> None:
+        self._ledger = ledger
+        self.left = place
+
+    def __call__(self, _frame: object, event: str, _argument: object) -> None:
+        if event in ("call", "c_return"):
+            self.left -= 1
+            if self.left == 0:
+                sys.setprofile(None)
+                self._ledger.refuse("queue_full")
+                self._ledger.note_error("of the handler")
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_signal_handler_that_counts_meanwhile_takes_nothing_away(before: bool) -> None:
+    """Wherever it comes, be it the first drop of its kind or not."""
+    place, left = 0, 0
+    while not left:
+        place += 1
+        ledger = Ledger()
+        if before:
+            ledger.refuse("queue_full")
+        interruption = Interruption(ledger, place)
+        sys.setprofile(interruption)
+        try:
+            ledger.refuse("queue_full")
+            ledger.drop("queue_full", 1)
+            ledger.note_error("own")
+            ledger.return_report(ledger.take_report())
+        finally:
+            sys.setprofile(None)
+        left = max(0, interruption.left)
+        interrupted = not left
+        count = 2 + before + interrupted
+        assert ledger.stats(NOTHING).dropped == {"queue_full": count}, place
+        report = ledger.take_report()
+        assert report is not None
+        assert report.events_dropped == count, place
+        assert sorted(report.serialization_errors) == ["of the handler"] * interrupted + ["own"]
+    assert place > 10
 
 
 def test_only_the_first_outcome_of_a_batch_counts() -> None:

@@ -15,6 +15,7 @@ import pytest
 from paltabrain_fast import (
     BatchRejectedError,
     ErrorInfo,
+    EventTooLargeError,
     InMemoryTransport,
     PaltabrainSdk,
     RetriesExhaustedError,
@@ -329,15 +330,17 @@ def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns
 
         def release(self) -> None:
             if len(told) == 1:
-                sdk.track(UnserializableEvent())
+                tracking = threading.Thread(target=sdk.track, args=(UnserializableEvent(),))
+                tracking.start()
+                tracking.join(30)
                 shutting_down.start()
                 assert closed.wait(30)
                 for thread in pool._threads:
                     thread.wait(time.monotonic() + 30)
             self._release()
 
-    def close(deadline: float | None) -> None:
-        Pool.close(pool, deadline)
+    def close() -> None:
+        Pool.close(pool)
         closed.set()
 
     monkeypatch.setattr(sdk._reporter, "_telling", Telling())
@@ -347,3 +350,38 @@ def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns
     shutting_down.join(30)
     assert not shutting_down.is_alive()
     assert len(told) == 2
+
+
+@pytest.mark.parametrize("large", ["event", "context", "both"])
+def test_event_that_is_too_large_is_named_and_told(
+    make_sdk: MakeSdk,
+    caplog: pytest.LogCaptureFixture,
+    large: str,
+) -> None:
+    """Refused by ``track()``, or found only when a batch is cut: then its class is not known."""
+    told: queue.Queue[tuple[Exception, ErrorInfo]] = queue.Queue()
+    sdk = make_sdk(
+        transport=InMemoryTransport(), on_error=lambda error, info: told.put((error, info))
+    )
+    text, context = "x", TextContext("y")
+    if large != "context":
+        text = "x" * (600_000 if large == "event" else 300_000)
+    if large != "event":
+        context = TextContext("y" * (600_000 if large == "context" else 300_000))
+    sdk.track(TextEvent(text), context)
+    assert sdk.flush(timeout=30)
+    error, info = told.get(timeout=30)
+    assert isinstance(error, EventTooLargeError)
+    assert error.limit == 524_288
+    if large == "both":
+        assert (info, error.size) == (ErrorInfo("too_large", 1), None)
+        assert "1 events were dropped: each is, with its context, too large" in caplog.text
+    else:
+        assert info == ErrorInfo("too_large", 1, event_class="TextEvent")
+        assert error.size == 600_001
+        assert (
+            "Event [TextEvent] was dropped: 600001 bytes with its context are too large for a batch"
+            " of 524288 bytes" in caplog.text
+        )
+    assert sdk.stats().dropped == {"too_large": 1}
+    assert_balanced(sdk)

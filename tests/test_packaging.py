@@ -43,6 +43,7 @@ def test_wheel_is_complete(dist: Path) -> None:
     assert {
         "paltabrain_fast/py.typed",
         "paltabrain_fast/sdk_pb2.pyi",
+        "paltabrain_fast/__pyinstaller/hook-paltabrain_fast.py",
         "paltabrain_fast/_native/engine.pyi",
         "paltabrain_fast/_native/uuid7.pyi",
         "paltabrain_sdk-stubs/__init__.pyi",
@@ -54,6 +55,7 @@ def test_wheel_is_complete(dist: Path) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     assert "paltabrain-fast = " in entry_points
+    assert "[pyinstaller40]" in entry_points
     assert "paltabrain-sdk-download-config = " in entry_points
 
 

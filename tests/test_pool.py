@@ -7,13 +7,15 @@ import threading
 import pytest
 
 from paltabrain_fast import InMemoryTransport
-from paltabrain_fast.pool import Pool, Thread
+from paltabrain_fast.locks import Condition
+from paltabrain_fast.pool import Pool
+from paltabrain_fast.threads import Thread
 
 from .support.events import TextEvent
 from .support.sdk import MakeSdk
 
 
-class LastFirst(threading.Condition):
+class LastFirst(Condition):
     """Wakes whoever began to wait last, as ``threading`` documents no order; can be watched.
 
     Attributes:
@@ -37,8 +39,8 @@ class LastFirst(threading.Condition):
             if woken in self._waiting:
                 self._waiting.remove(woken)
 
-    def notify(self, n: int = 1) -> None:
-        for _ in range(min(n, len(self._waiting))):
+    def notify(self, count: int = 1) -> None:
+        for _ in range(min(count, len(self._waiting))):
             self._waiting.pop().set()
 
     def notify_all(self) -> None:
@@ -96,26 +98,25 @@ def test_retry_is_waited_for_when_others_take_new_calls(
         assert retried.wait(30)
     finally:
         release.set()
-        calls.close(None)
+        calls.close()
         calls.join(None)
 
 
 class Start:
-    """What ``Thread.start`` does to a sender: it goes on when somebody waits for it."""
+    """What ``Thread.start`` does to a sender: it goes on when it is let go."""
 
-    def __init__(self, condition: LastFirst, *, fails: bool) -> None:
-        self.begun, self.ended = threading.Event(), threading.Event()
-        self._waits = condition.waits
-        self._fails = fails
+    def __init__(self, *, fails: bool) -> None:
+        self.begun, self.let_go, self.ended = (threading.Event() for _ in range(3))
+        self._fails, self._start = fails, Thread.start
 
     def __call__(self, thread: Thread) -> None:
         if "sender" in thread.name:
             self.begun.set()
-            assert self._waits.acquire(timeout=30)
+            assert self.let_go.wait(30)
             self.ended.set()
             if self._fails:
                 raise RuntimeError("can't start new thread")
-        threading.Thread.start(thread)
+        self._start(thread)
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -128,7 +129,7 @@ def test_pool_that_ends_while_a_thread_is_being_started_waits_for_it(
     fails: bool,
 ) -> None:
     calls = make_pool(2, make_sdk, condition)
-    start = Start(condition, fails=fails)
+    start = Start(fails=fails)
     hung, release, ran = threading.Semaphore(0), threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -142,9 +143,13 @@ def test_pool_that_ends_while_a_thread_is_being_started_waits_for_it(
     submitting = threading.Thread(target=calls.submit, args=(ran.set,), daemon=True)
     submitting.start()
     assert start.begun.wait(30)
-    calls.close(None)
+    ending = threading.Thread(target=calls.close, daemon=True)
+    ending.start()
+    start.let_go.set()
     release.set()
+    ending.join(30)
     calls.join(None)
+    submitting.join(30)
     assert ran.is_set()
     assert start.ended.is_set()
     submitting.join(30)
@@ -157,11 +162,13 @@ def test_finalizer_ends_a_pool_whose_thread_it_has_interrupted_while_starting(
     """It waits for nothing that goes on only when it returns."""
     calls, ran = make_pool(1, make_sdk, condition), threading.Event()
 
+    start = Thread.start
+
     def interrupted(thread: Thread) -> None:
-        calls.close(None)
+        calls.close()
         calls.join(None)
         assert ran.is_set()
-        threading.Thread.start(thread)
+        start(thread)
 
     monkeypatch.setattr(Thread, "start", interrupted)
     submitting = threading.Thread(target=calls.submit, args=(ran.set,), daemon=True)
@@ -174,13 +181,14 @@ def test_finalizer_ends_a_pool_whose_thread_it_has_interrupted_while_starting(
 def test_shutdown_sends_by_itself_what_a_thread_was_to_send_that_fails_to_start(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, condition: LastFirst
 ) -> None:
-    start = Start(condition, fails=True)
+    start = Start(fails=True)
     monkeypatch.setattr(Thread, "start", lambda thread: start(thread))
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, max_in_flight=1, flush_buffer_size=1)
     sdk._control._pool._changed = condition
     sdk.track(TextEvent())
     assert start.begun.wait(30)
+    start.let_go.set()
     assert sdk.shutdown(timeout=30)
     assert len(transport.batches) == 1
 
@@ -188,43 +196,18 @@ def test_shutdown_sends_by_itself_what_a_thread_was_to_send_that_fails_to_start(
 def test_lent_thread_is_given_back_once_there_are_others(
     make_sdk: MakeSdk, condition: LastFirst
 ) -> None:
-    """Even if Ctrl-C interrupted whoever started them, so that nobody has counted them."""
+    """Though what it waits for is far from due."""
     calls = make_pool(1, make_sdk, condition)
+    with calls._changed:
+        calls._push(lambda: None, 3600.0)
     lent = threading.Thread(target=calls.run_next, args=(None,), daemon=True)
     lent.start()
     condition.await_waits(1)
-    Thread("sender", calls._work).start()
+    calls.provide_thread()
     lent.join(30)
     assert not lent.is_alive()
-    calls.close(None)
+    calls.close()
     calls.join(None)
-
-
-def test_thread_counts_once_while_it_runs_and_is_being_started(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, condition: LastFirst
-) -> None:
-    """Another call that comes then has a thread of its own."""
-    calls = make_pool(2, make_sdk, condition)
-    running, release = threading.Semaphore(0), threading.Event()
-
-    def hang() -> None:
-        running.release()
-        release.wait(60)
-
-    def start_slowly(thread: Thread) -> None:
-        threading.Thread.start(thread)
-        assert running.acquire(timeout=30)
-        monkeypatch.undo()
-        calls.submit(hang)
-
-    monkeypatch.setattr(Thread, "start", start_slowly)
-    try:
-        calls.submit(hang)
-        assert running.acquire(timeout=30)
-    finally:
-        release.set()
-        calls.close(None)
-        calls.join(None)
 
 
 def test_lent_thread_is_given_back_when_another_has_run_the_last_call(

@@ -98,3 +98,25 @@ def test_forked_children_share_no_randomness(fork: Callable[[], int]) -> None:
     assert len(set(made)) == 3000
     # parent and children started from one state: only fresh randomness tells the tails apart
     assert len({text[-8:] for text in made}) > 2990
+
+
+def test_reference_follows_a_clock_that_is_set_back_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By days; by seconds, it keeps the order. That of the native engine is tested in C."""
+    clock = 2_000_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: clock * 1_000_000)
+    made = [reference()]
+    clock -= 9_000
+    made.append(reference())
+    assert made == sorted(made)
+    clock -= 3 * 86_400_000
+    made = [reference() for _ in range(100)]
+    assert UUID(made[0]).int >> 80 == clock
+    clock += 50  # where it has got to already, as it gives each a millisecond of its own
+    made += [reference() for _ in range(100)]
+    clock += 1_000
+    made.append(reference())
+    assert UUID(made[-1]).int >> 80 == clock
+    assert made == sorted(set(made))
+    clock += 30 * 86_400_000
+    made.append(reference())
+    assert UUID(made[-1]).int >> 80 == clock

@@ -10,6 +10,7 @@ from .errors import (
     BatchRejectedError,
     DropReason,
     ErrorInfo,
+    EventTooLargeError,
     PaltabrainError,
     RetriesExhaustedError,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "BatchRejectedError",
     "DropReason",
     "ErrorInfo",
+    "EventTooLargeError",
     "Explanation",
     "HttpsTransport",
     "InMemoryTransport",

@@ -23,6 +23,7 @@ __all__ = [
     "direct",
     "make_engine",
     "name",
+    "note_inside",
     "slow_reason",
     "uuid_v7",
 ]
@@ -43,11 +44,18 @@ make_engine: Callable[[int], Engine] = ReferenceEngine
 count_forks: Callable[[], int] = int
 """How many forks have led here; always 0 where they cannot be counted."""
 
+
+def _note_nothing(_change: int) -> None:
+    pass
+
+
+note_inside: Callable[[int], None] = _note_nothing
+"""Tells ``track()`` that this thread enters or leaves the SDK's own code, by 1 or -1."""
+
 name = _wanted()
 if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from ._native import base, classes, engine, track, uuid7
-        from ._native.fork import count_forks as count_native_forks
+        from ._native import base, classes, engine, fork, track, uuid7
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -60,5 +68,6 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
         adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
-        count_forks, direct = count_native_forks, track.DirectMethod
+        count_forks, note_inside = fork.count_forks, fork.note_inside
+        direct = track.DirectMethod
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason

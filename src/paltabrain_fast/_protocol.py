@@ -49,6 +49,7 @@ class RecordStatus(IntEnum):
     CLOSED = 2
     TOO_LARGE = 3
     FORKED = 4
+    REENTRANT = 5
 
 
 class FramedBatch(NamedTuple):
@@ -212,6 +213,9 @@ class TrackerHooks(Protocol):
 
     def _make_room(self) -> Iterator[None]:
         """Yield each time that it is worth trying again to record into a full buffer."""
+
+    def _is_inside(self) -> bool:
+        """Tell whether the caller was called by the SDK itself, whom no event is taken from."""
 
     def _renew_if_forked(self) -> None:
         """Begin anew, in a child of the process that made the engine."""

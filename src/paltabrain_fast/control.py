@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, Literal
@@ -16,11 +15,14 @@ from .constant import REQUEST_MAX_WORKERS
 from .errors import DropReason
 from .fork_guard import guarded, is_forking
 from .ledger import Ledger, Stats
+from .locks import TIMEOUT_MAX, Condition, Lock, RLock, acquire, current, get_ident
 from .options import Options
-from .pool import Pool, Thread, is_ours
+from .pool import Pool
+from .reentrancy import is_logging
 from .reporting import Reporter
 from .sdk_pb2 import BatchTelemetry
 from .sender import FROZEN_SECONDS, Delivery, Sender
+from .threads import Thread, current_thread, is_ours
 from .transport import Transport, make_transport
 from .transport.unavailable import Unavailable
 
@@ -31,6 +33,10 @@ _SHED_MS: Final = 100
 
 _FAULT_SECONDS: Final = 1.0
 """How long the control thread rests after a fault of its own."""
+
+
+_ENDING_SECONDS: Final = 0.1
+"""How long ``shutdown`` waits beyond its deadline for threads that are ending."""
 
 
 class Control:
@@ -84,21 +90,21 @@ class Control:
         )
         # A binary semaphore: held while there is nothing to do. Releasing it is one atomic call,
         # so that a signal handler may interrupt wake() and call it again.
-        self._idle = threading.Lock()
+        self._idle = Lock()
         self._idle.acquire()
-        self._framing = threading.RLock()  # its holder is the buffer's one consumer
+        self._framing = RLock()  # its holder is the buffer's one consumer
         self._framer: int | None = None  # the thread that is framing now
         self._handed = 0  # events taken from the buffer and entered in the ledger
         self._flushed = 0  # events that a flush() is to hand over, or has
-        self._room = threading.Condition()  # notified when the buffer has some again
+        self._room = Condition()  # notified when the buffer has some again
         self._since: float | None = None  # when the interval began; None: nothing to flush
         self._starved = False  # events wait until a batch is settled
         self._urgent = False  # the buffer was found full
         self._thread: Thread | None = None
-        self._starting = threading.RLock()
+        self._starting = RLock()
         self._is_starting = False
-        self._closing = threading.RLock()
-        self._is_closing = False
+        self._closing = Lock()
+        self._closers: set[object] = set()  # who is in shutdown(), or waits to be
         self._outcome: bool | None = None
 
     def renew(self) -> None:
@@ -205,23 +211,26 @@ class Control:
         self._stopping = True
         self.wake()
         self._announce_room()  # nobody needs to wait for it any more
+        closer = current()
         if self._is_interrupted():
             return False
-        if not self._closing.acquire(timeout=-1 if deadline is None else _left(deadline)):
-            return False
-        first = self._outcome is None and not self._is_closing
+        if closer in self._closers:
+            return bool(self._outcome)
+        self._closers.add(closer)
         try:
-            if first:
-                self._is_closing = True
-                try:
+            if not acquire(self._closing, None if deadline is None else _left(deadline)):
+                return False
+            first = self._outcome is None
+            try:
+                if first:
                     self._outcome = self._finish(deadline)
-                finally:
-                    self._is_closing = False
+            finally:
+                self._closing.release()
+            if first:
+                self._join(deadline)
+            return bool(self._outcome)
         finally:
-            self._closing.release()
-        if first:
-            self._join(deadline)
-        return bool(self._outcome)
+            self._closers.discard(closer)
 
     def release(self) -> None:
         """Deliver what is left, and end; for an SDK that nobody refers to any more.
@@ -270,7 +279,10 @@ class Control:
                 self._engine.arm(1)  # the next event asks again
             elif self._thread is None and not self._stopping:
                 self._thread = thread = Thread("control", self._run)
-                thread.launch(partial(self._cannot_start, thread))
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    self._cannot_start(thread, error)
         finally:
             self._is_starting = False
         if self._outcome is not None:  # a signal handler has shut down before we entered
@@ -297,18 +309,22 @@ class Control:
                 logging.WARNING, "%d events were not delivered before the shutdown timeout", lost
             )
         self._tell()
-        self._pool.close(deadline)
+        self._pool.close()
         return settled
 
     def _join(self, deadline: float | None) -> None:
-        """Wait for the threads; without the lock, as they may be in a ``shutdown`` themselves."""
-        self._pool.join(deadline)
-        if self._starting.acquire(timeout=-1 if deadline is None else _left(deadline)):
+        """Wait for the threads; without the lock, as they may be in a ``shutdown`` themselves.
+
+        An attempt that the deadline has ended takes its thread a moment to end, too.
+        """
+        end = None if deadline is None else max(deadline, monotonic()) + _ENDING_SECONDS
+        self._pool.join(end)
+        if acquire(self._starting, None if deadline is None else _left(deadline)):
             self._starting.release()  # a thread that was being started is known now
         if (thread := self._thread) is not None:
-            thread.wait(deadline)
+            thread.wait(end)
         if self._make_transport is not None:
-            with guarded(deadline):
+            with guarded(end):
                 self._transport.close()
         process.leave(self)
 
@@ -323,7 +339,7 @@ class Control:
             self._drain()
             if self._is_interrupted() or _is_over(deadline):
                 return self._is_settled(mark)
-            if self.ledger.in_flight and not self._pool.has_threads(deadline):
+            if self.ledger.in_flight and not self._pool.has_threads():
                 self._pool.run_next(deadline)
             else:
                 ledger.wait(
@@ -336,12 +352,7 @@ class Control:
 
     def _is_interrupted(self) -> bool:
         """Whether a handler or finalizer has interrupted what it would wait for, in this thread."""
-        return (
-            self._framer == threading.get_ident()
-            or is_forking()
-            or self._reporter.is_logging
-            or self._pool.is_lent()
-        )
+        return self._framer == get_ident() or is_forking() or is_logging() or self._pool.is_lent()
 
     def _can_frame(self, mark: int) -> bool:
         return self._handed < mark and self._sender.has_room()
@@ -355,24 +366,23 @@ class Control:
         Not if this very thread is framing already, and was interrupted by a signal handler or a
         finalizer that calls us.
         """
-        if self._framer == threading.get_ident():
+        if self._framer == get_ident():
             self.wake()
             return
         if not self._sender.has_room():  # then nobody needs to wait for us
             return
         too_large = 0
         with self._framing:
-            self._framer = threading.get_ident()
+            self._framer = get_ident()
             try:
                 while self._sender.has_room() and (dropped := self._frame()) is not None:
                     too_large += dropped
             finally:
                 self._framer = None
         self._announce_room()
+        self._pool.warn_of_failure()
         if too_large:
-            self._reporter.warn_sparingly(
-                "too_large", "%d events were dropped: too large for a batch", too_large
-            )
+            self._reporter.too_large(too_large)
 
     def _frame(self) -> int | None:
         """Cut one batch and hand it to the sender.
@@ -486,11 +496,7 @@ class Control:
 
     def _run(self) -> None:
         try:
-            while (
-                not self._stopping
-                and not self._released
-                and self._thread is threading.current_thread()
-            ):
+            while not self._stopping and not self._released and self._thread is current_thread():
                 try:
                     # acquiring clears the wake-up, before the buffer is read and never after
                     self._idle.acquire(timeout=self._sleep_seconds())
@@ -501,7 +507,7 @@ class Control:
             if self._released:
                 self.shutdown(self._options.shutdown_timeout)
         finally:
-            if self._thread is threading.current_thread():
+            if self._thread is current_thread():
                 self._thread = None
                 self._engine.arm(1)  # should it have died, the next event starts another
 
@@ -555,7 +561,7 @@ def _deadline(timeout: float) -> float:
     """The reading of ``monotonic()`` when a timeout is over; any number is as good as its
     nearest one that can be waited for.
     """
-    return monotonic() + min(max(timeout, 0.0), threading.TIMEOUT_MAX / 2)
+    return monotonic() + min(max(timeout, 0.0), TIMEOUT_MAX / 2)
 
 
 def _left(deadline: float) -> float:

@@ -9,6 +9,7 @@ __all__ = [
     "BatchRejectedError",
     "DropReason",
     "ErrorInfo",
+    "EventTooLargeError",
     "PaltabrainError",
     "RetriesExhaustedError",
 ]
@@ -18,6 +19,7 @@ DropReason = Literal[
     "queue_full",
     "already_shutdown",
     "too_large",
+    "reentrant",
     "rejected",
     "retries_exhausted",
     "deadline",
@@ -56,6 +58,22 @@ class RetriesExhaustedError(PaltabrainError):
         self.attempts = attempts
 
 
+class EventTooLargeError(PaltabrainError):
+    """An event was dropped, since no batch can hold it with its context.
+
+    Attributes:
+        size: bytes of header, payload and context; ``None`` if that came out only when a batch was
+            cut, where nothing is known of the event any more.
+        limit: bytes that a batch may have, with what else is in it.
+    """
+
+    def __init__(self, size: int | None, limit: int) -> None:
+        known = "it is" if size is None else f"{size} bytes with its context are"
+        super().__init__(f"{known} too large for a batch of {limit} bytes")
+        self.size = size
+        self.limit = limit
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
     """What an error has cost; ``on_error`` is called with it.
@@ -64,8 +82,8 @@ class ErrorInfo:
         reason: why events were dropped, as in ``Stats.dropped``.
         events: how many.
         batch_id: of the batch that failed or was refused; ``None`` for an event of no batch.
-        event_class: name of the class of the event that could not be serialized; ``None`` for a
-            batch.
+        event_class: name of the class of the event that could not be serialized or was too large;
+            ``None`` for a batch, and where it is not known any more.
     """
 
     reason: DropReason

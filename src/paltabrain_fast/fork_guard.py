@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ._clock import monotonic, wait_for
+from ._clock import monotonic
+from .locks import Condition, get_ident, get_native_id
 
 __all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "is_forking", "renew", "unguarded"]
 
@@ -30,7 +30,7 @@ class _Guard:
 
     def __init__(self) -> None:
         # its lock is re-entrant: a signal handler may fork while its own thread holds it
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._inside: set[int] = set()
         self._ending: set[int] = set()  # by what the system calls them
         self._forking: list[int] = []  # by thread, as often as it forks in a fork's hooks
@@ -44,8 +44,8 @@ class _Guard:
     def enter(self, thread: int, deadline: float | None = None) -> None:
         with self._changed:
             # a thread does not wait for itself: this may be a hook of its own fork
-            wait_for(
-                self._changed, lambda: all(forking == thread for forking in self._forking), deadline
+            self._changed.wait_for(
+                lambda: all(forking == thread for forking in self._forking), deadline
             )
             self._inside.add(thread)
 
@@ -60,18 +60,18 @@ class _Guard:
             self.enter(thread)
             self.leave(thread)
             self._forget_ended()
-            self._ending.add(threading.get_native_id())
+            self._ending.add(get_native_id())
 
     def begin_fork(self, thread: int) -> None:
         deadline = monotonic() + _FORK_SECONDS
         with self._changed:
             self._forking.append(thread)
-            wait_for(self._changed, lambda: not self._inside - {thread}, deadline)
+            self._changed.wait_for(lambda: not self._inside - {thread}, deadline)
             self._forget_ended()
             while self._ending and monotonic() < deadline:
                 self._changed.wait(_POLL_SECONDS)  # the system does not tell
                 self._forget_ended()
-            self._ending.clear()  # nor will the next one wait: these are greenlets, or new threads
+            self._ending.clear()  # nor will the next one wait: these are new threads
 
     def end_fork(self, thread: int) -> None:
         with self._changed:
@@ -87,7 +87,7 @@ class _Guard:
             self._changed.release()
 
     def _forget_ended(self) -> None:
-        # one that is the main thread's is that of a greenlet
+        # a main thread never ends; it may be one of ours that has forked
         self._ending = {
             thread
             for thread in self._ending
@@ -104,7 +104,7 @@ def guarded(deadline: float | None = None) -> Iterator[None]:
 
     One that is under way is waited for, until the deadline (``monotonic()``) at most.
     """
-    guard, thread = _guard, threading.get_ident()  # a signal handler may fork within
+    guard, thread = _guard, get_ident()  # a signal handler may fork within
     if guard.has(thread):  # and has interrupted what is inside
         yield
         return
@@ -118,7 +118,7 @@ def guarded(deadline: float | None = None) -> Iterator[None]:
 @contextlib.contextmanager
 def unguarded() -> Iterator[None]:
     """Within ``guarded``: let forks happen nevertheless, as this thread waits in the network."""
-    guard, thread = _guard, threading.get_ident()
+    guard, thread = _guard, get_ident()
     if not guard.has(thread):
         yield
         return
@@ -131,7 +131,7 @@ def unguarded() -> Iterator[None]:
 
 def is_forking() -> bool:
     """Tell whether this thread is forking: one that is inside may be waiting for it."""
-    return _guard.is_forking(threading.get_ident())
+    return _guard.is_forking(get_ident())
 
 
 def end_thread() -> None:
@@ -139,21 +139,21 @@ def end_thread() -> None:
 
     Only where there is a ``/proc`` to tell; elsewhere it waits for a fork that is under way.
     """
-    _guard.end(threading.get_ident())
+    _guard.end(get_ident())
 
 
 def begin_fork() -> None:
     """Wait until nobody is inside, and let nobody in until ``end_fork``."""
-    _guard.begin_fork(threading.get_ident())
+    _guard.begin_fork(get_ident())
 
 
 def end_fork() -> None:
     """Go on in the parent."""
-    _guard.end_fork(threading.get_ident())
+    _guard.end_fork(get_ident())
 
 
 def renew() -> None:
     """Go on in a forked child, where nobody is inside."""
     global _guard
     inherited, _guard = _guard, _Guard()
-    inherited.dismiss(threading.get_ident())
+    inherited.dismiss(get_ident())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
-from ._clock import wait_for
 from ._protocol import Counts, FramedBatch
 from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
 from .errors import DropReason
+from .locks import Condition
 from .sdk_pb2 import BatchTelemetry
 
 __all__ = ["DropReason", "Ledger", "Stats"]
@@ -36,6 +35,8 @@ class Stats:
             - ``queue_full``: the buffer was full; the new event went, or the oldest ones.
             - ``already_shutdown``: tracked after ``shutdown()``.
             - ``too_large``: no batch can ever hold it.
+            - ``reentrant``: tracked by what the SDK itself called: a logging handler that got a
+              line of ours, or anything else in one of our threads but ``on_error``.
             - ``rejected``: the API refused the batch.
             - ``retries_exhausted``: the last attempt failed.
             - ``deadline``: neither delivered nor refused in the time that a batch has, or that
@@ -83,9 +84,11 @@ class Ledger:
 
     def __init__(self) -> None:
         # re-entrant, as is a Condition by default: a signal handler may track an event
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._in_flight: dict[str, _Flight] = {}
-        self._dropped: Counter[DropReason] = Counter()
+        # Each has its place from the start: where a count is read and written again, no call may
+        # stand between the two, in which a signal handler could count as well.
+        self._dropped: dict[DropReason, int] = dict.fromkeys(get_args(DropReason), 0)
         self._delivered = self._lost = self._requests = self._retries = 0
         self._reported = 0  # drops that were reported, or are in a batch that is in flight
         self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
@@ -134,11 +137,11 @@ class Ledger:
             dropped = sum(self._dropped.values()) - self._reported
             if not dropped and not self._error_texts:
                 return None
-            report = BatchTelemetry(serialization_errors=self._error_texts)
+            texts, self._error_texts = self._error_texts, deque(maxlen=_MAX_ERROR_TEXTS)
+            report = BatchTelemetry(serialization_errors=texts)
             if dropped:
                 report.events_dropped = dropped
             self._reported += dropped
-            self._error_texts.clear()
             return report
 
     def return_report(self, report: BatchTelemetry | None) -> None:
@@ -146,9 +149,11 @@ class Ledger:
         if report is None:
             return
         with self._changed:
-            self._reported -= report.events_dropped
-            texts = [*report.serialization_errors, *self._error_texts]
-            self._error_texts = deque(texts, _MAX_ERROR_TEXTS)
+            dropped = report.events_dropped
+            self._reported -= dropped
+            older = deque(report.serialization_errors, _MAX_ERROR_TEXTS)
+            newer, self._error_texts = self._error_texts, older
+            self._error_texts.extend(newer)
 
     def launch(self, batch: FramedBatch, report: BatchTelemetry | None = None) -> None:
         """Enter a batch as in flight, and the report that it carries."""
@@ -211,7 +216,11 @@ class Ledger:
     def is_settled(self, count: int) -> bool:
         """Tell whether no batch in flight holds one of the first ``count`` events."""
         with self._changed:
-            return all(flight.batch.start >= count for flight in self._in_flight.values())
+            # no generator: an exception that comes when it is closed would be lost
+            for flight in self._in_flight.values():  # noqa: SIM110
+                if flight.batch.start < count:
+                    return False
+            return True
 
     def wait(self, predicate: Callable[[], bool], deadline: float | None) -> bool:
         """Wait until ``predicate`` holds, asked after each change, or until the deadline.
@@ -224,12 +233,12 @@ class Ledger:
             What the predicate said last.
         """
         with self._changed:
-            return wait_for(self._changed, predicate, deadline)
+            return bool(self._changed.wait_for(predicate, deadline))
 
     def dismiss(self) -> None:
         """Forget what is in flight, in a forked child that has another ledger: nobody sends it.
 
-        Greenlets of the parent's go on there. Whoever waits is woken, unless the lock is lost.
+        Whoever waits is woken, unless the lock is lost.
         """
         self._in_flight = {}  # not cleared: without a GIL its own lock may be another thread's
         if self._changed.acquire(blocking=False):
@@ -243,7 +252,9 @@ class Ledger:
             return Stats(
                 accepted=buffered.accepted,
                 delivered=self._delivered,
-                dropped=MappingProxyType(dict(self._dropped)),
+                dropped=MappingProxyType(
+                    {reason: count for reason, count in self._dropped.items() if count}
+                ),
                 dropped_after_acceptance=self._lost,
                 pending_events=buffered.pending_events + sum(batch.events for batch in batches),
                 pending_bytes=buffered.pending_bytes + sum(len(batch.body) for batch in batches),

@@ -8,11 +8,12 @@ import os
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from . import fork_guard
+from . import fork_guard, hosts, reentrancy, threads
 from ._clock import monotonic
 from ._engine import count_forks
+from .locks import RLock
 
 if TYPE_CHECKING:
     from .control import Control
@@ -37,7 +38,7 @@ class Renewable(Protocol):
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
 _at_work: set[Control] = set()  # each had an event, and is not shut down
-_renewing: dict[int, threading.RLock] = {}  # by process, as one may hold its parent's
+_renewing: dict[int, Any] = {}  # by process, as one may hold its parent's
 _renewed = count_forks()
 _finishing: set[int] = set()  # processes that are renewing Python's own state
 _is_ending = False
@@ -52,13 +53,13 @@ def may_start_threads() -> bool:
     """
     if _is_ending or lacks_threads():
         return False
-    uwsgi = sys.modules.get("uwsgi")
+    uwsgi = hosts.uwsgi()
     return uwsgi is None or uwsgi.worker_id() != 0
 
 
 def lacks_threads() -> bool:
     """Tell whether this is uWSGI without threads, where none of ours would run between requests."""
-    uwsgi = sys.modules.get("uwsgi")
+    uwsgi = hosts.uwsgi()
     if uwsgi is None or hasattr(uwsgi, "has_threads"):
         return uwsgi is not None and not uwsgi.has_threads
     options = {name.decode() if isinstance(name, bytes) else name for name in uwsgi.opt}
@@ -106,7 +107,7 @@ def renew_unnoticed() -> None:
     threads that are gone.
     """
     process = os.getpid()
-    with _renewing.setdefault(process, threading.RLock()):
+    with _renewing.setdefault(process, RLock()):
         if count_forks() == _renewed:
             return  # or another thread has done it
         from ._native.fork import finish_fork  # whose module has noticed the fork
@@ -129,6 +130,8 @@ def renew() -> None:
         return  # a hook that came before ours has noticed the fork
     _at_work = set()  # what the parent has buffered, it sends itself
     fork_guard.renew()
+    reentrancy.renew()
+    threads.become_main_thread()
     for renewable in list(_renewables):
         renewable._renew()
     _renewed = forks

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-import threading
 import traceback
 import weakref
 from collections import deque
@@ -13,13 +12,15 @@ from collections.abc import Callable
 from typing import Final
 
 from ._clock import monotonic
-from .constant import LOGGER_NAME
-from .errors import ErrorInfo
+from .constant import BATCH_MAX_BYTE_SIZE, LOGGER_NAME
+from .errors import ErrorInfo, EventTooLargeError
 from .ledger import Ledger
+from .locks import Lock
 from .masking import masked
 from .options import Options
+from .reentrancy import is_logging, logging_call, outside
 
-__all__ = ["Callback", "Reporter", "check_callback", "check_logger", "logger"]
+__all__ = ["Callback", "Reporter", "check_callback", "check_logger", "log_line", "logger"]
 
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
@@ -68,10 +69,30 @@ def check_logger(candidate: object) -> None:
         raise TypeError(f"logger must have {', '.join(_METHODS.values())}, not {candidate!r}")
 
 
-class _Logging(threading.local):
-    """Whether this thread is inside a log call of ours."""
+def log_line(
+    level: int,
+    message: str,
+    *arguments: object,
+    error: Exception | None = None,
+    to: logging.Logger = logger,
+) -> None:
+    """Log a line, and the traceback of ``error``.
 
-    now = False
+    An exception of the user's own filters or handlers has nowhere left to be reported. What a
+    handler does with the SDK is not logged in its turn, which might never end.
+
+    Args:
+        level: of the line.
+        message: the line, with a place for each of the arguments.
+        arguments: what is put there.
+        error: whose traceback is logged with it.
+        to: a logger, or what has its methods for each level.
+    """
+    if is_logging() or (isinstance(to, logging.Logger) and not to.isEnabledFor(level)):
+        return
+    with logging_call(), contextlib.suppress(Exception):
+        write = getattr(to, _METHODS[level])
+        write(message, *arguments, exc_info=error)
 
 
 class Reporter:
@@ -90,20 +111,15 @@ class Reporter:
         """Called when there is something to tell; has ``tell_all`` called in another thread."""
         self._callback = None if callback is None else weakref.ref(callback)
         self._options = options
-        self._logging = _Logging()
+        self._is_reentrant = False  # an event was refused as such, which is yet to be logged
 
     def renew(self, ledger: Ledger) -> None:
         """Start, or start anew in a forked child: what is untold is the parent's to tell."""
         self._ledger = ledger
         self._untold: deque[tuple[Exception, ErrorInfo]] = deque()
         self._quiet_until: dict[str, float] = {}
-        self._deciding = threading.Lock()
-        self._telling = threading.Lock()
-
-    @property
-    def is_logging(self) -> bool:
-        """Whether this thread is inside a log call of ours: a handler may be calling the SDK."""
-        return self._logging.now
+        self._deciding = Lock()
+        self._telling = Lock()
 
     @property
     def is_debugging(self) -> bool:
@@ -132,6 +148,23 @@ class Reporter:
         _forget_frames(error)
         self._ledger.note_error(_error_text(event, error, self._options.api_key))
         self.tell(error, ErrorInfo("serialization_error", 1, event_class=name))
+
+    def too_large(
+        self, events: int, event_class: str | None = None, size: int | None = None
+    ) -> None:
+        """Events were dropped that no batch can hold: one of a class, or some that are unknown."""
+        error = EventTooLargeError(size, BATCH_MAX_BYTE_SIZE)
+        if event_class is not None:
+            self.warn_sparingly("too_large", "Event [%s] was dropped: %s", event_class, error)
+        else:
+            self.warn_sparingly(
+                "too_large",
+                "%d events were dropped: each is, with its context, too large for a batch of %d"
+                " bytes",
+                events,
+                BATCH_MAX_BYTE_SIZE,
+            )
+        self.tell(error, ErrorInfo("too_large", events, event_class=event_class))
 
     def batch_failed(self, batch_id: str, error: Exception) -> None:
         """A batch was given up after an exception, or after its last attempt."""
@@ -166,20 +199,23 @@ class Reporter:
     def log(
         self, level: int, message: str, *arguments: object, error: Exception | None = None
     ) -> None:
-        """Log a line, and the traceback of ``error``.
+        """Log a line, as ``log_line`` does, and what its handlers have brought about."""
+        log_line(level, message, *arguments, error=error, to=self.logger)
+        if self._is_reentrant:
+            self.reentrant()
 
-        An exception of the user's own filters or handlers has nowhere left to be reported. What a
-        handler does with the SDK is not logged in its turn, which might never end.
+    def reentrant(self) -> None:
+        """An event was refused, as the SDK itself had called who tracked it.
+
+        That is logged after the log call in which it happened.
         """
-        if self._logging.now:
-            return
-        self._logging.now = True
-        try:
-            with contextlib.suppress(Exception):
-                write = getattr(self.logger, _METHODS[level])
-                write(message, *arguments, exc_info=error)
-        finally:
-            self._logging.now = False
+        self._is_reentrant = is_logging()
+        if not self._is_reentrant:
+            self.warn_sparingly(
+                "reentrant",
+                "Events are dropped: tracked for a log line of the SDK's own, or in one of its"
+                " threads. Have the handler leave out what comes from there",
+            )
 
     def tell(self, error: Exception, info: ErrorInfo) -> None:
         """Have ``on_error`` called, soon and elsewhere; beyond many at once, it is not."""
@@ -205,7 +241,8 @@ class Reporter:
         if callback is None:
             return
         try:
-            callback.on_error(error, info)
+            with outside():
+                callback.on_error(error, info)
         except Exception as failure:
             self.log(logging.WARNING, "on_error raised", error=failure)
 

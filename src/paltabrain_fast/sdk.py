@@ -38,6 +38,7 @@ from .control import Control
 from .errors import DropReason, ErrorInfo
 from .ledger import Stats
 from .options import Options, Overflow, given_or_set, session_wire_id, switch
+from .reentrancy import is_inside
 from .reporting import Callback, Reporter, check_callback, check_logger
 from .transport import InMemoryTransport, Transport
 
@@ -50,7 +51,6 @@ _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
 _REASONS: Final[dict[RecordStatus, DropReason]] = {
     RecordStatus.BUFFER_FULL: "queue_full",
     RecordStatus.CLOSED: "already_shutdown",
-    RecordStatus.TOO_LARGE: "too_large",
 }
 _MAX_NUMBER: Final = 2**62
 """Half of what the wire carries, so that the numbers never come to the end of it."""
@@ -117,11 +117,12 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             for ``"curl"``. A given one is the caller's to close. Its method ``after_fork()``, if it
             has one, is called in each forked child, to forget what belongs to the parent.
         on_error: called with the exception of each failed batch and each skipped event, and an
-            ``ErrorInfo``, in a thread of the SDK's own. That of an event has its traceback as the
-            text of a note. What it raises is logged; while 1,000 errors wait for it, no
-            more are told. Not called for what ``shutdown()`` or the exit gives up at its deadline,
-            nor for an event that is tracked later, nor any more for an SDK that was dropped without
-            ``shutdown()``.
+            ``ErrorInfo``, in a thread of the SDK's own. That thread blocks all signals, and so does
+            a program that it starts, unless told otherwise (``signal.pthread_sigmask``). An error
+            of an event has its traceback as the text of a note. What it raises is logged; while
+            1,000 errors wait for it, no more are told. Not called for what ``shutdown()`` or the
+            exit gives up at its deadline, nor for an event that is tracked later, nor any more for
+            an SDK that was dropped without ``shutdown()``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED`` if it is ``1``, ``true``, ``yes`` or
             ``on``. Neither hostname nor key is needed then.
@@ -281,7 +282,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
         Args:
             timeout: seconds after which to give up; what is not delivered by then is counted and
-                logged. ``shutdown_timeout`` if not given.
+                logged, and the threads have ended a tenth of a second later, unless a transport of
+                the user's own holds them. ``shutdown_timeout`` if not given.
 
         Returns:
             Whether everything was settled in time.
@@ -435,6 +437,11 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
                 status = self._engine.record(context, header, payload, self._session_wire_id)
                 if status is not RecordStatus.BUFFER_FULL:
                     break
+        if status is RecordStatus.TOO_LARGE:
+            self._control.ledger.refuse("too_large")
+            size = len(context) + len(header) + len(payload)
+            self._reporter.too_large(1, type(event).__name__, size)
+            return status
         if status is not RecordStatus.ACCEPTED:
             self._refused(status)
             return status
@@ -453,7 +460,14 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self._control.ledger.refuse("serialization_error")
         self._reporter.serialization_failed(event, error)
 
+    def _is_inside(self) -> bool:
+        return is_inside()
+
     def _refused(self, status: RecordStatus) -> None:
+        if status is RecordStatus.REENTRANT:
+            self._control.ledger.refuse("reentrant")
+            self._reporter.reentrant()
+            return
         reason = _REASONS[status]
         if status is RecordStatus.BUFFER_FULL:
             self._control.shed()

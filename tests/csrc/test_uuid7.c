@@ -68,6 +68,25 @@ static void test_order_whatever_the_clock_does(void)
     }
 }
 
+static void test_clock_that_is_set_back_far_is_followed(void)
+{
+    static const uint64_t kept = UINT64_C(0x0123456789ab), step = PBF_UUID7_MAX_STEP_MS;
+    pbf_uuid7 state;
+    char before[PBF_UUID7_TEXT_LEN + 1], text[PBF_UUID7_TEXT_LEN + 1];
+
+    fill_random(0x77);
+    pbf_uuid7_init(&state);
+    next(&state, kept, before);
+    next(&state, kept - step, text); /* waited for */
+    CHECK(strncmp(text, "01234567-89ab-7", 15) == 0);
+    next(&state, kept - step - 1, text);
+    CHECK(strncmp(text, "01234567-629a-7", 15) == 0);
+    CHECK(strcmp(text, before) < 0);
+    next(&state, kept - step - 1, before); /* in order from there on */
+    CHECK(strncmp(before, "01234567-629a-7", 15) == 0);
+    CHECK(strcmp(text, before) < 0);
+}
+
 static void test_used_up_counter_borrows_a_millisecond(void)
 {
     pbf_uuid7 state;
@@ -131,6 +150,7 @@ int main(void)
     test_golden_text();
     test_all_bits_set();
     test_order_whatever_the_clock_does();
+    test_clock_that_is_set_back_far_is_followed();
     test_used_up_counter_borrows_a_millisecond();
     test_without_entropy_nothing_is_written();
     test_entropy_is_wiped_when_used_and_when_reset();

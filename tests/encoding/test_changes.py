@@ -350,3 +350,14 @@ def test_threads_recognise_a_class_at_the_same_time() -> None:
             thread.join(60)
         assert not failed
         assert explain(config.EventPageOpen).accelerated
+
+
+def test_tools_that_look_at_every_object_may(config: Any) -> None:
+    """Some recorders are always there."""
+    assert explain(config.EventPageOpen).accelerated
+    for found in gc.get_objects():
+        isinstance(found, Recorder)
+        if type(found) is Shown:
+            assert repr(found) == "<recorder>"
+            assert found.__class__ is Shown
+            assert not hasattr(found, "__len__")

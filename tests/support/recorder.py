@@ -45,6 +45,9 @@ class Recorder(Tracker):
             self._refused(status)
         return status
 
+    def _is_inside(self) -> bool:
+        return False
+
     def _make_room(self) -> Iterator[None]:
         return iter(())
 

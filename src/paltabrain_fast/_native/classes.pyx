@@ -38,7 +38,7 @@ from ..encoding.recognition import (
     recognise_event,
     still_bound,
 )
-from ..reporting import logger
+from ..reporting import log_line
 from ..sdk_pb2 import Event
 from .base import ContextBase as ContextBaseClass
 from .base import EventBase as EventBaseClass
@@ -366,7 +366,7 @@ cdef int report(object cls, object reason) except -1:
         reported.add(cls)
         module = getattr(reason, "module", None)
         is_users = module is not None and not is_generated_module(module)
-        logger.log(
+        log_line(
             logging.WARNING if is_users or cls in disproved else logging.DEBUG,
             "%s.%s is serialized by its own methods, which is slower: %s",
             cls.__module__,

@@ -1,3 +1,6 @@
+def note_inside(change: int) -> None:
+    """Note that this thread enters the SDK's own code, or leaves it: 1 or -1."""
+
 def count_forks() -> int:
     """Return how many forks lie between this process and the one that loaded the module."""
 

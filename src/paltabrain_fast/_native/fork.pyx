@@ -1,4 +1,7 @@
-"""Counts forks, also those that bypass Python's hooks, so that a child can tell it is one."""
+"""Tells ``track()`` that all is as usual: the process is the same, and the thread is a user's.
+
+Counts forks, also those that bypass Python's hooks, so that a child can tell it is one.
+"""
 
 from _imp import acquire_lock
 from sys import version_info
@@ -18,6 +21,26 @@ cdef extern from *:
     {
         /* relaxed: the child has one thread, and the value orders nothing else */
         atomic_fetch_add_explicit(&pbf_forks, 1, memory_order_relaxed);
+    }
+
+    /* glibc keeps room for such variables in what is loaded later; elsewhere it takes a call */
+    #ifdef __GLIBC__
+    #define PBF_FOUND_AT_ONCE __attribute__((tls_model("initial-exec")))
+    #else
+    #define PBF_FOUND_AT_ONCE
+    #endif
+
+    /* How often this thread is inside the SDK's own code, in steps that no count of forks has. */
+    static _Thread_local uint64_t pbf_inside PBF_FOUND_AT_ONCE;
+
+    static void pbf_note_inside(int change)
+    {
+        pbf_inside += (uint64_t)(int64_t)change << 32;
+    }
+
+    static uint64_t pbf_get_inside(void)
+    {
+        return pbf_inside;
     }
 
     static int pbf_watch_forks(void)
@@ -55,6 +78,8 @@ cdef extern from *:
     bint pbf_is_single_threaded() noexcept nogil
     int pbf_watch_forks() noexcept nogil
     uint64_t pbf_fork_count() noexcept nogil
+    void pbf_note_inside(int change) noexcept nogil
+    uint64_t pbf_get_inside() noexcept nogil
 
 
 cdef extern from "Python.h":
@@ -63,6 +88,18 @@ cdef extern from "Python.h":
 
 cdef uint64_t fork_count() noexcept nogil:
     return pbf_fork_count()
+
+
+cdef uint64_t place() noexcept nogil:
+    return pbf_fork_count() + pbf_get_inside()
+
+
+cdef bint may_be_inside() noexcept nogil:
+    return pbf_get_inside() != 0
+
+
+def note_inside(int change):
+    pbf_note_inside(change)
 
 
 def count_forks():

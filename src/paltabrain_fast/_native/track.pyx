@@ -21,7 +21,7 @@ from .classes cimport (
 )
 from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome, begin
 from .engine cimport NativeEngine
-from .fork cimport fork_count
+from .fork cimport fork_count, may_be_inside, place
 from .python cimport (
     PyMethod_New,
     PyObject_Vectorcall,
@@ -61,7 +61,6 @@ cdef enum:
 cdef dict STATUSES = {
     pbf.PBF_OK: RecordStatus.ACCEPTED,
     pbf.PBF_FULL: RecordStatus.BUFFER_FULL,
-    pbf.PBF_TOO_LARGE: RecordStatus.TOO_LARGE,
     pbf.PBF_CLOSED: RecordStatus.CLOSED,
 }
 
@@ -121,7 +120,7 @@ cdef class Tracker:
         """Record what needs no Python code: an event of a proved class in a known context."""
         cdef pbf.pbf_context_ref ref
 
-        if self.engine.forks != fork_count() or not self.find_reference(context, &ref):
+        if self.engine.forks != place() or not self.find_reference(context, &ref):
             return LEFT
         return self.record_in(ref, event)
 
@@ -171,6 +170,9 @@ cdef class Tracker:
 
     cdef bint insist(self, object event, object context, int status) except -1:
         """Record the event after all, or say why not; false if it has to serialize itself."""
+        if may_be_inside() and self._is_inside():
+            self._refused(RecordStatus.REENTRANT)
+            return True
         if status == INTERRUPTION:
             pbf_raise_set()
         if status != pbf.PBF_FULL:
@@ -187,8 +189,8 @@ cdef class Tracker:
                     break
         if status == INTERRUPTION:
             pbf_raise_set()
-        if status == LEFT:
-            return False
+        if status == LEFT or status == pbf.PBF_TOO_LARGE:
+            return False  # it is serialized to say how large it is
         if status != pbf.PBF_OK:
             self._refused(STATUSES[status])
         elif pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import Final, NamedTuple
 
 from .._clock import monotonic, real_time_ns
 from .._protocol import Counts, FramedBatch, RecordStatus
 from ..constant import BATCH_MAX_BYTE_SIZE
+from ..locks import RLock
 from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
 from .uuid7 import uuid_v7
 
@@ -48,7 +48,7 @@ class ReferenceEngine:
     def renew(self) -> None:
         self._records: deque[tuple[_Record, int]] = deque()  # and the last number with it
         self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
-        self._lock = threading.RLock()  # re-entrant: a signal handler may track an event
+        self._lock = RLock()  # re-entrant: a signal handler may track an event
         self.accepted = 0
         self.taken = 0
         self.last_number = 0

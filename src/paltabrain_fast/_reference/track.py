@@ -27,6 +27,9 @@ class Tracker:
         if self._disabled:
             return
         try:
+            if self._is_inside():
+                self._refused(RecordStatus.REENTRANT)
+                return
             if isinstance(context, type):
                 raise is_class("context", context)
             self._record_serialized(
@@ -42,6 +45,12 @@ class Tracker:
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
+        raise NotImplementedError
+
+    def _is_inside(self) -> bool:
+        raise NotImplementedError
+
+    def _refused(self, status: RecordStatus) -> None:
         raise NotImplementedError
 
     def _failed(self, event: Any, error: Exception) -> None:

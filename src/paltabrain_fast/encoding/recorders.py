@@ -134,6 +134,8 @@ class Recorder:
         _set_role(self, role)
 
     def __getattribute__(self, name: str) -> Any:
+        if _is_outside():
+            return object.__getattribute__(self, name)
         return role_of(self).attribute(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -184,12 +186,20 @@ class Recorder:
         raise RefusedError("it looks at a value")
 
     def __repr__(self) -> str:
-        if sys._getframe(1).f_builtins:  # asked from outside: by a debugger or the like
+        if _is_outside():
             return "<recorder>"
         raise RefusedError("it looks at a value")
 
     # what ``object`` would answer by itself, and ``in``, for which it would iterate
     __hash__ = __str__ = __format__ = __delattr__ = __contains__ = _refuse
+
+
+def _is_outside() -> bool:
+    """Tell whether a recorder is looked at by a debugger or the like, and not by recorded code.
+
+    Recorded code has no builtins of its own.
+    """
+    return bool(sys._getframe(2).f_builtins)
 
 
 role_of: Callable[[Recorder], Any] = Recorder.__dict__["role"].__get__

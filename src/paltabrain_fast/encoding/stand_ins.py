@@ -61,7 +61,7 @@ def _sorted(values: Any) -> list[Any]:
 
 def _dict(*values: Any, **keywords: Any) -> Any:
     if len(values) == 1 and not keywords and type(values[0]) is Recorder:
-        return values[0].copy()
+        return role_of(values[0]).attribute("copy")()
     return dict(*values, **keywords)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ..fork_guard import unguarded
 from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
 from .environment import Proxy, Trust, origin_of, proxy_for
+from .native import poll
 
 try:
     import pycurl
@@ -110,7 +111,7 @@ class _Connection:
         self.version = bundle.version
         self._answer = _Answer()
         self._socket = -1
-        self._poll = select.poll()
+        self._poll = poll()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, partial(_watch, self._poll))
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
@@ -209,22 +210,24 @@ class _Connection:
         """Tell whether the server has closed the idle connection; libcurl looks but seldom."""
         if self._socket < 0:
             return False
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        waiting = poll()
+        waiting.register(self._socket, select.POLLIN)
+        return bool(waiting.poll(0))
 
     def close(self) -> None:
         self._curl.close()
         self._multi.close()
 
 
-def _watch(poll: select.poll, what: int, socket: int, *_multi_and_data: object) -> None:
+def _watch(waiting: Any, what: int, socket: int, *_multi_and_data: object) -> None:
     """Learn from libcurl what to wait for."""
     if what == pycurl.POLL_REMOVE:
-        poll.unregister(socket)
+        waiting.unregister(socket)
     else:
         reads, writes = what & pycurl.POLL_IN, what & pycurl.POLL_OUT
-        poll.register(socket, (select.POLLIN if reads else 0) | (select.POLLOUT if writes else 0))
+        waiting.register(
+            socket, (select.POLLIN if reads else 0) | (select.POLLOUT if writes else 0)
+        )
 
 
 def _selected(events: int) -> int:

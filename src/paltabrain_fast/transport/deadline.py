@@ -14,7 +14,6 @@ import queue
 import socket
 import ssl
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final
@@ -22,10 +21,11 @@ from typing import Any, Final
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
-from urllib3.util.wait import wait_for_read, wait_for_write
 
 from .._clock import monotonic
 from ..fork_guard import unguarded
+from ..locks import local
+from .native import Socket, SslSocket, getaddrinfo, wait_for
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
 
@@ -34,10 +34,10 @@ _MAX_WAIT_SECONDS: Final = 86_400.0
 """The system counts milliseconds in few bits."""
 
 
-class _Attempt(threading.local):
+class _Attempt(local):
     """The attempt that this thread is making."""
 
-    deadline = math.inf  # reading of monotonic()
+    deadline: float = math.inf  # reading of monotonic()
 
     def left(self) -> float:
         left = self.deadline - monotonic()
@@ -85,13 +85,13 @@ class _Deadline:
         return getattr(super(), call)(*arguments, **options)
 
 
-class _Socket(_Deadline, socket.socket):
+class _Socket(_Deadline, Socket):
     def _within(self, *arguments: Any, **options: Any) -> Any:
         with unguarded():
             return super()._within(*arguments, **options)
 
 
-class TlsSocket(_Deadline, ssl.SSLSocket):
+class TlsSocket(_Deadline, SslSocket):
     """To be the ``sslsocket_class`` of an ``SSLContext``; it is outside OpenSSL while it waits.
 
     But for what it sends, which seldom has to wait.
@@ -106,11 +106,11 @@ class TlsSocket(_Deadline, ssl.SSLSocket):
             try:
                 return getattr(super(_Deadline, self), call)(*arguments, **options)
             except ssl.SSLWantReadError:
-                wait = wait_for_read
+                to_read = True
             except ssl.SSLWantWriteError:
-                wait = wait_for_write
+                to_read = False
             with unguarded():
-                wait(self, left)
+                wait_for(self, left, to_read=to_read)
 
 
 class _Head:
@@ -156,12 +156,16 @@ class _Response(http.client.HTTPResponse):
 class _Connection(HTTPConnection):
     response_class = _Response
 
+    @property
+    def is_connected(self) -> bool:
+        return self.sock is not None and not wait_for(self.sock, 0, to_read=True)
+
     def _new_conn(self) -> socket.socket:
         failure: OSError | None = None
         sys.audit("http.client.connect", self, self.host, self.port)
         family = urllib3.util.connection.allowed_gai_family()
         try:
-            addresses = socket.getaddrinfo(self._dns_host, self.port, family, socket.SOCK_STREAM)
+            addresses = getaddrinfo(self._dns_host, self.port, family, socket.SOCK_STREAM)
             for tried, (*kind, _name, address) in enumerate(addresses):
                 connection = _Socket(*kind)
                 try:
@@ -201,7 +205,13 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
 
 class _IdleStack(queue.LifoQueue[Any]):
-    """Idle connections, without the lock of its base, which a fork may copy while it is held."""
+    """Idle connections, without the locks of its base: a fork may copy one while it is held, and
+    where gevent has made them, they are not for threads.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self.maxsize = maxsize
+        self._init(maxsize)
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
         if self.qsize() >= self.maxsize:

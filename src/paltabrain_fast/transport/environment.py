@@ -21,6 +21,7 @@ from requests.utils import (
 from urllib3.util import ssl_
 
 from ..constant import LOGGER_NAME
+from .native import make_context
 
 __all__ = ["Proxy", "Trust", "origin_of", "proxy_for"]
 
@@ -145,7 +146,7 @@ class Trust:
     def _load(self) -> ssl.SSLContext:
         if not self.path.exists():
             raise FileNotFoundError(f"CA bundle not found: {self.path}")
-        context = ssl_.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        context = make_context()
         try:
             if self.path.is_dir():
                 context.load_verify_locations(capath=self.path)

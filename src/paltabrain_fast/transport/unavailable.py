@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
+from ..locks import Lock
 from .base import Request, SendResult, Transport
 
 __all__ = ["Unavailable"]
@@ -19,7 +19,7 @@ class Unavailable:
 
     def __init__(self, make: Callable[[], Transport]) -> None:
         self._make = make
-        self._making = threading.Lock()
+        self._making = Lock()
         self._transport: Transport | None = None
 
     def send(self, request: Request) -> SendResult:

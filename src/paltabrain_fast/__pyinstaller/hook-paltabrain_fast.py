@@ -1,0 +1,17 @@
+"""Has PyInstaller take along what it cannot see: what extension modules and the alias import."""
+
+from PyInstaller.utils.hooks import collect_submodules
+
+_EXTRAS = ("__pyinstaller", "cli", "collector", "schema")
+
+
+def _is_needed(name: str) -> bool:
+    return not name.startswith(tuple(f"paltabrain_fast.{extra}" for extra in _EXTRAS))
+
+
+hiddenimports = [
+    *collect_submodules("paltabrain_fast", _is_needed),
+    "decimal",
+    "google.protobuf.descriptor_pb2",
+    "google.protobuf.message_factory",
+]

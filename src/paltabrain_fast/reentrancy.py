@@ -1,0 +1,76 @@
+"""Tells whether the code that is running was called by the SDK itself, which it must not feed.
+
+A logging handler that tracks an event for each record gets the records of delivery, too: each event
+would bring about the next. So what is tracked in a log call of the SDK's own, or in one of its
+threads, is dropped. But ``on_error`` is the user's own code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from . import _engine
+from .locks import current, local
+
+__all__ = ["enter_thread", "is_inside", "is_logging", "logging_call", "outside", "renew"]
+
+
+class _Mark(local):
+    ours = False
+
+
+_mark = _Mark()
+_logging: set[object] = set()  # who is in a log call of ours; a thread has many greenlets
+
+
+def enter_thread() -> None:
+    """Make the current thread one of the SDK's own, for good."""
+    _mark.ours = True
+    _engine.note_inside(1)
+
+
+def is_logging() -> bool:
+    """Tell whether this is a log call of the SDK's own."""
+    return current() in _logging
+
+
+def is_inside() -> bool:
+    """Tell whether this is a log call or a thread of the SDK's own, and not ``on_error``."""
+    return _mark.ours or is_logging()
+
+
+def renew() -> None:
+    """Forget, in a forked child, the threads of the parent: others may get their identities."""
+    _logging.intersection_update({current()})
+
+
+@contextlib.contextmanager
+def logging_call() -> Iterator[None]:
+    """Within, this is a log call of the SDK's own. They are not nested."""
+    caller = current()
+    noted = False
+    try:
+        _logging.add(caller)
+        noted = True
+        _engine.note_inside(1)
+        yield
+    finally:
+        if noted:
+            _engine.note_inside(-1)
+        _logging.discard(caller)
+
+
+@contextlib.contextmanager
+def outside() -> Iterator[None]:
+    """Within, this is code of the user's, in a thread of the SDK's own or not."""
+    ours = _mark.ours
+    try:
+        if ours:
+            _mark.ours = False
+            _engine.note_inside(-1)
+        yield
+    finally:
+        if ours:
+            _engine.note_inside(1)
+            _mark.ours = True

@@ -1,0 +1,62 @@
+"""An application that PyInstaller has frozen: all is there, the native engine, too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .support.api_server import ApiServer
+from .support.scarce import needs
+from .support.sdk import ROOT, texts
+
+APPLICATION = """
+import sys
+from paltabrain_fast import PaltabrainSdk, engine
+from config import Context, EventPageOpen
+
+transport = sys.argv[2] or None
+with PaltabrainSdk(sys.argv[1], "key", Context(), transport=transport) as sdk:
+    for _ in range(3):
+        sdk.track(EventPageOpen())
+    sdk.flush(timeout=30)
+    print(engine, sdk.stats().delivered, sdk.last_request_error)
+"""
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The application, frozen as a user would."""
+    directory = tmp_path_factory.mktemp("frozen")
+    (directory / "app.py").write_text(APPLICATION)
+    shutil.copytree(ROOT / "examples" / "config", directory / "config")
+    config = directory / "config" / "__init__.py"  # as it is served: it goes by the alias
+    config.write_text(config.read_text().replace("paltabrain_fast", "paltabrain_sdk"))
+    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
+    command += ["app.py"]
+    done = subprocess.run(
+        command, cwd=directory, timeout=300, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return directory / "dist" / "app" / "app"
+
+
+@needs("PyInstaller")
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
+def test_frozen_application_delivers(api: ApiServer, frozen: Path, transport: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [frozen, api.hostname, transport],
+        env=environment,
+        timeout=60,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("native 3 None\n", "")
+    assert sum(map(len, texts(api))) == 3
