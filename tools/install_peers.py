@@ -10,15 +10,15 @@ import sys
 import tomllib
 from pathlib import Path
 
-ONLY_AS_SOURCE = ["uwsgi"]
-"""The others would take minutes, or hours, to build where they have no wheel."""
+ONLY_AS_WHEELS = ["cffi", "cryptography", "duckdb", "gevent", "pycurl", "pydantic-core"]
+"""What takes minutes or hours to build, or more than a compiler of C."""
 
 
 def install(*packages: str) -> bool:
     """Install all of these packages, or tell that it cannot be done."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
-    command += [f"--no-binary={name}" for name in ONLY_AS_SOURCE]
-    return subprocess.run([*command, *packages], check=False).returncode == 0
+    command = [sys.executable, "-m", "pip", "install", "--quiet"]
+    command += [f"--only-binary={','.join(ONLY_AS_WHEELS)}", *packages]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def main() -> None:
