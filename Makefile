@@ -7,16 +7,42 @@ SECONDS ?= 1800
 MINUTES ?= 5
 SEED ?=
 FREE_THREADED := $(VENV)-free-threaded
+ENVIRONMENTS := $(VENV) $(FREE_THREADED)
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo test test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
 
-demo: $(VENV)/.installed  ## The main job, on this machine: service, collector, tables
+demo: $(VENV)/.collector  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.test  ## All tests, those in C included
 	$(BIN)/python -m pytest
+
+# What may go another way in another CPython: the private parts of it that the extension reads, what
+# it compiles a user's module to, and what it does with threads at a fork and at the end.
+INTERPRETER_TESTS := tests/encoding tests/golden $(addprefix tests/test_,base.py context_cache.py \
+	encode.py encode_hostile.py engine.py engine_choice.py exit.py fork.py fork_guard.py interruption.py \
+	memory.py recognition.py track_method.py track_threads.py unnoticed_fork.py uuid7.py)
+
+test-interpreter: $(VENV)/.interpreter  ## The tests that depend on the interpreter
+	PALTABRAIN_FUZZ_CASES=300 $(BIN)/python -m pytest --quiet $(INTERPRETER_TESTS)
+
+VERSIONS := 3.11 3.12 3.13 3.14 3.15
+PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)
+
+# The path of an interpreter that can build and run the extension; a command on PATH may run none.
+find_python = $(firstword $(foreach python,python$(1) $(wildcard $(PYENV)/versions/$(1).*/bin/python),\
+	$(shell $(python) -c 'import ensurepip, os, sys, sysconfig; \
+		os.stat(sysconfig.get_path("include") + "/Python.h"); print(sys.executable)' 2>/dev/null)))
+
+test-interpreters: $(VERSIONS:%=test-interpreter-%)  ## The same on each other one, on PATH or of pyenv
+
+$(VERSIONS:%=test-interpreter-%): test-interpreter-%: $(VENV)/.installed
+	$(if $(shell $(BIN)/python -c 'import sys; sys.version.startswith("$*.") and print("this one")'),,\
+		$(if $(call find_python,$*),\
+			$(MAKE) test-interpreter PYTHON=$(call find_python,$*) VENV=$(VENV)-$*,\
+			@echo "NOT TESTED: Python $*, since none is on PATH or in $(PYENV)"))
 
 test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Python side, without the GIL
 	env -u PYTHON_GIL $(FREE_THREADED)/bin/python -c \
@@ -84,16 +110,30 @@ lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(FREE_THREADED) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
+	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
 
-$(VENV)/.installed: pyproject.toml setup.py $(SOURCES)
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --editable '.[collector]'
+$(ENVIRONMENTS:%=%/.installed): %/.installed: pyproject.toml setup.py $(SOURCES)
+	test -x $*/bin/python || $(PYTHON) -m venv $*
+	$*/bin/pip install --quiet --upgrade 'pip>=25.1'
+	$*/bin/pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.test: $(VENV)/.installed
-	$(BIN)/pip install --quiet --group test
+$(FREE_THREADED)/.installed: PYTHON = $$(tools/free_threaded_python.sh)
+$(FREE_THREADED)/.installed: tools/free_threaded_python.sh
+
+$(VENV)/.collector: $(VENV)/.installed
+	$(BIN)/pip install --quiet 'paltabrain-fast[collector]'
+	touch $@
+
+# Not everything that the SDK is tested beside can be had for every interpreter. What cannot is named
+# here, and at the end of the tests with those that are not run for the want of it.
+$(ENVIRONMENTS:%=%/.test): %/.test: %/.installed tools/install_peers.py
+	$*/bin/pip install --quiet --only-binary=:all: --group unit
+	$*/bin/python tools/install_peers.py
+	touch $@
+
+$(VENV)/.interpreter: $(VENV)/.installed
+	$(BIN)/pip install --quiet --only-binary=:all: --group interpreter
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.installed
@@ -111,20 +151,4 @@ $(FUZZED)/.built: Makefile $(VENV)/.fuzz $(shell find src -name '*.py')
 	CC=clang CFLAGS="-g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize=pointer-overflow" \
 		$(BIN)/python setup.py --quiet build --force --build-lib $(FUZZED) --build-temp $(FUZZED)-objects
-	touch $@
-
-# Not every package has a wheel for every free-threaded build. What cannot be had is named here, and
-# again at the end of the tests, with those that are not run for the want of it.
-$(FREE_THREADED)/.test: pyproject.toml setup.py tools/free_threaded_python.sh $(SOURCES)
-	test -x $(FREE_THREADED)/bin/python || \
-		{ python=$$(tools/free_threaded_python.sh) && "$$python" -m venv $(FREE_THREADED); }
-	$(FREE_THREADED)/bin/pip install --quiet --upgrade 'pip>=25.1'
-	$(FREE_THREADED)/bin/pip install --quiet --editable .
-	$(FREE_THREADED)/bin/pip install --quiet --only-binary=:all: --group unit --group lint
-	$(FREE_THREADED)/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
-		extra = project["project"]["optional-dependencies"]["collector"]; \
-		print(*extra, *project["dependency-groups"]["peers"], sep="\n")' | while read -r package; do \
-		$(FREE_THREADED)/bin/pip install --quiet --only-binary=duckdb,cryptography,cffi,pydantic-core,pycurl,gevent,uwsgi "$$package" \
-			|| echo "NOT INSTALLED: $$package cannot be had for this interpreter"; \
-	done
 	touch $@

@@ -32,7 +32,7 @@ if sysconfig.get_config_var("Py_GIL_DISABLED"):
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for path, packages in NOT_RUN.items():
         missing = " and no ".join(packages)
-        terminalreporter.write_line(f"NOT RUN tests/{path}: there is no {missing} for this build")
+        terminalreporter.write_line(f"NOT RUN tests/{path}: there is no {missing}")
 
 
 @pytest.fixture(scope="session")

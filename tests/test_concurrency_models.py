@@ -28,6 +28,7 @@ def received(api: ApiServer) -> Counter[str]:
     return Counter(event.payload.decode() for batch in api.batches for event in batch.events)
 
 
+@needs("gevent")
 @pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
 def test_gevent_patched_first(api: ApiServer, transport: str) -> None:
     """It delivers, and a request that hangs holds up nothing."""
@@ -74,6 +75,7 @@ sdk.track(TextEvent("forgotten"))
     )
 
 
+@needs("gevent")
 def test_gevent_forks_greenlets_as_well() -> None:
     """Those of the parent's that wait for a retry make it in the parent alone."""
     run_script(
@@ -312,6 +314,7 @@ def application(tmp_path: Path, api: ApiServer, monkeypatch: pytest.MonkeyPatch)
     return tmp_path
 
 
+@needs("gunicorn")
 def test_gunicorn_with_preload(api: ApiServer, application: Path) -> None:
     """The SDK is made in the master, the workers are its children."""
     path = application / "socket"
@@ -331,6 +334,7 @@ def test_gunicorn_with_preload(api: ApiServer, application: Path) -> None:
     assert len(sessions) == len(workers) + 1
 
 
+@needs("uwsgi")
 def test_uwsgi(api: ApiServer, application: Path) -> None:
     """The SDK is made, and has its first event, in the master; requests come in the workers."""
     arrived = threading.Semaphore(0)
@@ -454,6 +458,7 @@ def work(number):
 """
 
 
+@needs("celery")
 def test_celery_worker_with_one_task_per_child(
     api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
+. tools/debian_mirror.sh
 cache=$PWD/.cache/free-threaded
 archives=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -25,12 +26,6 @@ find_python() {
         is_free_threaded "$python" && command -v "$python" && return
     done
     return 1
-}
-
-# The first line that apt is set up with: the mirror of Debian's main archive.
-mirror() {
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list \
-        2>/dev/null | grep -oE '(file|https?)://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' '
 }
 
 # With lists of its own, so that the machine's stay as they are.

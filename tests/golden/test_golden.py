@@ -1,6 +1,6 @@
 """What arrives is what the original SDK sends: 1,500 random events, on both engines.
 
-Each line of ``events.jsonl.xz`` is an event of ``examples/schema.yaml``: ``event``, its class;
+Each line of ``events.jsonl.gz`` is an event of ``examples/schema.yaml``: ``event``, its class;
 ``args`` of the constructor; ``header`` and ``context``, setters and their keywords in order; then
 what the original makes of it, in hexadecimal and with maps sorted, or ``"skipped": true`` where its
 serialization raises.
@@ -8,8 +8,8 @@ serialization raises.
 
 from __future__ import annotations
 
+import gzip
 import json
-import lzma
 import os
 import subprocess
 import sys
@@ -28,7 +28,7 @@ from paltabrain_fast import explain
 from ..schema.packages import EXAMPLE, imported
 from ..support.recorder import Recorder
 
-FACTS = Path(__file__).with_name("events.jsonl.xz")
+FACTS = Path(__file__).with_name("events.jsonl.gz")
 NATIVE = paltabrain_fast.engine == "native"
 
 
@@ -66,7 +66,7 @@ def made(config: Any, instance: Any, setters: list[Any]) -> Any:
 
 
 def facts() -> list[dict[str, Any]]:
-    with lzma.open(FACTS, "rt", encoding="utf-8") as file:
+    with gzip.open(FACTS, "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 

@@ -1,30 +1,36 @@
-"""Packages that cannot be had for every free-threaded build; elsewhere their lack is an error."""
+"""Packages that cannot be had for every interpreter; ``tools/install_peers.py`` tells of which."""
 
 from __future__ import annotations
 
-import sysconfig
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
 
 
 def lacks(*packages: str) -> list[str]:
-    """Return those that this free-threaded interpreter does not have."""
-    free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-    return [package for package in packages if free_threaded and find_spec(package) is None]
+    """Return those that this interpreter does not have."""
+    return [package for package in packages if not _has(package)]
 
 
-def needs(package: str) -> pytest.MarkDecorator:
+def needs(*packages: str) -> pytest.MarkDecorator:
     """Skip a test, visibly, for the lack of a package."""
-    return pytest.mark.skipif(bool(lacks(package)), reason=f"there is no {package} for this build")
+    missing = lacks(*packages)
+    return pytest.mark.skipif(bool(missing), reason=f"there is no {' and no '.join(missing)}")
+
+
+def _has(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 NOT_RUN = {
     path: missing
     for path, packages in {
-        "collector": ["duckdb"],
-        "test_end_to_end.py": ["duckdb"],
-        "test_concurrency_models.py": ["gevent", "gunicorn", "celery"],
+        "collector": ["duckdb", "starlette", "uvicorn"],
+        "test_end_to_end.py": ["duckdb", "starlette", "uvicorn"],
     }.items()
     if (missing := lacks(*packages))
 }
