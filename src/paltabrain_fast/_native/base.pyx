@@ -90,6 +90,8 @@ cdef extern from *:
     void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
 
 from ..encoding.construction import recorded_init, recorded_setter
+from ..encoding.recognition import NotGeneratedError, recognise_groups
+from .plan import plan_of
 
 cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
 
@@ -211,9 +213,18 @@ cdef class Sentinel:
 
 
 def adopt(cls):
-    """Put native equivalents in place of a new class's generated ``__init__`` and setters."""
+    """Put native equivalents in place of a new class's generated ``__init__`` and setters.
+
+    And get ready what all its events have in common, which the first would have to wait for.
+    """
     in_context = issubclass(cls, ContextBase)
     groups = "_context" if in_context else "_header"
+    serialize = "serialize_context" if in_context else "serialize_header"
+    if serialize in vars(cls):
+        try:
+            plan_of(recognise_groups(cls, serialize, groups).message, True)
+        except (NotGeneratedError, ValueError):  # which is said at the first event
+            pass
     for name, function in list(vars(cls).items()):
         if not name.startswith("set_"):
             continue

@@ -38,6 +38,7 @@ __all__ = [
     "is_plain_enum",
     "recognise_context",
     "recognise_event",
+    "recognise_groups",
     "still_bound",
 ]
 
@@ -111,7 +112,7 @@ def recognise_event(event_class: type, base: type) -> GeneratedEvent:
     if type(number) is not int:
         raise NotGeneratedError("event_type_id is no int", event_class.__module__)
     member = f"event_{number}"
-    header = _recognised_groups(event_class, "serialize_header", "_header")
+    header = recognise_groups(event_class, "serialize_header", "_header")
     payload = _recognised(
         event_class,
         "serialize_payload",
@@ -127,7 +128,7 @@ def recognise_event(event_class: type, base: type) -> GeneratedEvent:
 def recognise_context(context_class: type, base: type) -> GeneratedContext:
     """Prove a context class generated; see ``recognise_event``."""
     _check_attributes(context_class, base, ("_context",))
-    groups = _recognised_groups(context_class, "serialize_context", "_context")
+    groups = recognise_groups(context_class, "serialize_context", "_context")
     if not groups.deterministic:
         module = groups.functions[0].__globals__.get("__name__")
         raise NotGeneratedError("serialize_context() is not deterministic", module)
@@ -196,8 +197,17 @@ def _rests_on(function: FunctionType) -> tuple[object, ...]:
 _known: WeakKeyDictionary[FunctionType, _Known] = WeakKeyDictionary()
 
 
-def _recognised_groups(owner: type, name: str, attribute: str) -> Method:
-    """Recognise a method that fills groups, once for all classes that have it."""
+def recognise_groups(owner: type, name: str, attribute: str) -> Method:
+    """Recognise a method that fills groups, once for all classes that have it.
+
+    Args:
+        owner: the class.
+        name: of the method.
+        attribute: where the groups are.
+
+    Raises:
+        NotGeneratedError: it does not do what a generated one does.
+    """
     function = attribute_of(owner, name)
     known = _known.get(function) if type(function) is FunctionType else None
     method = None if known is None else known.method(function, name)
