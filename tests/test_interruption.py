@@ -120,6 +120,34 @@ def test_exception_anywhere_in_flush_leaves_no_event_without_an_outcome() -> Non
     assert int(run_script(EVERYWHERE)) > 50
 
 
+LOCKS = """
+import signal
+from paltabrain_fast.locks import Condition, RLock
+
+class Interruption(BaseException):
+    pass
+
+def interrupt(*_):
+    raise Interruption
+
+signal.signal(signal.SIGALRM, interrupt)
+for lock in RLock(), Condition():
+    for _ in range(500):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.0005)
+            while True:
+                with lock:
+                    pass
+        except Interruption:
+            pass
+        assert not lock._is_owned(), lock
+"""
+
+
+def test_exception_of_a_signal_handler_leaves_no_lock_taken() -> None:
+    run_script(LOCKS)
+
+
 @contextmanager
 def interrupted(owner: object, method: str) -> Iterator[None]:
     """Have one call raise ``KeyboardInterrupt`` when it has done its work."""

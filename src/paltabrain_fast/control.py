@@ -501,15 +501,27 @@ class Control:
                     # acquiring clears the wake-up, before the buffer is read and never after
                     self._idle.acquire(timeout=self._sleep_seconds())
                     self._work()
+                    self._send_at_exit()
                 except Exception as error:
                     self._reporter.warn_sparingly("framing", "framing failed: %r", error)
                     self._idle.acquire(timeout=_FAULT_SECONDS)
+            self._send_at_exit()  # which may have begun before this thread had its turn
             if self._released:
                 self.shutdown(self._options.shutdown_timeout)
         finally:
             if self._thread is current_thread():
                 self._thread = None
                 self._engine.arm(1)  # should it have died, the next event starts another
+
+    def _send_at_exit(self) -> None:
+        """Send in this thread what no other can be started for any more.
+
+        The main thread does so, too; but it comes to one SDK after the other, and to one batch.
+        """
+        while (
+            process.is_exiting() and self.ledger.in_flight and not self._pool.has_threads()
+        ) and self._pool.run_next(None):
+            pass
 
     def _sleep_seconds(self) -> float:
         """Say how long to sleep, -1 for ever, and have events wake us when it takes them."""

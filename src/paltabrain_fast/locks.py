@@ -11,6 +11,7 @@ take one. Only what can last is waited for in the greenlets' own way, by ``acqui
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections import deque
 from collections.abc import Callable
 from importlib import import_module
@@ -65,6 +66,22 @@ if TYPE_CHECKING:
         def __exit__(self, *error: object) -> None: ...
 else:
     local, RLock = _thread._local, _thread.RLock
+    if sys.version_info[:2] == (3, 14):
+
+        class RLock(_thread.RLock):
+            """Is free again if a signal handler raises where only 3.14 calls one: when it is taken,
+            but the body of the with statement is not yet begun."""
+
+            def __enter__(self) -> bool:
+                depth = self._recursion_count()
+                try:
+                    return self.acquire()
+                except BaseException:
+                    if self._recursion_count() > depth:
+                        self.release()
+                    raise
+
+
 Lock: Final = _thread.allocate_lock
 get_ident: Final[Callable[[], int]] = _thread.get_ident
 get_native_id: Final[Callable[[], int]] = _thread.get_native_id

@@ -92,19 +92,20 @@ class Pool:
         if self._failure is not None and not self.has_threads():
             self._reporter.warn_sparingly("thread", "no thread to send with: %s", self._failure)
 
-    def run_next(self, deadline: float | None) -> None:
+    def run_next(self, deadline: float | None) -> bool:
         """Run one call in this thread, for want of others; wait for it until the deadline.
 
-        Not once there are threads.
+        Not once there are threads. Returns whether there was one to run.
         """
         if (call := self._next(deadline, lent=True)) is None:
-            return
+            return False
         thread = get_ident()
         try:
             self._lent[thread] = deadline
             self._run(call)
         finally:
             self._lent.pop(thread, None)
+        return True
 
     def is_lent(self) -> bool:
         """Tell whether this thread is inside ``run_next``: a signal handler may be asking."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "enter",
     "has_entered",
+    "is_exiting",
     "lacks_threads",
     "leave",
     "may_start_threads",
@@ -41,6 +42,7 @@ _at_work: set[Control] = set()  # each had an event, and is not shut down
 _renewing: dict[int, Any] = {}  # by process, as one may hold its parent's
 _renewed = count_forks()
 _finishing: set[int] = set()  # processes that are renewing Python's own state
+_is_exiting = False
 _is_ending = False
 _finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
 
@@ -137,12 +139,23 @@ def renew() -> None:
     _renewed = forks
 
 
+def is_exiting() -> bool:
+    """Tell whether the end of the interpreter has begun: soon, or already, no thread can start."""
+    return _is_exiting
+
+
 def _begin_exit() -> None:
-    """Have everything on its way as long as threads can be started."""
+    """Have everything on its way as long as threads can be started.
+
+    CPython 3.12.0 and 3.12.1 start none even now: the control threads, which are there, send then.
+    """
+    global _is_exiting
+    _is_exiting = True
     for control in list(_at_work):
         if not control.is_forked:
             with contextlib.suppress(Exception):  # the others are to go on
                 control.flush(None)
+                control.wake()
 
 
 def _exit() -> None:
