@@ -374,7 +374,7 @@ uwsgi = sys.modules["uwsgi"] = types.ModuleType("uwsgi")  # as older versions ha
 uwsgi.opt = {"http-socket": b":8080"}
 uwsgi.worker_id = (1).conjugate  # a function of C, as the real one is
 import logging
-logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stdout)
+logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stdout, level="ERROR")
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from tests.support.events import TextContext, TextEvent
 

@@ -198,9 +198,12 @@ def test_gunicorn_worker(
     ):
         with ThreadPoolExecutor(10) as clients:
             workers = set(clients.map(lambda url: get(path, url), urls))
+        while len(workers) < 2:  # one that is told to stop before it is there would not hear it
+            workers.add(get(path, "/again"))
         output = stop(server)
         assert server.returncode == 0, output
     assert all(worker.isdigit() for worker in workers), (workers, output)
     events = received(api)
     assert events.pop("loaded") >= 1
+    del events["/again"]
     assert events == Counter(urls), output

@@ -510,7 +510,6 @@ gc.collect()
 assert not any(sdk() for sdk in sdks)
 while others := [thread for thread in threading.enumerate() if "paltabrain" in thread.name]:
     for thread in others:
-        thread._started.wait(30)  # another may be starting it just now
         thread.join(30)
 assert threading.active_count() == 1, threading.enumerate()
 from paltabrain_fast import process
