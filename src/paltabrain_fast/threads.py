@@ -141,7 +141,8 @@ class Thread(threading.Thread):
         super().__init__(name=f"paltabrain-{name}", daemon=False)
         self._daemonic = True
         self._call = target
-        self._native = self._handle = _make_thread()
+        self._native = _make_thread()
+        self._handle = self._os_thread_handle = self._native  # for threading of 3.13, and later
         self.mask: set[int] | None = None
         """Signals that the user's thread blocks that has brought it about, if there are any."""
 

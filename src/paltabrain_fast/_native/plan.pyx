@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
@@ -16,7 +17,9 @@ cdef dict KINDS = {
     FieldDescriptor.TYPE_SINT64: SINT64,
     FieldDescriptor.TYPE_STRING: STRING,
 }
-cdef bint NEW_DESCRIPTORS = hasattr(FieldDescriptor, "is_packed")
+cdef object A_FIELD = FieldDescriptorProto.DESCRIPTOR.fields[0]
+cdef bint NEW_DESCRIPTORS = hasattr(A_FIELD, "is_repeated")
+cdef bint TELL_OF_PACKING = hasattr(A_FIELD, "is_packed")
 cdef bytes PROTO3 = b"b\x06proto3"  # the end of a file's descriptor: its syntax
 cdef object plans = WeakKeyDictionary()  # by message class
 
@@ -84,7 +87,7 @@ cdef int describe(Field *field, list kept, item, bint of_groups) except -1:
     return 0
 
 
-# What protobuf before 6.31 lacks of these, is found out in another way.
+# What older versions of protobuf do not tell in this way, they tell in another.
 
 
 cdef bint is_repeated(item) except -1:
@@ -101,7 +104,7 @@ cdef bint is_optional(item) except -1:
 
 
 cdef bint is_packed(item) except -1:
-    if NEW_DESCRIPTORS:
+    if TELL_OF_PACKING:
         return item.is_packed
     options = item.GetOptions()
     if options.HasField("packed"):
