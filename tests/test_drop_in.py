@@ -319,6 +319,7 @@ def test_hooks_without_effect_are_warned_of_once(
         def _other(self) -> None: ...
 
         executor = None
+        executor_name = "own"
 
     for _ in range(2):
         with Derived("host", "key", TextContext(), transport=InMemoryTransport()) as sdk:
@@ -352,7 +353,7 @@ def test_hooks_that_are_assigned_are_warned_of_once(caplog: pytest.LogCaptureFix
         with Own(transport=InMemoryTransport()) as sdk:
             sdk.executor = sdk.http_adapter = sdk._send_batch = adapter  # type: ignore[attr-defined]
             assert sdk.http_adapter is adapter
-            sdk.mine = adapter  # type: ignore[attr-defined]
+            sdk.http_adapters = adapter  # type: ignore[attr-defined]
             sdk.track(TextEvent())
         assert sdk.stats().delivered == 1
     assert sorted(line.partition(",")[0].rpartition(".")[2] for line in hook_lines(caplog)) == [
