@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
-import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -24,21 +21,7 @@ from paltabrain_fast.transport import Request
 from .support.events import TextContext, TextEvent, UnserializableEvent
 from .support.sdk import MakeSdk, run_script, start_script
 
-NATIVE = paltabrain_fast.engine == "native"
 Sdk = PaltabrainSdk[Any]
-
-
-@pytest.mark.skipif(not NATIVE, reason="this is that run")
-def test_all_of_this_on_the_python_engine() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "PALTABRAIN_SDK_ENGINE": "python"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
 
 
 # Names
