@@ -23,7 +23,7 @@ test: $(VENV)/.test  ## All tests, those in C included
 # it compiles a user's module to, and what it does with threads at a fork and at the end.
 INTERPRETER_TESTS := tests/encoding tests/golden $(addprefix tests/test_,base.py context_cache.py \
 	encode.py encode_hostile.py engine.py engine_choice.py exit.py fork.py fork_guard.py interruption.py \
-	memory.py recognition.py track_method.py track_threads.py unnoticed_fork.py uuid7.py)
+	memory.py python_engine.py recognition.py track_method.py track_threads.py unnoticed_fork.py uuid7.py)
 
 test-interpreter: $(VENV)/.interpreter  ## The tests that depend on the interpreter
 	PALTABRAIN_FUZZ_CASES=300 $(BIN)/python -m pytest --quiet $(INTERPRETER_TESTS)

@@ -1,7 +1,7 @@
-"""The first event of a class, and the making of the class: what recognition costs.
+"""The first event of a class: what recognition costs, but for what the import of a module has done.
 
 Each round has a module of its own, so that its classes are met for the first time; an event of
-another class went before. Beside it, what the event's own methods take at their first call.
+another class went before. The baseline is the first call of the event's own methods.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
  *     if (room > 0) … pbf_frame_take(ring, contexts, &numbering, &envelope, body, room, &frame) …
  *
  * A batch ends at the first record with another context, at the limit, or where nothing more is
- * committed. Events that have a session are sent with their number, over all batches; one that is
- * too large has one, too.
+ * committed. Events that have a session carry the numbers that pbf_number.h gives them; an event
+ * that is too large takes up a number as well.
  *
  * Both functions belong to the consumer of the ring, and take no lock.
  */

@@ -12,7 +12,7 @@ bool pbf_number_restart(pbf_numbering *numbering, const pbf_ring *ring, int64_t 
         numbering->restarts[numbering->restart_count - 1].position == position)
         numbering->restart_count--;
     if (numbering->restart_count == numbering->restart_room) {
-        /* Not for the sake of a few: each is moved once in a while. */
+        /* Fewer are moved than places are gained: a restart is moved less than once on average. */
         if (numbering->restart_next <= numbering->restart_room / 2)
             return false;
         numbering->restart_count -= numbering->restart_next;

@@ -1,11 +1,11 @@
 /* Session numbers: 1, 2, 3, … for the records that have a session, in ring order.
  *
- * The consumer numbers what it reads: it alone sees the records in their order, and producers would
- * have to share one more word, which each of them writes. So how far the numbers have come is
- * counted when somebody asks.
+ * The consumer gives the numbers as it reads, since it alone sees the records in their order.
+ * Producers would have to share one more word that each of them writes. So the last number is
+ * counted in the ring when somebody asks for it.
  *
- * A restart notes the end of what is claimed. What was tracked before lies before it, and keeps its
- * numbers; what is tracked later lies behind, whenever either is read.
+ * A restart notes the end of what is claimed. Records before it keep the numbers that they would
+ * have had; records behind it count from the restart. When they are read does not matter.
  *
  * One caller at a time, who may then act as the consumer of the ring.
  */
@@ -16,8 +16,8 @@
 #include "pbf_ring.h"
 
 typedef struct {
-    uint64_t position; /* records before it are not concerned */
-    int64_t number;    /* the one after it comes next */
+    uint64_t position; /* from which on records are concerned */
+    int64_t number;    /* the first of them with a session has the next one */
 } pbf_restart;
 
 /* All zero at the start. */
@@ -26,22 +26,22 @@ typedef struct {
     pbf_restart *restarts; /* the caller's memory, with room for `restart_room` */
     size_t restart_room;
     size_t restart_count; /* noted, in the order of their positions */
-    size_t restart_next;  /* the first one that no record was read behind */
+    size_t restart_next;  /* the first one that no record was numbered by yet */
 } pbf_numbering;
 
-/* Lets the next record that is claimed, and has a session, have the number after this one. False,
- * and nothing done, without room for one more restart. Each but the last has a claim of its own that
- * comes after what was read. */
+/* Has the next record that is claimed with a session take the number after this one. Returns false,
+ * and does nothing, if there is no room for one more restart: the caller then gives more. Restarts
+ * without a claim between them take up the room of one. */
 bool pbf_number_restart(pbf_numbering *numbering, const pbf_ring *ring,
                         int64_t number) PBF_MUST_CHECK;
 
-/* Tells the last number that a record in the ring has, or had. False while a producer is between
- * its claim and its commit, which is never for long. */
+/* Tells the number of the last record that was claimed with a session, read or not. Returns false
+ * while a producer is between its claim and its commit, which is never for long. */
 bool pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring,
                      int64_t *number) PBF_MUST_CHECK;
 
-/* Returns what is the last number when the record is read that lies before the cursor: its own if it
- * has a session. The caller keeps it as `last` once the record is not read again. */
+/* Returns the last number as of a record, which is the record's own if it has a session. The cursor
+ * is behind the record. The caller keeps the result as `last` once the record is not read again. */
 static inline int64_t pbf_number_of(pbf_numbering *numbering, const pbf_cursor *cursor,
                                     const pbf_record *record)
 {

@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import gc
 import inspect
-import os
 import pickle
 import pydoc
 import re
-import subprocess
 import sys
 import weakref
 from collections import defaultdict
@@ -25,26 +23,11 @@ from paltabrain_fast import BaseContext, BaseEvent, BaseSentinel
 from .schema.packages import EXAMPLE, imported
 from .support.recorder import Recorder, Sent
 
-NATIVE = paltabrain_fast.engine == "native"
-
 
 @pytest.fixture(scope="module")
 def config() -> Iterator[Any]:
     with imported(EXAMPLE.parent / "config") as module:
         yield module
-
-
-@pytest.mark.skipif(not NATIVE, reason="this is that run")
-def test_all_of_this_on_the_python_engine() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "PALTABRAIN_SDK_ENGINE": "python"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture

@@ -220,7 +220,7 @@ import threading, time
 
 class Transport(InMemoryTransport):
     def send(self, request):
-        threading.Event().wait(request.timeout + 0.08)  # as the system takes a little longer
+        threading.Event().wait(request.timeout + 0.03)  # as the system takes a little longer
         return SendResult(error=TimeoutError())
 
 sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=Transport())

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -16,21 +13,6 @@ import pytest
 import paltabrain_fast
 
 from .schema.packages import EXAMPLE, imported
-
-NATIVE = paltabrain_fast.engine == "native"
-
-
-@pytest.mark.skipif(not NATIVE, reason="this is that run")
-def test_all_of_this_on_the_python_engine() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "PALTABRAIN_SDK_ENGINE": "python"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="module")

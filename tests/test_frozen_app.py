@@ -47,6 +47,16 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs("PyInstaller")
 @pytest.mark.timeout(400)
+def test_frozen_application_has_no_tools(frozen: Path) -> None:
+    """They would bring DuckDB along, which is larger than all the rest."""
+    modules = (frozen.parents[2] / "build" / "app" / "PYZ-00.toc").read_text()
+    assert "'paltabrain_fast.sender'" in modules
+    for extra in "cli", "collector", "schema":
+        assert f"'paltabrain_fast.{extra}" not in modules
+
+
+@needs("PyInstaller")
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])
 def test_frozen_application_delivers(api: ApiServer, frozen: Path, transport: str) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}

@@ -12,8 +12,12 @@ import pytest
 import paltabrain_fast
 
 FILES = [
+    "golden/test_golden.py",
+    "test_base.py",
     "test_context_argument.py",
     "test_copying.py",
+    "test_display.py",
+    "test_drop_in.py",
     "test_session_numbers.py",
     "test_track_method.py",
 ]
@@ -22,7 +26,7 @@ FILES = [
 @pytest.mark.skipif(paltabrain_fast.engine != "native", reason="this is that run")
 @pytest.mark.parametrize("file", FILES)
 def test_file_on_the_python_engine(file: str) -> None:
-    path = Path(__file__).with_name(file)
+    path = Path(__file__).parent / file
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)],
         env={**os.environ, "PALTABRAIN_SDK_ENGINE": "python"},

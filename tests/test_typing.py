@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from .support.sdk import ROOT
-from .support.server_form import write_server_module
 
 GOOD = """
 from decimal import Decimal
@@ -112,7 +112,9 @@ BAD = [
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("typing")
-    write_server_module(directory / "server_config")
+    shutil.copytree(ROOT / "examples" / "config", directory / "server_config")
+    module = directory / "server_config" / "__init__.py"  # as it is served
+    module.write_text(module.read_text().replace("paltabrain_fast", "paltabrain_sdk"))
     (directory / "good.py").write_text(GOOD)
     begin = "from paltabrain_fast import PaltabrainSdk\nfrom server_config import *\n"
     begin += "context = Context()\nsdk = PaltabrainSdk('host', 'key', context)\n"

@@ -21,8 +21,8 @@ __all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "is_forking", "ren
 _FORK_SECONDS: Final = 0.5
 """How long a fork may be held up: some libraries and transports wait while they are inside."""
 
-
 _POLL_SECONDS: Final = 0.001
+"""How often a fork looks whether the threads that are ending have ended."""
 
 
 class _Guard:

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from typing import Final
 
-from .reporting import logger
+from .reporting import log_line, logger
 
 __all__ = ["advise", "report_assigned", "report_overridden"]
 
@@ -23,9 +23,9 @@ _REMEDIES: Final = {
     "_build_event_message": "override serialize_header() or serialize_payload() of the event",
     "_control_thread_": "set flush_interval_ms and flush_buffer_size, or call flush()",
 }
-"""What to do instead of assigning or overriding a name, or one that begins like that."""
+"""What to do instead of assigning or overriding a name; ``_`` in the end: one that begins so."""
 
-_NAMES: Final = tuple(_REMEDIES)
+_PREFIXES: Final = tuple(name for name in _REMEDIES if name.endswith("_"))
 _told: Final[weakref.WeakKeyDictionary[type, set[str]]] = weakref.WeakKeyDictionary()
 
 
@@ -33,14 +33,18 @@ def report_overridden(cls: type) -> None:
     """Warn of what this class, or one that it inherits from, defines and nothing uses."""
     for owner in cls.__mro__:
         for name in list(vars(owner)):
-            if name.startswith(_NAMES):
+            if _has_no_effect(name):
                 _report(cls, name, f"{owner.__qualname__}.{name} is never used")
 
 
 def report_assigned(cls: type, name: str) -> None:
     """Warn that an attribute was assigned to an object of this class which nothing reads."""
-    if name.startswith(_NAMES):
+    if _has_no_effect(name):
         _report(cls, name, f"{cls.__qualname__}.{name} was assigned, and has no effect")
+
+
+def _has_no_effect(name: str) -> bool:
+    return name in _REMEDIES or name.startswith(_PREFIXES)
 
 
 def _report(cls: type, name: str, fault: str) -> None:
@@ -60,7 +64,7 @@ def advise(message: str) -> None:
     if not logger.isEnabledFor(logging.WARNING):
         return
     if _is_seen():
-        logger.warning(message)
+        log_line(logging.WARNING, message)
     else:
         warnings.warn(message, RuntimeWarning, stacklevel=4)
 

@@ -14,7 +14,7 @@ from .errors import DropReason
 from .locks import Condition
 from .sdk_pb2 import BatchTelemetry
 
-__all__ = ["DropReason", "Ledger", "Stats"]
+__all__ = ["Ledger", "Stats"]
 
 _MAX_ERROR_TEXTS: Final = 10
 
@@ -83,7 +83,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        # re-entrant, as is a Condition by default: a signal handler may track an event
+        # re-entrant: a signal handler may track an event
         self._changed = Condition()
         self._in_flight: dict[str, _Flight] = {}
         # Each has its place from the start: where a count is read and written again, no call may

@@ -99,8 +99,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         start_session: make a new UUIDv7 if no ``session_id`` is given.
         flush_buffer_size: flush when this many events are buffered; each at once for 0.
         flush_interval_ms: flush when this many milliseconds have passed since the last flush; at
-            once for 0. Of this and the other two, any number is taken, and one that is too small or
-            too large is as good as its nearest that makes sense.
+            once for 0. Any number is taken for this, ``flush_buffer_size`` and
+            ``flush_max_retries``; one that makes no sense means the nearest one that does.
         flush_max_retries: total number of attempts for a batch, at least one is made.
         buffer_bytes: bytes that buffered events and their contexts may use. Once events
             pile up, the process keeps them (64 MiB of them at most) in memory.

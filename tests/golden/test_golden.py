@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -100,16 +97,3 @@ def test_every_event_arrives_as_the_original_sends_it(config: Any) -> None:
     assert outcomes == {"sent": 2 * 1297, "skipped": 2 * 203}
     for name in {fact["event"] for fact in facts()}:
         assert explain(getattr(config, name)).accelerated is NATIVE
-
-
-@pytest.mark.skipif(not NATIVE, reason="this is that run")
-def test_all_of_this_on_the_python_engine() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "PALTABRAIN_SDK_ENGINE": "python"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout

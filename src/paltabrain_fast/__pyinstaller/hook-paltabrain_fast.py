@@ -2,7 +2,8 @@
 
 from PyInstaller.utils.hooks import collect_submodules
 
-_EXTRAS = ("__pyinstaller", "cli", "collector", "schema")
+# __main__ among them, since it imports the commands, and so the collector and DuckDB
+_EXTRAS = ("__main__", "__pyinstaller", "cli", "collector", "schema")
 
 
 def _is_needed(name: str) -> bool:

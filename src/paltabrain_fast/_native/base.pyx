@@ -18,13 +18,14 @@ from .python cimport (
     pbf_dict_get,
     pbf_hint,
     pbf_set_hint,
+    pbf_set_vectorcall,
     pbf_type_version,
+    vectorcallfunc,
 )
 
 cdef extern from *:
     """
-    /* Cython unpacks arguments into a tuple and a dict of its own; these types take them as the
-     * interpreter hands them over. */
+    /* As pbf_set_vectorcall, for a type that the interpreter calls with a tuple and a dict. */
     static void pbf_set_call(PyTypeObject *type, ternaryfunc call)
     {
         type->tp_call = call;
@@ -71,23 +72,13 @@ cdef extern from *:
     {
         type->tp_init = init;
     }
-
-    static void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset)
-    {
-        type->tp_vectorcall_offset = offset;
-        type->tp_call = PyVectorcall_Call;
-        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
-        PyType_Modified(type);
-    }
     """
     ctypedef object (*ternaryfunc)(object, PyObject *, PyObject *)
     ctypedef int (*initproc)(PyObject *, PyObject *, PyObject *) except -1
-    ctypedef object (*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
     void pbf_forget_extras(object instance) noexcept
     int pbf_set_lazy_dict(PyTypeObject *type) except -1
     void pbf_set_init(PyTypeObject *type, initproc init) noexcept
     void pbf_set_call(PyTypeObject *type, ternaryfunc call) noexcept
-    void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
 
 from ..encoding.construction import recorded_init, recorded_setter
 from ..encoding.recognition import NotGeneratedError, recognise_groups

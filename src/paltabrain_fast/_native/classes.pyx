@@ -36,8 +36,8 @@ from ..encoding.recognition import (
     is_generated_module,
     recognise_context,
     recognise_event,
-    still_bound,
 )
+from ..encoding.world import still_bound
 from ..reporting import log_line
 from ..sdk_pb2 import Event
 from .base import ContextBase as ContextBaseClass
@@ -287,8 +287,8 @@ cdef class EventPlan(ClassPlan):
 cdef class ContextPlan(ClassPlan):
     cdef int describe(self, cls) except -1:
         found = recognise_context(cls, ContextBaseClass)
-        self.groups = plan_of(found.groups.message, True)
-        self.bind((found.groups,), CONTEXT_NAMES)
+        self.groups = plan_of(found.message, True)
+        self.bind((found,), CONTEXT_NAMES)
         return 0
 
 

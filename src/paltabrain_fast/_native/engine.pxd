@@ -17,7 +17,7 @@ cdef class NativeEngine:
     cdef uint64_t owned_bytes
     cdef uint64_t taken_count
     cdef pbf.pbf_numbering numbering
-    cdef bint numbers_are_given  # just now, by the consumer
+    cdef bint is_numbering  # the consumer, just now and without the GIL
     cdef uint64_t forks
     cdef pbf.pbf_wake wake
     cdef pbf.pbf_shed shedding
@@ -27,5 +27,5 @@ cdef class NativeEngine:
     cdef void start(self) except *
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *
     cdef bint restart(self, int64_t number) except -1
-    cdef void give_numbers(self, bint now) noexcept
+    cdef void set_numbering(self, bint is_numbering) noexcept
     cdef void end_drain(self) except *

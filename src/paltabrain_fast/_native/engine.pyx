@@ -108,7 +108,7 @@ cdef class NativeEngine:
         self.owned_bytes = self.taken_count = 0
         self.numbering.last = 0
         self.numbering.restart_count = self.numbering.restart_next = 0
-        self.numbers_are_given = False
+        self.is_numbering = False
         self.forks = fork_count()
         self.prefaulted = False
         memory = mmap(
@@ -167,7 +167,7 @@ cdef class NativeEngine:
 
         while True:
             with cython.critical_section(self):
-                is_known = not self.numbers_are_given and pbf.pbf_number_last(
+                is_known = not self.is_numbering and pbf.pbf_number_last(
                     &self.numbering, self.ring, &number
                 )
             if is_known:
@@ -181,7 +181,7 @@ cdef class NativeEngine:
 
         while True:
             with cython.critical_section(self):
-                is_set = not self.numbers_are_given and self.restart(number)
+                is_set = not self.is_numbering and self.restart(number)
             if is_set:
                 return
             with nogil:
@@ -202,10 +202,10 @@ cdef class NativeEngine:
             return pbf.pbf_number_restart(numbering, self.ring, number)
         return True
 
-    cdef void give_numbers(self, bint now) noexcept:
-        """Say whether the consumer is at it, as it needs no GIL for that."""
+    cdef void set_numbering(self, bint is_numbering) noexcept:
+        """Keep others off ``numbering`` while the consumer uses it, for which it has no GIL."""
         with cython.critical_section(self):
-            self.numbers_are_given = now
+            self.is_numbering = is_numbering
 
     def counts(self):
         cdef uint64_t accepted = pbf.pbf_ring_accepted(self.ring)
@@ -289,12 +289,12 @@ cdef class NativeEngine:
         room = pbf.pbf_frame_bound(self.ring, &self.contexts, &envelope)
         resized = new_bytes(NULL, room)
         out = <uint8_t *>PyBytes_AS_STRING(<bytes>resized)
-        self.give_numbers(True)
+        self.set_numbering(True)
         with nogil:
             pbf.pbf_frame_take(
                 self.ring, &self.contexts, &self.numbering, &envelope, out, room, &frame
             )
-        self.give_numbers(False)
+        self.set_numbering(False)
         self.taken_count = frame.end.records
         pbf.pbf_shed_close(&self.shedding)
         _PyBytes_Resize(&resized, frame.size)  # the bound was somewhat too high
@@ -323,12 +323,12 @@ cdef class NativeEngine:
         cdef uint64_t enough = cursor.position + self.capacity // EVICTED_PART
         cdef pbf.pbf_record record
 
-        self.give_numbers(True)
+        self.set_numbering(True)
         with nogil:
             while cursor.position < enough and pbf.pbf_ring_next(self.ring, &cursor, &record):
                 self.numbering.last = pbf.pbf_number_of(&self.numbering, &cursor, &record)
             pbf.pbf_ring_release(self.ring, &cursor)
-        self.give_numbers(False)
+        self.set_numbering(False)
         self.taken_count = cursor.records
         if self.contexts.squeezed:
             self.end_drain()

@@ -90,7 +90,7 @@ cdef uint64_t fork_count() noexcept nogil:
     return pbf_fork_count()
 
 
-cdef uint64_t place() noexcept nogil:
+cdef uint64_t fork_count_outside() noexcept nogil:
     return pbf_fork_count() + pbf_get_inside()
 
 

@@ -85,6 +85,16 @@ cdef extern from *:
         return __atomic_load_n(extras, __ATOMIC_ACQUIRE);
     }
 
+    /* Has the objects of a type called and found as functions and methods are. Cython would unpack
+     * the arguments into a tuple and a dict, and make a bound method at each call. */
+    static inline void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset)
+    {
+        type->tp_vectorcall_offset = offset;
+        type->tp_call = PyVectorcall_Call;
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+        PyType_Modified(type);
+    }
+
     /* Whether the truth of an object has to be asked for; it is true otherwise. */
     static inline int pbf_may_be_false(PyObject *object)
     {
@@ -111,8 +121,11 @@ cdef extern from *:
     enum:
         PBF_FREE_THREADED
 
+    ctypedef object (*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
+
     int64_t pbf_unix_ms() noexcept nogil
     int pbf_raise_set() except -1
+    void pbf_set_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
     bint pbf_may_be_false(object) noexcept
     void pbf_share(object) noexcept
     PyObject *pbf_extras(object instance) noexcept

@@ -21,30 +21,18 @@ from .classes cimport (
 )
 from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome, begin
 from .engine cimport NativeEngine
-from .fork cimport fork_count, may_be_inside, place
+from .fork cimport fork_count, fork_count_outside, may_be_inside
 from .python cimport (
     PyMethod_New,
     PyObject_Vectorcall,
     PyVectorcall_NARGS,
     pbf_may_be_false,
     pbf_raise_set,
+    pbf_set_vectorcall,
     pbf_share,
     pbf_unix_ms,
+    vectorcallfunc,
 )
-
-cdef extern from *:
-    """
-    /* Has a type called as a function is, and found as a method is: without a bound one. */
-    static void pbf_set_direct(PyTypeObject *type, Py_ssize_t offset)
-    {
-        type->tp_vectorcall_offset = offset;
-        type->tp_call = PyVectorcall_Call;
-        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
-        PyType_Modified(type);
-    }
-    """
-    ctypedef object (*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
-    void pbf_set_direct(PyTypeObject *type, Py_ssize_t offset) noexcept
 
 from .._protocol import RecordStatus
 
@@ -120,7 +108,7 @@ cdef class Tracker:
         """Record what needs no Python code: an event of a proved class in a known context."""
         cdef pbf.pbf_context_ref ref
 
-        if self.engine.forks != place() or not self.find_reference(context, &ref):
+        if self.engine.forks != fork_count_outside() or not self.find_reference(context, &ref):
             return LEFT
         return self.record_in(ref, event)
 
@@ -357,6 +345,6 @@ cdef bint take_keywords(
 
 
 cdef DirectMethod a_method = DirectMethod(None)
-pbf_set_direct(
+pbf_set_vectorcall(
     <PyTypeObject *>DirectMethod, <char *>&a_method.vectorcall - <char *><void *>a_method
 )

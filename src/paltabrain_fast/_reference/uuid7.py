@@ -17,7 +17,7 @@ def uuid_v7() -> str:
     """Return a new UUIDv7 (RFC 9562) as 36 lower-case characters with hyphens."""
     global _ahead_ms, _latest_ms
     made = uuid6.uuid7().int
-    made_ms, now_ms = made >> 80, time.time_ns() // 1_000_000
+    made_ms, now_ms = made >> 80, time.time_ns() // 1_000_000  # by the clock that uuid6 reads
     if now_ms + _MAX_STEP_MS < _latest_ms:
         _ahead_ms, _latest_ms = made_ms - now_ms, now_ms
     else:

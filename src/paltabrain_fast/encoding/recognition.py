@@ -30,7 +30,6 @@ from .recorders import (
 from .world import Binding, Self, World, attribute_of, has_constant_defaults, still_bound
 
 __all__ = [
-    "GeneratedContext",
     "GeneratedEvent",
     "Method",
     "NotGeneratedError",
@@ -39,7 +38,6 @@ __all__ = [
     "recognise_context",
     "recognise_event",
     "recognise_groups",
-    "still_bound",
 ]
 
 
@@ -87,16 +85,6 @@ class GeneratedEvent(NamedTuple):
     member: str
 
 
-class GeneratedContext(NamedTuple):
-    """What a recognised context class serializes to.
-
-    Attributes:
-        groups: its ``serialize_context``.
-    """
-
-    groups: Method
-
-
 def recognise_event(event_class: type, base: type) -> GeneratedEvent:
     """Prove an event class generated.
 
@@ -125,14 +113,17 @@ def recognise_event(event_class: type, base: type) -> GeneratedEvent:
     return GeneratedEvent(header, payload, member)
 
 
-def recognise_context(context_class: type, base: type) -> GeneratedContext:
-    """Prove a context class generated; see ``recognise_event``."""
+def recognise_context(context_class: type, base: type) -> Method:
+    """Prove a context class generated; return what its ``serialize_context`` does.
+
+    See ``recognise_event``.
+    """
     _check_attributes(context_class, base, ("_context",))
     groups = recognise_groups(context_class, "serialize_context", "_context")
     if not groups.deterministic:
         module = groups.functions[0].__globals__.get("__name__")
         raise NotGeneratedError("serialize_context() is not deterministic", module)
-    return GeneratedContext(groups)
+    return groups
 
 
 def is_generated_module(name: str | None) -> bool:

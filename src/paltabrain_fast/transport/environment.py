@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import logging
 import os
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from requests.utils import (
@@ -20,12 +18,10 @@ from requests.utils import (
 )
 from urllib3.util import ssl_
 
-from ..constant import LOGGER_NAME
+from ..reporting import log_line
 from .native import make_context
 
 __all__ = ["Proxy", "Trust", "origin_of", "proxy_for"]
-
-_logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +117,9 @@ class Trust:
             self._seen = seen
             if self.is_current:
                 self.is_current = False
-                with contextlib.suppress(Exception):  # of a user's handler or filter
-                    _logger.warning("the certificates of before are trusted still: %s", error)
+                log_line(
+                    logging.WARNING, "the certificates from before are still trusted: %s", error
+                )
         else:
             self.version += 1
             self.is_current = True

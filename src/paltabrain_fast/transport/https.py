@@ -21,8 +21,8 @@ class HttpsTransport:
 
     The environment is read once for each host, with the conventions of ``requests``: proxies
     (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A bundle
-    that was replaced is read again for the next new connection. A SOCKS
-    proxy is for ``CurlTransport`` alone: every attempt that would need one fails, and says so.
+    that was replaced is read again for the next new connection. A SOCKS proxy is for
+    ``CurlTransport`` alone: every attempt that would need one fails, and says so.
     A redirect is an answer like any other and is never followed, so that the API key reaches no
     other host. A forked child makes connections of its own and leaves its parent's alone.
 
