@@ -50,6 +50,22 @@ def test_whatever_is_false_stands_for_the_own_one(make_sdk: MakeSdk, false: Any)
     assert sdk.last_serialization_error is None
 
 
+def test_sdk_may_have_none_of_its_own(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, context=None)
+    assert sdk.context is None
+    sdk.track(TextEvent(), TextContext("given"))
+    sdk.track(TextEvent("lost"))
+    assert "no context: give track() one" in str(sdk.last_serialization_error)
+    sdk.context = TextContext("assigned")
+    sdk.track(TextEvent())
+    none: Any = None
+    sdk.context = none
+    sdk.track(TextEvent("lost"))
+    assert contexts(sdk, transport) == ["given", "assigned"]
+    assert sdk.stats().dropped == {"serialization_error": 2}
+
+
 def test_what_is_true_is_taken(make_sdk: MakeSdk) -> None:
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, context=TextContext("own"), max_in_flight=1)

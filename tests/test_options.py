@@ -170,6 +170,18 @@ def test_blanks_behind_an_api_key_are_no_part_of_it(blanks: str) -> None:
     assert transport.requests[0].headers["X-API-Key"] == "key"
 
 
+def test_api_key_may_be_bytes_as_a_file_of_secrets_has_it() -> None:
+    transport = InMemoryTransport()
+    given: Any = b"s3cret"
+    with PaltabrainSdk[Any]("host", given, TextContext(), transport=transport) as sdk:
+        sdk.track(TextEvent())
+        given = b"s3cr\xc3\xa9t\n"
+        with pytest.raises(ValueError, match="api_key must be printable ASCII") as caught:
+            sdk.api_key = given
+    assert "s3cr" not in repr(caught.value)
+    assert transport.requests[0].headers["X-API-Key"] == sdk.api_key == "s3cret"
+
+
 @given(st.uuids())
 def test_any_uuid_fits_the_wire(uuid: object) -> None:
     wire = session_wire_id(str(uuid))

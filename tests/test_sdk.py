@@ -31,7 +31,7 @@ def test_signature_is_the_original_then_keyword_only_options() -> None:
     assert positional == [
         ("hostname", None),  # the environment may have it, and the key
         ("api_key", None),
-        ("context", None),  # must be given
+        ("context", ...),  # must be given
         ("instance_id", None),
         ("session_id", None),
         ("start_session", False),
@@ -66,7 +66,8 @@ def test_instance_id_is_given_or_a_new_uuid(make_sdk: MakeSdk) -> None:
         ("hostname", "host\r\n", ValueError),
         ("hostname", "http://example.com", ValueError),
         ("hostname", None, TypeError),
-        ("context", None, TypeError),
+        ("context", ..., TypeError),
+        ("context", "context", TypeError),
         ("instance_id", 5, TypeError),
         ("session_id", "not a uuid", ValueError),
         ("session_id", 2**63, ValueError),
