@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 __all__ = [
     "Counts",
@@ -39,37 +39,6 @@ def is_class(what: str, given: type) -> TypeError:
     """Return the error for a class where an object of it was wanted."""
     name = given.__name__
     return TypeError(f"{what} must be an object, not the class {name}: write {name}()")
-
-
-class _NoContext:
-    """Stands for the context of an SDK that has none."""
-
-    def serialize_context(self) -> bytes:
-        raise TypeError(
-            "the SDK has no context: give track() one, or assign one, as in sdk.context = Context()"
-        )
-
-
-NO_CONTEXT: Final = _NoContext()
-
-
-def checked_context(context: Any) -> SerializableContext:
-    """Return what an SDK keeps of a context that it is given: ``NO_CONTEXT`` of ``None``.
-
-    Raises:
-        TypeError: it is no object that serializes itself, or was left out (``...``).
-    """
-    if context is None:
-        return NO_CONTEXT
-    if context is ...:
-        raise TypeError(
-            "context must be given: a Context object, or None where each track() is given one"
-        )
-    if isinstance(context, type):
-        raise is_class("context", context)
-    if not callable(getattr(context, "serialize_context", None)):
-        raise TypeError(f"context must be a Context object, not {context!r}")
-    return context  # type: ignore[no-any-return]  # checked by the line above
 
 
 class RecordStatus(IntEnum):

@@ -22,14 +22,7 @@ from typing import (
 
 from . import hooks, process
 from ._engine import Tracker, direct, make_engine, uuid_v7
-from ._protocol import (
-    NO_CONTEXT,
-    RecordStatus,
-    SerializableContext,
-    SerializableEvent,
-    checked_context,
-    is_class,
-)
+from ._protocol import RecordStatus, SerializableContext, SerializableEvent, is_class
 from .base import BaseEvent
 from .constant import (
     BATCH_STATUS_EXCEPTION,
@@ -41,6 +34,7 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
+from .contexts import NO_CONTEXT, OwnContext, checked_context
 from .control import Control
 from .errors import DropReason, ErrorInfo
 from .ledger import Stats
@@ -202,7 +196,9 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             )
         if on_error is not None:
             check_callback(on_error)
-        self._context = checked_context(context)
+        self.context = context  # type: ignore[assignment]
+        if type(self).context is not PaltabrainSdk.context:
+            self._context = OwnContext(self)
         self._session_wire_id = session_wire_id(session_id)
         self._callback = None if on_error is None else Callback(on_error)
         self._reporter = Reporter(self._callback, self._options)
