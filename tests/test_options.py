@@ -306,3 +306,28 @@ def test_attempts_for_any_number(make_sdk: MakeSdk, given: float, attempts: int)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert len(transport.requests) == attempts
+
+
+def test_options_that_a_subclass_computes_are_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Rotating(PaltabrainSdk[Any]):
+        context = TextContext()
+
+        @property
+        def api_key(self) -> str:  # type: ignore[override]
+            return "of today"
+
+        @property  # type: ignore[misc]
+        def session_id(self) -> int:
+            return 5
+
+    for _ in range(2):
+        transport = InMemoryTransport()
+        with Rotating("host", "given", TextContext(), transport=transport) as sdk:
+            sdk.track(TextEvent())
+        assert transport.requests[0].headers["X-API-Key"] == "given"
+    assert len(caplog.messages) == 2
+    for name in "api_key", "session_id":
+        (line,) = (line for line in caplog.messages if f"Rotating.{name} is never used" in line)
+        assert f"assign the option, as in sdk.{name} = ..." in line

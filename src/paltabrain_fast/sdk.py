@@ -209,7 +209,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             hooks.advise(
                 f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
             )
-        hooks.report_overridden(type(self))
+        hooks.report_overridden(type(self), PaltabrainSdk)
         if disabled:
             transport = InMemoryTransport()
         self._set_up(make_engine(self._options.buffer_bytes), disabled)
