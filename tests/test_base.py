@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -289,6 +290,27 @@ def test_methods_describe_themselves_as_functions_do(config: Any) -> None:
     shown = pydoc.plain(pydoc.render_doc(cls))
     assert re.search(r"set_screen\([\s|]*self,[\s|]*\*,[\s|]*screen_name", shown)
     assert ":param page_id:" in shown
+
+
+def test_doubles_of_methods_are_those_of_functions(config: Any) -> None:
+    """So that ``unittest.mock`` hands ``self`` on."""
+    for cls, names in {
+        config.Context: ["set_os"],
+        config.EventPageOpen: ["__init__", "set_parent"],
+    }.items():
+        found = dict(inspect.getmembers(cls, inspect.isfunction))
+        assert all(found[name] is getattr(cls, name) for name in names)
+    real = config.Context.set_os
+    with patch.object(config.Context, "set_os", autospec=True, side_effect=real) as setter:
+        context = config.Context().set_os(os_name="a")
+        setter.assert_called_once_with(context, os_name="a")
+        with pytest.raises(TypeError):
+            context.set_os(name="a")
+    assert context.asdict() == {"os": {"os_name": "a"}}
+    with patch.object(config.EventPageOpen, "__init__", autospec=True, return_value=None) as init:
+        event = config.EventPageOpen(page_id="a")
+    init.assert_called_once_with(event, page_id="a")
+    assert config.EventPageOpen(page_id="b").asdict()["payload"]["page_id"] == "b"
 
 
 def test_super_init_is_enough_for_a_hand_made_event() -> None:

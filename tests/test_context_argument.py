@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from typing import Any
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 
 from .schema.packages import EXAMPLE, imported
 from .support.events import TextContext, TextEvent
@@ -48,6 +50,64 @@ def test_whatever_is_false_stands_for_the_own_one(make_sdk: MakeSdk, false: Any)
         sdk.track(TextEvent(), context=false)
     assert contexts(sdk, transport) == ["own"]
     assert sdk.last_serialization_error is None
+
+
+def test_sdk_may_have_none_of_its_own(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, context=None)
+    assert sdk.context is None
+    sdk.track(TextEvent(), TextContext("given"))
+    sdk.track(TextEvent("lost"))
+    assert "no context: give track() one" in str(sdk.last_serialization_error)
+    sdk.context = TextContext("assigned")
+    sdk.track(TextEvent())
+    none: Any = None
+    sdk.context = none
+    sdk.track(TextEvent("lost"))
+    assert contexts(sdk, transport) == ["given", "assigned"]
+    assert sdk.stats().dropped == {"serialization_error": 2}
+
+
+@pytest.mark.parametrize("shown", [TextContext("shown"), None])
+def test_context_of_a_subclass_s_own_is_asked_at_each_event(shown: TextContext | None) -> None:
+    """As one has it whose context is that of the request."""
+    current: list[Any] = []
+
+    class PerRequest(PaltabrainSdk[Any]):
+        @property
+        def context(self) -> Any:
+            return current[-1]
+
+        @context.setter
+        def context(self, context: Any) -> None:
+            current.append(context)
+
+    transport = InMemoryTransport()
+    with PerRequest("host", "key", TextContext("first"), transport=transport) as sdk:
+        sdk.track(TextEvent())
+        sdk.context = TextContext("second")
+        sdk.track(TextEvent())
+        sdk.track(TextEvent(), TextContext("given"))
+        current.append(shown)
+        sdk.track(TextEvent())
+        assert contexts(sdk, transport) == (
+            ["first", "second", "given"] + ([] if shown is None else ["shown"])
+        )
+        assert sdk.stats().dropped == ({"serialization_error": 1} if shown is None else {})
+
+
+def test_what_asks_for_the_context_does_not_keep_the_sdk() -> None:
+    class Own(PaltabrainSdk[Any]):
+        context: Any = TextContext("of the class")
+
+    transport = InMemoryTransport()
+    sdk = Own("host", "key", TextContext("given"), transport=transport)
+    sdk.track(TextEvent())
+    assert contexts(sdk, transport) == ["given"]
+    reference = weakref.ref(sdk)
+    del sdk
+    gc.collect()
+    assert reference() is None
 
 
 def test_what_is_true_is_taken(make_sdk: MakeSdk) -> None:

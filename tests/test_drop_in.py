@@ -427,7 +427,7 @@ def test_what_is_missing_is_named_with_its_variable(environment: pytest.MonkeyPa
     environment.setenv("PALTABRAIN_SDK_API_KEY", "")
     with pytest.raises(TypeError, match=r"api_key must be given.* PALTABRAIN_SDK_API_KEY"):
         Sdk("host", context=TextContext())
-    with pytest.raises(TypeError, match="context must be a Context object, not None"):
+    with pytest.raises(TypeError, match="context must be given: a Context object, or None"):
         Sdk("host", "key")
     environment.setenv("PALTABRAIN_SDK_API_KEY", "s3crét")
     with pytest.raises(ValueError, match="api_key") as caught:

@@ -170,6 +170,18 @@ def test_blanks_behind_an_api_key_are_no_part_of_it(blanks: str) -> None:
     assert transport.requests[0].headers["X-API-Key"] == "key"
 
 
+def test_api_key_may_be_bytes_as_a_file_of_secrets_has_it() -> None:
+    transport = InMemoryTransport()
+    given: Any = b"s3cret"
+    with PaltabrainSdk[Any]("host", given, TextContext(), transport=transport) as sdk:
+        sdk.track(TextEvent())
+        given = b"s3cr\xc3\xa9t\n"
+        with pytest.raises(ValueError, match="api_key must be printable ASCII") as caught:
+            sdk.api_key = given
+    assert "s3cr" not in repr(caught.value)
+    assert transport.requests[0].headers["X-API-Key"] == sdk.api_key == "s3cret"
+
+
 @given(st.uuids())
 def test_any_uuid_fits_the_wire(uuid: object) -> None:
     wire = session_wire_id(str(uuid))
@@ -294,3 +306,28 @@ def test_attempts_for_any_number(make_sdk: MakeSdk, given: float, attempts: int)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert len(transport.requests) == attempts
+
+
+def test_options_that_a_subclass_computes_are_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Rotating(PaltabrainSdk[Any]):
+        context = TextContext()
+
+        @property
+        def api_key(self) -> str:  # type: ignore[override]
+            return "of today"
+
+        @property  # type: ignore[misc]
+        def session_id(self) -> int:
+            return 5
+
+    for _ in range(2):
+        transport = InMemoryTransport()
+        with Rotating("host", "given", TextContext(), transport=transport) as sdk:
+            sdk.track(TextEvent())
+        assert transport.requests[0].headers["X-API-Key"] == "given"
+    assert len(caplog.messages) == 2
+    for name in "api_key", "session_id":
+        (line,) = (line for line in caplog.messages if f"Rotating.{name} is never used" in line)
+        assert f"assign the option, as in sdk.{name} = ..." in line

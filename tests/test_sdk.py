@@ -31,7 +31,7 @@ def test_signature_is_the_original_then_keyword_only_options() -> None:
     assert positional == [
         ("hostname", None),  # the environment may have it, and the key
         ("api_key", None),
-        ("context", None),  # must be given
+        ("context", ...),  # must be given
         ("instance_id", None),
         ("session_id", None),
         ("start_session", False),
@@ -66,7 +66,7 @@ def test_instance_id_is_given_or_a_new_uuid(make_sdk: MakeSdk) -> None:
         ("hostname", "host\r\n", ValueError),
         ("hostname", "http://example.com", ValueError),
         ("hostname", None, TypeError),
-        ("context", None, TypeError),
+        ("context", "context", TypeError),
         ("instance_id", 5, TypeError),
         ("session_id", "not a uuid", ValueError),
         ("session_id", 2**63, ValueError),
@@ -233,7 +233,7 @@ def test_bad_event_is_logged_and_harms_no_neighbour(
     assert isinstance(error, ValueError)
     assert info == ErrorInfo("serialization_error", 1, event_class="UnserializableEvent")
     assert isinstance(sdk.last_serialization_error, AttributeError)
-    record = next(r for r in caplog.records if "UnserializableEvent" in r.getMessage())
+    record = next(r for r in caplog.records if "[UnserializableEvent]" in r.getMessage())
     assert record.name == "paltabrain_sdk.sdk"
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
@@ -446,7 +446,7 @@ def test_assigned_options_are_checked(make_sdk: MakeSdk) -> None:
             setattr(sdk, name, value)
         assert getattr(sdk, name) == before
     with pytest.raises(TypeError, match="context"):
-        sdk.context = None
+        sdk.context = "context"
 
 
 def test_batch_status_names() -> None:

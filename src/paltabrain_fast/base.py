@@ -29,6 +29,9 @@ class BaseSentinel(_Fitting):
     def __repr__(self) -> str:
         return "UNDEFINED"
 
+    def __reduce__(self) -> tuple[type[BaseSentinel], tuple[()]]:
+        return type(self), ()  # which either engine can read
+
 
 class BaseContext(ContextBase, ABC):
     """Base of the generated ``Context``: properties by group, shared by all events of a batch."""

@@ -26,14 +26,25 @@ _REMEDIES: Final = {
 """What to do instead of assigning or overriding a name; ``_`` in the end: one that begins so."""
 
 _PREFIXES: Final = tuple(name for name in _REMEDIES if name.endswith("_"))
+_OPTIONS: Final = (
+    *("hostname", "api_key", "instance_id", "session_id"),
+    *("flush_buffer_size", "flush_interval_ms", "flush_max_retries"),
+)
+"""What can be assigned, and is not asked for by its name."""
 _told: Final[weakref.WeakKeyDictionary[type, set[str]]] = weakref.WeakKeyDictionary()
 
 
-def report_overridden(cls: type) -> None:
-    """Warn of what this class, or one that it inherits from, defines and nothing uses."""
+def report_overridden(cls: type, base: type) -> None:
+    """Warn of what this class, or one that it inherits from, defines and nothing uses.
+
+    Args:
+        cls: the class of an SDK.
+        base: the one whose properties are the options.
+    """
     for owner in cls.__mro__:
-        for name in list(vars(owner)):
-            if _has_no_effect(name):
+        for name, value in list(vars(owner).items()):
+            is_shadow = name in _OPTIONS and isinstance(value, property) and owner is not base
+            if _has_no_effect(name) or is_shadow:
                 _report(cls, name, f"{owner.__qualname__}.{name} is never used")
 
 
@@ -51,7 +62,10 @@ def _report(cls: type, name: str, fault: str) -> None:
     told = _told.setdefault(cls, set())
     if name not in told:
         told.add(name)
-        remedy = next(text for known, text in _REMEDIES.items() if name.startswith(known))
+        remedy = next(
+            (text for known, text in _REMEDIES.items() if name.startswith(known)),
+            f"assign the option, as in sdk.{name} = ..., whenever it changes",
+        )
         advise(f"{fault}, as paltabrain_fast sends in its own way: {remedy}")
 
 

@@ -152,6 +152,8 @@ def _hostname(_name: str, value: Any) -> str:
 
 def _api_key(name: str, value: Any) -> str:
     """The value is never quoted in an error. Blanks at its end are no part of a header's value."""
+    if isinstance(value, bytes):  # which requests sends as they are
+        value = value.decode("latin-1")
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
     key: str = value.rstrip(" \t")

@@ -34,6 +34,7 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
+from .contexts import NO_CONTEXT, OwnContext, checked_context
 from .control import Control
 from .errors import DropReason, ErrorInfo
 from .ledger import Stats
@@ -94,6 +95,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             ``PALTABRAIN_SDK_HOSTNAME`` if not given.
         api_key: key for authentication; ``PALTABRAIN_SDK_API_KEY`` if not given.
         context: ``Context`` object of the config module; events carry its state at ``track()``.
+            ``None`` where each ``track()`` is given one.
         instance_id: sent with each batch; a new UUIDv7 if not given.
         session_id: an integer or a UUID string; ``0`` and ``""`` are as good as none.
         start_session: make a new UUIDv7 if no ``session_id`` is given.
@@ -148,7 +150,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self,
         hostname: str | None = None,
         api_key: str | None = None,
-        context: ContextT = None,  # type: ignore[assignment]  # which is refused
+        context: ContextT | None = ...,  # type: ignore[assignment]  # which is refused
         instance_id: str | None = None,
         session_id: int | str | None = None,
         start_session: bool = False,
@@ -194,7 +196,9 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             )
         if on_error is not None:
             check_callback(on_error)
-        self.context = context
+        self.context = context  # type: ignore[assignment]
+        if type(self).context is not PaltabrainSdk.context:
+            self._context = OwnContext(self)
         self._session_wire_id = session_wire_id(session_id)
         self._callback = None if on_error is None else Callback(on_error)
         self._reporter = Reporter(self._callback, self._options)
@@ -205,7 +209,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             hooks.advise(
                 f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
             )
-        hooks.report_overridden(type(self))
+        hooks.report_overridden(type(self), PaltabrainSdk)
         if disabled:
             transport = InMemoryTransport()
         self._set_up(make_engine(self._options.buffer_bytes), disabled)
@@ -301,16 +305,12 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     @property
     def context(self) -> ContextT:
         """The context that events carry unless ``track()`` is given another; assignable."""
-        context: ContextT = self._context
-        return context
+        context: Any = None if self._context is NO_CONTEXT else self._context
+        return context  # type: ignore[no-any-return]
 
     @context.setter
     def context(self, context: ContextT) -> None:
-        if isinstance(context, type):
-            raise is_class("context", context)
-        if not callable(getattr(context, "serialize_context", None)):
-            raise TypeError(f"context must be a Context object, not {context!r}")
-        self._context = context
+        self._context = checked_context(context)
 
     @property
     def session_id(self) -> int | str | None:

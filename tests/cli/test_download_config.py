@@ -126,6 +126,25 @@ def test_overwrite_replaces_the_files_of_the_module_and_no_other(
     assert list(tmp_path.iterdir()) == [module]
 
 
+@pytest.mark.parametrize("here", [".", "./"])
+def test_module_may_be_put_where_the_script_runs(
+    here: str, server: ConfigServer, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = status(200, GOOD)
+    module, other = tmp_path / "config", tmp_path / "my-project"
+    options = ("--hostname", server.hostname, "--api-key", KEY, "--keep-import", here)
+    for directory in module, other:
+        directory.mkdir()
+    monkeypatch.chdir(module)
+    assert script(*options).returncode == 0
+    assert files(module) == MODULE
+    assert_error(script(*options), 1, "exists and is not empty: give --overwrite")
+    assert script("--overwrite", *options).returncode == 0
+    monkeypatch.chdir(other)
+    assert_error(script(*options), 2, "'my-project' cannot be imported")
+    assert list(other.iterdir()) == []
+
+
 def test_environment_gives_what_options_do_not(
     server: ConfigServer, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +174,8 @@ USAGE_ERRORS = {
     "two paths": ((*HOST, "x", KEY), ["more than one module_path"]),
     "URL": (("--hostname", "https://h/x", "--api-key", KEY, "x"), ["hostname must be"]),
     "plain HTTP": (("--hostname", "http://example.com", "--api-key", KEY, "x"), ["loopback"]),
-    "here": ((*HOST, "--api-key", KEY, "."), ["module_path", "'.'"]),
+    "root": ((*HOST, "--api-key", KEY, "/"), ["module_path", "'/'"]),
+    "empty path": ((*HOST, "--api-key", KEY, ""), ["module_path", "''"]),
     "no identifier": ((*HOST, "--api-key", KEY, "x/my-config"), ["'my-config' cannot be imported"]),
     "keyword": ((*HOST, "--api-key", KEY, "class"), ["'class' cannot be imported", "keyword"]),
     "above": ((*HOST, "--api-key", KEY, "x/.."), ["module_path", "'x/..'"]),

@@ -35,7 +35,6 @@ def test_the_names_of_the_original_resolve(name: str, monkeypatch: pytest.Monkey
     paltabrain_fast.install_as_paltabrain_sdk()
     monkeypatch.setattr(sys, "argv", ["x", "nope"])  # an import runs nothing
     module = import_module(f"{name}.__main__")
-    assert module.download_config_entry_point is download_config.main
     assert module.download_config_zip is download_config.download_config_zip
 
 
@@ -62,14 +61,38 @@ def test_a_bad_key_is_refused_before_it_is_sent_and_not_quoted(server: ConfigSer
     ids=str,
 )
 @pytest.mark.parametrize("command", [("download-config",), ()], ids=["named", "options alone"])
+@pytest.mark.parametrize("path_first", [False, True])
 def test_the_module_is_downloaded(
-    python: tuple[str, ...], command: tuple[str, ...], server: ConfigServer, tmp_path: Path
+    python: tuple[str, ...],
+    command: tuple[str, ...],
+    path_first: bool,
+    server: ConfigServer,
+    tmp_path: Path,
 ) -> None:
     server.answer = status(200, GOOD)
-    options = ("--hostname", server.hostname, f"--api-key={KEY}", "--keep-import")
-    done = run(*python, *command, *options, tmp_path / "config")
+    options = ["--hostname", server.hostname, f"--api-key={KEY}", "--keep-import"]
+    options.insert(0 if path_first else len(options), str(tmp_path / "config"))
+    done = run(*python, *command, *options)
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.name for path in (tmp_path / "config").iterdir()} == set(MODULE)
+
+
+ENTRY_POINT = "from paltabrain_fast.__main__ import download_config_entry_point as run; run()"
+
+
+@pytest.mark.parametrize("python", [("-m", "paltabrain_fast"), ("-c", ENTRY_POINT)], ids=str)
+def test_a_path_is_enough_where_the_environment_has_the_rest(
+    python: tuple[str, ...], server: ConfigServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALTABRAIN_SDK_HOSTNAME", server.hostname)
+    monkeypatch.setenv("PALTABRAIN_SDK_API_KEY", KEY)
+    server.answer = status(200, GOOD)
+    config = tmp_path / "config"
+    done = run(*python, config)
+    assert done.returncode == 0, done.stderr
+    done = run(*python, config)
+    assert done.returncode == 1
+    assert "exists and is not empty" in done.stderr
 
 
 def test_the_rest_names_the_extra_that_it_lacks() -> None:

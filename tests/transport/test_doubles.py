@@ -324,6 +324,26 @@ def test_sockets_that_are_barred_are_not_used(
     assert api.connections == 0
 
 
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("taken", "said"),
+    [
+        ("requests.sessions.Session.request", "'Session' object has no attribute 'request'"),
+        ("requests.adapters.HTTPAdapter.send", "NotImplementedError"),
+        ("requests.Session", "module 'requests' has no attribute 'Session'"),
+    ],
+)
+def test_what_is_taken_away_fails_the_attempt_and_is_named(
+    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, taken: str, said: str
+) -> None:
+    """As a fixture does that keeps all tests from the network."""
+    sdk = make_sdk("api.example", flush_max_retries=2)
+    monkeypatch.delattr(taken)
+    track_and_flush(sdk)
+    assert said in str(sdk.last_request_error)
+    assert sdk.batch_counters == {"SUCCESS": 0, "REJECT": 0, "EXCEPTION": 1}
+
+
 def test_sockets_of_gevent_are_no_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cooperative(socket.socket):
         pass

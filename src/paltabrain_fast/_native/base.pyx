@@ -3,6 +3,7 @@
 from collections import defaultdict
 from inspect import signature
 from sys import intern
+from types import FunctionType
 
 cimport cython
 from libc.stdint cimport uint32_t
@@ -264,6 +265,10 @@ cdef class Generated:
 
     def __repr__(self):
         return repr(self.function)
+
+    @property
+    def __class__(self):
+        return FunctionType  # unittest.mock hands self on to nothing else
 
     @property
     def __wrapped__(self):

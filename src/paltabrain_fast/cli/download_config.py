@@ -157,6 +157,8 @@ def _check_key(name: str, key: str) -> None:
 def _target(module_path: str) -> Path:
     """Return the absolute path of the module; only its parent directories are resolved."""
     path = Path(module_path)
+    if module_path and path == Path():  # the directory that this runs in
+        path = Path.cwd()
     if path.name in ("", ".."):
         raise ValueError(f"module_path must end in the name of the module, not {module_path!r}")
     try:

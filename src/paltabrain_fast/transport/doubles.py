@@ -93,7 +93,10 @@ class _Watch:
 
     def changed(self) -> _State | None:
         """Return what is in place, ``None`` if it is what was there at first."""
-        state = self.look()
+        try:
+            state = self.look()
+        except KeyError:  # taken away: a request is to fail with what Python says of that
+            return [object()]
         if state == self._first and (
             socket.socket is self._socket or _home(socket.socket) in _SOCKETS
         ):
