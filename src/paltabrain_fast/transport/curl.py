@@ -14,7 +14,7 @@ from typing import Any, Final
 from ..fork_guard import unguarded
 from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
 from .environment import Proxy, Trust, origin_of, proxy_for
-from .native import poll
+from .native import MAX_WAIT_SECONDS, poll
 
 try:
     import pycurl
@@ -190,6 +190,7 @@ class _Connection:
     def _perform(self) -> None:
         """Do as ``Curl.perform``, which would keep forks waiting while it waits in the network."""
         curl, multi, running = self._curl, self._multi, 1
+        most = round(MAX_WAIT_SECONDS * 1000)
         ready: list[tuple[int, int]] = []
         multi.add_handle(curl)
         try:
@@ -199,7 +200,8 @@ class _Connection:
                 if running:
                     # without a socket yet, a thread of libcurl's own is resolving the name
                     with unguarded() if self._answer.has_socket else contextlib.nullcontext():
-                        ready = self._poll.poll(multi.timeout())
+                        left = multi.timeout()  # -1 for no limit
+                        ready = self._poll.poll(left if 0 <= left < most else most)
             for _, code, message in multi.info_read()[2]:
                 raise pycurl.error(code, message)
         finally:

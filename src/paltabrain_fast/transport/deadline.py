@@ -16,7 +16,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -25,13 +25,9 @@ from urllib3.exceptions import NewConnectionError
 from .._clock import monotonic
 from ..fork_guard import unguarded
 from ..locks import local
-from .native import Socket, SslSocket, getaddrinfo, wait_for
+from .native import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, wait_for
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
-
-
-_MAX_WAIT_SECONDS: Final = 86_400.0
-"""The system counts milliseconds in few bits."""
 
 
 class _Attempt(local):
@@ -101,7 +97,7 @@ class TlsSocket(_Deadline, SslSocket):
         if call.startswith("send"):
             return super()._within(call, *arguments, **options)
         while True:
-            left = min(attempt.left(), _MAX_WAIT_SECONDS)
+            left = min(attempt.left(), MAX_WAIT_SECONDS)
             self.settimeout(0)
             try:
                 return getattr(super(_Deadline, self), call)(*arguments, **options)

@@ -19,10 +19,21 @@ from urllib3.util import ssl_
 
 from ..locks import pristine
 
-__all__ = ["Socket", "SslSocket", "getaddrinfo", "make_context", "poll", "wait_for"]
+__all__ = [
+    "MAX_WAIT_SECONDS",
+    "Socket",
+    "SslSocket",
+    "getaddrinfo",
+    "make_context",
+    "poll",
+    "wait_for",
+]
 
 _PATCHES: Final = ("ssl", "gevent", "eventlet")
 """Who makes contexts that differ in nothing but what their sockets wait by."""
+
+MAX_WAIT_SECONDS: Final = 1.0
+"""How long to wait at a time: a process that was stopped may begin a wait anew when it goes on."""
 
 _select = pristine("select")
 _READ: Final[int] = getattr(_select, "POLLIN", 1)
