@@ -197,7 +197,7 @@ def test_secrets_are_nowhere_to_be_read(
         lambda: PaltabrainSdk[Any]("localhost", KEY + "\n", TextContext()),
         lambda: PaltabrainSdk[Any]("localhost", KEY + "ü", TextContext()),
         lambda: PaltabrainSdk[Any]("local host", KEY, TextContext()),
-        lambda: PaltabrainSdk[Any]("localhost", KEY.encode() + b"\xff", TextContext()),
+        lambda: PaltabrainSdk[Any]("localhost", KEY.encode() + b"\xff", TextContext()),  # type: ignore[arg-type]
     ]
     for make_sdk in refused:
         with pytest.raises((ValueError, TypeError)) as caught:
