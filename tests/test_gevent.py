@@ -152,6 +152,44 @@ def test_other_greenlets_run_while_one_waits(wait: str, moment: str) -> None:
     run_script(WAITING, moment, wait)
 
 
+HUB_OF_OURS = """
+import warnings
+warnings.simplefilter("ignore")
+from gevent import monkey
+monkey.patch_all()
+import gevent, time
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, locks, threads
+from tests.support.events import TextContext, UnserializableEvent
+
+def on_error(*_error):
+    time.sleep(0)  # which is gevent's
+    hubs.append(gevent._hub_local.get_hub_if_exists())
+    held = locks.Lock()
+    held.acquire()
+    assert not locks.acquire(held, 0.01)
+
+slept, hubs = [], []
+sleep = gevent.sleep
+
+def watched(seconds=0):
+    slept.append(threads.is_ours())
+    sleep(seconds)
+
+gevent.sleep = watched
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=InMemoryTransport(),
+                    on_error=on_error)
+sdk.track(UnserializableEvent())
+assert sdk.shutdown(timeout=30)
+assert hubs and hubs[0] is not None
+assert True not in slept, slept
+"""
+
+
+def test_our_threads_do_not_poll_once_a_callback_has_made_a_hub() -> None:
+    """A thread that waits for work would wake a hundred times a second."""
+    run_script(HUB_OF_OURS)
+
+
 APPLICATION = """
 import os
 from paltabrain_fast import PaltabrainSdk
