@@ -218,14 +218,15 @@ class Control:
             return bool(self._outcome)
         self._closers.add(closer)
         try:
-            if not acquire(self._closing, None if deadline is None else _left(deadline)):
+            closing = self._closing  # not that of a child, if a signal handler forks meanwhile
+            if not acquire(closing, None if deadline is None else _left(deadline)):
                 return False
             first = self._outcome is None
             try:
                 if first:
                     self._outcome = self._finish(deadline)
             finally:
-                self._closing.release()
+                closing.release()
             if first:
                 self._join(deadline)
             return bool(self._outcome)
