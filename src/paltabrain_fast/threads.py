@@ -177,7 +177,8 @@ class Thread(threading.Thread):
     def wait(self, deadline: float | None) -> None:
         """Wait for its end, if it is another thread and was started, or until the deadline."""
         if self._native.is_launched and self is not current_thread():
-            self.join(None if deadline is None else max(0.0, deadline - monotonic()))
+            # not join(), in whose place gevent has put one that waits for ever where 0 s are left
+            self._native.join(None if deadline is None else max(0.0, deadline - monotonic()))
 
     def run(self) -> None:
         """Run the target."""
