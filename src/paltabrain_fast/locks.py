@@ -142,13 +142,16 @@ class Condition(RLock):
         waiter = Lock()
         waiter.acquire()
         notified = False
+        saved: list[Any] = []
         try:
             self._waiters.append(waiter)
-            state = self._release_save()
             try:
+                # in one call, as what a signal handler raises comes as soon as the lock is free
+                saved.extend(map(RLock._release_save, (self,)))
                 notified = acquire(waiter, timeout)
             finally:
-                self._acquire_restore(state)
+                if saved:
+                    self._acquire_restore(saved[0])
         finally:
             if not notified and waiter in self._waiters:
                 self._waiters.remove(waiter)
