@@ -19,7 +19,6 @@ from paltabrain_fast import (
     threads,
 )
 from paltabrain_fast import control as control_module
-from paltabrain_fast.threads import Thread
 from paltabrain_fast.transport import Request
 
 from .support.events import TextEvent
@@ -144,20 +143,23 @@ def test_all_that_shutdown_waits_for_has_one_deadline(
     assert working.wait(_PATIENCE)
     (sending,), controlling = control._pool._threads, control._thread
     assert controlling is not None
-    clock.watch("another shutdown or start", control_module, "acquire")
+    clock.watch_condition("another shutdown", control._closing)
+    clock.watch("another start", control_module, "acquire")
     clock.watch_condition("outcomes", control.ledger._changed, in_vain=True)
-    clock.watch("sender thread", sending, "join")
-    clock.watch("control thread", controlling, "join", in_vain=True)
+    clock.watch("sender thread", sending._native, "join")
+    clock.watch("control thread", controlling._native, "join", in_vain=True)
     clock.watch_condition("forks", fork_guard._guard._changed)
     try:
         assert not end(sdk)
     finally:
+        ends = set(clock.ends)
         release.set()
-        Thread.join(controlling, _PATIENCE)
+        controlling.join(_PATIENCE)
     assert sdk.stats().dropped == {"deadline": 1}
     end_of_threads = _DEADLINE + control_module._ENDING_SECONDS
-    assert clock.ends == {
-        ("another shutdown or start", _DEADLINE),
+    assert ends == {
+        ("another shutdown", _DEADLINE),
+        ("another start", _DEADLINE),
         ("outcomes", _DEADLINE),
         ("sender thread", end_of_threads),
         ("control thread", end_of_threads),

@@ -277,7 +277,8 @@ for generation in range(1, 4):
     assert received(api) == each_once(*((str(generation), 1) for generation in range(4)))
 
 
-def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
+@pytest.mark.parametrize("call", ["flush", "shutdown"])
+def test_fork_in_a_signal_handler_that_interrupts_a_wait(api: ApiServer, call: str) -> None:
     """What the child comes back to is the parent's business, and no reason to wait."""
     release = threading.Event()
     api.answer = lambda count, _request: Answer(release=None if count else release)
@@ -290,14 +291,16 @@ def test_fork_in_a_signal_handler_that_interrupts_flush(api: ApiServer) -> None:
     thread.start()
     run(
         api,
-        """
+        f"""
 from tests.support.interruption import ForkInWait
 
 sdk = make(request_timeout=600)  # so that the parent's comes to no second attempt
 sdk.track(TextEvent("parent:0"))
 fork = ForkInWait(sdk._control.ledger._changed)
-assert sdk.flush(timeout=60)
+assert sdk.{call}(timeout=60)
 if fork.child == 0:
+    if sdk.is_shutdown:
+        sdk = make()
     sdk.track(TextEvent("child:0"))
     sys.exit()
 reap(fork.child)

@@ -152,6 +152,89 @@ def test_other_greenlets_run_while_one_waits(wait: str, moment: str) -> None:
     run_script(WAITING, moment, wait)
 
 
+HUB_OF_OURS = """
+import warnings
+warnings.simplefilter("ignore")
+from gevent import monkey
+monkey.patch_all()
+import gevent, time
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, locks, threads
+from tests.support.events import TextContext, UnserializableEvent
+
+def on_error(*_error):
+    time.sleep(0)  # which is gevent's
+    hubs.append(gevent._hub_local.get_hub_if_exists())
+    held = locks.Lock()
+    held.acquire()
+    assert not locks.acquire(held, 0.01)
+
+slept, hubs = [], []
+sleep = gevent.sleep
+
+def watched(seconds=0):
+    slept.append(threads.is_ours())
+    sleep(seconds)
+
+gevent.sleep = watched
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=InMemoryTransport(),
+                    on_error=on_error)
+sdk.track(UnserializableEvent())
+assert sdk.shutdown(timeout=30)
+assert hubs and hubs[0] is not None
+assert True not in slept, slept
+"""
+
+
+def test_our_threads_do_not_poll_once_a_callback_has_made_a_hub() -> None:
+    """A thread that waits for work would wake a hundred times a second."""
+    run_script(HUB_OF_OURS)
+
+
+JOINED = """
+import warnings
+warnings.simplefilter("ignore")
+from paltabrain_fast import locks, threads
+from paltabrain_fast._clock import monotonic
+
+held = locks.Lock()
+held.acquire()
+thread = threads.Thread("held", held.acquire)
+thread.start()
+while thread.ident is None:
+    pass
+from gevent import monkey
+monkey.patch_all()
+assert "join" in vars(thread)  # one of gevent's
+import gevent, gevent.hub
+from gevent._hub_local import get_hub_if_exists
+
+def wait():
+    try:
+        for seconds in (0.01, 0.0):
+            thread.wait(monotonic() + seconds)
+        hubs.append(get_hub_if_exists())
+    finally:
+        waited.release()
+
+hubs, waited = [], locks.Lock()
+waited.acquire()
+threads.Thread("waiting", wait).start()
+assert waited.acquire(timeout=30)
+assert hubs == [None]
+thread.wait(monotonic() + 0.01)  # in this thread as well
+thread.wait(monotonic())
+assert thread.is_alive()
+held.release()
+thread.wait(None)
+assert not thread.is_alive()
+"""
+
+
+def test_threads_that_gevent_has_found_are_waited_for_as_others() -> None:
+    """It replaces what joins them, by what needs an event loop and knows no timeout of 0 s."""
+    run_script(JOINED)
+
+
 APPLICATION = """
 import os
 from paltabrain_fast import PaltabrainSdk

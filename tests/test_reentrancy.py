@@ -186,3 +186,52 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 def test_child_forgets_which_threads_of_the_parent_were_logging() -> None:
     """Its own threads may get their identities, and would be taken for them."""
     run_script(FORK_IN_A_HANDLER)
+
+
+INTERRUPTED = """
+import logging, sys
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, reentrancy
+from paltabrain_fast.reporting import log_line
+from tests.support.events import TextContext, TextEvent
+
+class Interruption:
+    def __init__(self, place):
+        self.left = place
+
+    def __call__(self, frame, event, function):
+        if event in ("call", "c_return"):
+            self.left -= 1
+            if self.left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+class Logger:
+    def info(self, *arguments, exc_info):
+        pass
+
+sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=InMemoryTransport())
+place, caught = 0, []
+while True:
+    place += 1
+    interruption = Interruption(place)
+    try:
+        sys.setprofile(interruption)
+        try:
+            log_line(logging.INFO, "x", to=Logger())
+        finally:
+            sys.setprofile(None)
+    except KeyboardInterrupt as error:
+        caught.append(error)  # with its traceback, as who prints it may
+    assert not reentrancy.is_inside(), place
+    sdk.track(TextEvent("x"))
+    if interruption.left > 0:
+        break
+assert place > 10
+assert sdk.shutdown(timeout=30)
+assert sdk.stats().delivered == place, sdk.stats()
+"""
+
+
+def test_exception_anywhere_in_a_log_line_ends_it() -> None:
+    """All that is tracked later would be taken for the SDK's own doing."""
+    run_script(INTERRUPTED)

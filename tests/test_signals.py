@@ -43,6 +43,48 @@ def test_signal_that_the_main_thread_waits_for_is_not_taken(api: ApiServer, tran
     run_script(SIGWAIT, api.hostname, transport)
 
 
+START = """
+import signal, sys
+from paltabrain_fast.threads import Thread
+
+class Interruption:
+    def __init__(self, place):
+        self.left = place
+
+    def __call__(self, frame, event, function):
+        if event in ("call", "c_return"):
+            self.left -= 1
+            if self.left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+before.add(signal.SIGUSR2)
+place = 0
+while True:
+    place += 1
+    thread = Thread("test", lambda: None)
+    interruption = Interruption(place)
+    try:
+        sys.setprofile(interruption)
+        try:
+            thread.start()
+        finally:
+            sys.setprofile(None)
+    except KeyboardInterrupt:
+        pass
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before, place
+    if interruption.left > 0:
+        break
+assert place > 5
+"""
+
+
+def test_exception_anywhere_in_a_start_leaves_no_signal_blocked() -> None:
+    """Such as one of a handler, for a signal that another thread has taken."""
+    run_script(START)
+
+
 FORK = """
 import os, signal, threading
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk

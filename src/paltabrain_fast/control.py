@@ -103,8 +103,8 @@ class Control:
         self._thread: Thread | None = None
         self._starting = RLock()
         self._is_starting = False
-        self._closing = Lock()
-        self._closers: set[object] = set()  # who is in shutdown(), or waits to be
+        self._closing = Condition()  # notified when nobody is in shutdown() any more
+        self._closer: object | None = None  # who is
         self._outcome: bool | None = None
 
     def renew(self) -> None:
@@ -214,23 +214,29 @@ class Control:
         closer = current()
         if self._is_interrupted():
             return False
-        if closer in self._closers:
+        if closer == self._closer:
             return bool(self._outcome)
-        self._closers.add(closer)
+        closing = self._closing  # not that of a child, if a signal handler forks meanwhile
         try:
-            if not acquire(self._closing, None if deadline is None else _left(deadline)):
-                return False
-            first = self._outcome is None
-            try:
-                if first:
-                    self._outcome = self._finish(deadline)
-            finally:
-                self._closing.release()
+            with closing:
+                if not closing.wait_for(lambda: self._closer is None, deadline):
+                    return False
+                self._closer = closer
+            if first := self._outcome is None:
+                self._outcome = self._finish(deadline)
+            self._let_in(closer, closing)
             if first:
                 self._join(deadline)
             return bool(self._outcome)
         finally:
-            self._closers.discard(closer)
+            self._let_in(closer, closing)
+
+    def _let_in(self, closer: object, closing: Condition) -> None:
+        """Let somebody else shut down, if it was this one who did."""
+        if self._closer == closer:
+            self._closer = None
+            with closing:
+                closing.notify_all()
 
     def release(self) -> None:
         """Deliver what is left, and end; for an SDK that nobody refers to any more.

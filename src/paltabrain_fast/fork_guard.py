@@ -108,8 +108,8 @@ def guarded(deadline: float | None = None) -> Iterator[None]:
     if guard.has(thread):  # and has interrupted what is inside
         yield
         return
-    guard.enter(thread, deadline)
     try:
+        guard.enter(thread, deadline)  # here, should a signal handler raise as it ends
         yield
     finally:
         guard.leave(thread)

@@ -1,4 +1,7 @@
-"""What runs the process: uWSGI with or without threads, gevent, eventlet."""
+"""What runs the process: uWSGI with or without threads, gevent, eventlet.
+
+Another thread may be importing one of them just now: what a module lacks yet has done nothing yet.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,15 @@ def uwsgi() -> ModuleType | None:
 
 def cooperative_sleep() -> Callable[[float], object] | None:
     """Return what lets other greenlets run while this one sleeps; ``None`` in a plain thread."""
-    hubs = sys.modules.get("gevent._hub_local")
-    if hubs is not None:
-        hub = hubs.get_hub_if_exists()
+    get_hub = getattr(sys.modules.get("gevent._hub_local"), "get_hub_if_exists", None)
+    if get_hub is not None:
+        hub = get_hub()
         # the loop's own callbacks may not wait for it
         if hub is not None and sys.modules["greenlet"].getcurrent() is not hub:
             sleep: Callable[[float], object] = sys.modules["gevent"].sleep
             return sleep
-    patcher = sys.modules.get("eventlet.patcher")
-    if patcher is not None and patcher.is_monkey_patched("thread"):
+    is_patched = getattr(sys.modules.get("eventlet.patcher"), "is_monkey_patched", None)
+    if is_patched is not None and is_patched("thread"):
         green: Callable[[float], object] = sys.modules["eventlet"].sleep
         return green
     return None
@@ -41,5 +44,5 @@ def cooperative_sleep() -> Callable[[float], object] | None:
 
 def greenlet() -> object | None:
     """Return the greenlet that is running; ``None`` in a process that has none."""
-    module = sys.modules.get("greenlet")
-    return None if module is None else module.getcurrent()
+    get_current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
+    return None if get_current is None else get_current()

@@ -28,10 +28,12 @@ __all__ = [
     "Lock",
     "RLock",
     "acquire",
+    "cooperative_sleep",
     "current",
     "get_ident",
     "get_native_id",
     "local",
+    "own",
     "pristine",
     "wait_until",
 ]
@@ -88,6 +90,22 @@ get_native_id: Final[Callable[[], int]] = _thread.get_native_id
 TIMEOUT_MAX: Final[float] = _thread.TIMEOUT_MAX
 
 
+class _Own(local):
+    thread: Any = None
+
+
+own: Final = _Own()
+"""The thread of the SDK's own that this is, if it is one."""
+
+
+def cooperative_sleep() -> Callable[[float], object] | None:
+    """Return how to wait here so that other greenlets run; ``None`` if there are none.
+
+    Nor are there in the SDK's own threads, though code of the user's may have made a hub in one.
+    """
+    return None if own.thread is not None else hosts.cooperative_sleep()
+
+
 def current() -> object:
     """Return what tells this flow of control from all others: its greenlet, or else its thread."""
     greenlet = hosts.greenlet()
@@ -103,7 +121,7 @@ def acquire(lock: Any, timeout: float | None) -> bool:
     """
     if lock.acquire(blocking=False):
         return True
-    sleep = hosts.cooperative_sleep()
+    sleep = cooperative_sleep()
     if sleep is None:
         taken: bool = lock.acquire(timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX))
         return taken
@@ -141,13 +159,16 @@ class Condition(RLock):
         waiter = Lock()
         waiter.acquire()
         notified = False
+        saved: list[Any] = []
         try:
             self._waiters.append(waiter)
-            state = self._release_save()
             try:
+                # in one call, as what a signal handler raises comes as soon as the lock is free
+                saved.extend(map(RLock._release_save, (self,)))
                 notified = acquire(waiter, timeout)
             finally:
-                self._acquire_restore(state)
+                if saved:
+                    self._acquire_restore(saved[0])
         finally:
             if not notified and waiter in self._waiters:
                 self._waiters.remove(waiter)

@@ -8,12 +8,12 @@ threads, is dropped. But ``on_error`` is the user's own code.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from . import _engine
 from .locks import current, local
 
-__all__ = ["enter_thread", "is_inside", "is_logging", "logging_call", "outside", "renew"]
+__all__ = ["call_logging", "enter_thread", "is_inside", "is_logging", "outside", "renew"]
 
 
 class _Mark(local):
@@ -45,20 +45,24 @@ def renew() -> None:
     _logging.intersection_update({current()})
 
 
-@contextlib.contextmanager
-def logging_call() -> Iterator[None]:
-    """Within, this is a log call of the SDK's own. They are not nested."""
+def call_logging(call: Callable[[], object]) -> None:
+    """Make a log call of the SDK's own. They are not nested.
+
+    No context manager: what a signal handler raises as one is left would end it never, or late.
+    """
     caller = current()
     noted = False
     try:
         _logging.add(caller)
         noted = True
         _engine.note_inside(1)
-        yield
+        call()
     finally:
-        if noted:
-            _engine.note_inside(-1)
-        _logging.discard(caller)
+        try:
+            if noted:
+                _engine.note_inside(-1)
+        finally:
+            _logging.discard(caller)
 
 
 @contextlib.contextmanager

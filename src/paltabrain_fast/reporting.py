@@ -9,6 +9,7 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ._clock import monotonic
@@ -18,7 +19,7 @@ from .ledger import Ledger
 from .locks import Lock
 from .masking import masked
 from .options import Options
-from .reentrancy import is_logging, logging_call, outside
+from .reentrancy import call_logging, is_logging, outside
 
 __all__ = ["Callback", "Reporter", "check_callback", "check_logger", "log_line", "logger"]
 
@@ -90,9 +91,9 @@ def log_line(
     """
     if is_logging() or (isinstance(to, logging.Logger) and not to.isEnabledFor(level)):
         return
-    with logging_call(), contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):
         write = getattr(to, _METHODS[level])
-        write(message, *arguments, exc_info=error)
+        call_logging(partial(write, message, *arguments, exc_info=error))
 
 
 class Reporter:

@@ -6,47 +6,49 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from typing import Any, Final
 
-from . import fork_guard, hosts
+from . import fork_guard
 from ._clock import monotonic
-from .locks import Lock, acquire, local, pristine, wait_until
+from .locks import Lock, acquire, cooperative_sleep, own, pristine, wait_until
 from .reentrancy import enter_thread
 
 __all__ = ["Thread", "become_main_thread", "current_thread", "is_ours"]
 
-_SYNCHRONOUS: Final = {
-    signal.Signals[name]
-    for name in ("SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGTRAP")
-    if name in signal.Signals.__members__
-}
+_SYNCHRONOUS: Final = ("SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGTRAP")
 """Signals of a thread's own faults, which end the process without a word if they are blocked."""
+
+_BLOCKED: Final = {
+    int(number)
+    for number in (signal.valid_signals() if hasattr(signal, "valid_signals") else ())
+    if getattr(number, "name", None) not in _SYNCHRONOUS
+}
 
 _thread = pristine("_thread")
 
-
-class _Mark(local):
-    thread: Thread | None = None
-
-
-_mark = _Mark()
+# of C: one of Python could be interrupted by a handler before it does anything
+_set_mask: Final[Callable[[int, Iterable[int]], set[int]] | None] = getattr(
+    import_module("_signal"), "pthread_sigmask", None
+)
 
 
 def current_thread() -> Thread | None:
     """Return the current thread, if it is one of the SDK's own."""
-    return _mark.thread
+    thread: Thread | None = own.thread
+    return thread
 
 
 def become_main_thread() -> None:
     """In a child that one of the SDK's threads has forked: take signals as its starter did."""
-    if _mark.thread is not None and _mark.thread.mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, _mark.thread.mask)
+    if _set_mask is not None and own.thread is not None and own.thread.mask is not None:
+        _set_mask(signal.SIG_SETMASK, own.thread.mask)
 
 
 def is_ours() -> bool:
     """Tell whether the current thread is one of the SDK's own."""
-    return _mark.thread is not None
+    return own.thread is not None
 
 
 class _Native:
@@ -80,7 +82,7 @@ class _JoinableThread(_Native):
         return bool(self._handle.is_done())
 
     def join(self, timeout: float | None) -> None:
-        sleep = hosts.cooperative_sleep()
+        sleep = cooperative_sleep()
         if sleep is None:
             self._handle.join(timeout)
         else:
@@ -152,19 +154,18 @@ class Thread(threading.Thread):
         Raises:
             RuntimeError: no thread can be started.
         """
-        if not hasattr(signal, "pthread_sigmask"):
+        if _set_mask is None:
             self._native.launch(self._begin)
             return
         # it is inherited, so that none can arrive before it is set
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        mask = _set_mask(signal.SIG_BLOCK, ())
         starter = current_thread()
         self.mask = mask if starter is None else starter.mask
-        blocked = signal.valid_signals() - _SYNCHRONOUS
         try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+            _set_mask(signal.SIG_BLOCK, _BLOCKED)
             self._native.launch(self._begin)
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            _set_mask(signal.SIG_SETMASK, mask)
 
     def is_alive(self) -> bool:
         """Tell whether it was started and has not ended."""
@@ -177,7 +178,8 @@ class Thread(threading.Thread):
     def wait(self, deadline: float | None) -> None:
         """Wait for its end, if it is another thread and was started, or until the deadline."""
         if self._native.is_launched and self is not current_thread():
-            self.join(None if deadline is None else max(0.0, deadline - monotonic()))
+            # not join(), in whose place gevent has put one that waits for ever where 0 s are left
+            self._native.join(None if deadline is None else max(0.0, deadline - monotonic()))
 
     def run(self) -> None:
         """Run the target."""
@@ -187,7 +189,7 @@ class Thread(threading.Thread):
             del self._call  # and what it refers to
 
     def _begin(self) -> None:
-        _mark.thread = self
+        own.thread = self
         enter_thread()
         try:
             with self._listed():

@@ -41,11 +41,13 @@ _WRITE: Final[int] = getattr(_select, "POLLOUT", 4)
 
 
 def _original(module: str, name: str) -> Any:
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is not None:
-        return monkey.get_original(module, name)
+    # a module that another thread is importing just now lacks them yet, and has patched nothing
+    get_original = getattr(sys.modules.get("gevent.monkey"), "get_original", None)
+    if get_original is not None:
+        return get_original(module, name)
     patcher = sys.modules.get("eventlet.patcher")
-    if patcher is not None and patcher.is_monkey_patched("socket"):
+    is_patched = getattr(patcher, "is_monkey_patched", None)
+    if patcher is not None and is_patched is not None and is_patched("socket"):
         return getattr(patcher.original(module), name)
     return getattr(sys.modules[module], name)
 
