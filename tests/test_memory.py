@@ -48,6 +48,7 @@ for number in range(int(events) // 2):
     if number % 500 == 0 and memory("VmRSS") - before > 1 << 28:
         break  # there is no bound, and the machine is to be spared
 grown = memory("VmHWM") - before
+sdk.flush()  # as many batches as may be in flight are, even if the control thread was late
 stats = sdk.stats()
 print(grown, stats.dropped["queue_full"], stats.batches_in_flight)
 """
