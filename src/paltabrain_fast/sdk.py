@@ -305,8 +305,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     @property
     def context(self) -> ContextT:
         """The context that events carry unless ``track()`` is given another; assignable."""
-        context: Any = None if self._context is NO_CONTEXT else self._context
-        return context  # type: ignore[no-any-return]
+        context: Any = self._context
+        return None if context is NO_CONTEXT else context  # type: ignore[return-value]
 
     @context.setter
     def context(self, context: ContextT) -> None:

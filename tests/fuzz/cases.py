@@ -15,7 +15,7 @@ from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Group, Kind, Property, Schema
 
 from ..schema.packages import EXAMPLE, generated, imported
-from ..support.equality import WIDE, Package, can_be_key, package
+from ..support.equality import WIDE, Package, can_be_key, can_be_properties, package
 from ..support.hostile import (
     DECIMALS,
     INTEGERS,
@@ -145,7 +145,8 @@ class _Case:
         """Add what no setter adds, or replace it all."""
         match self.reader.below(3):
             case 0:
-                return self.anything()
+                found = self.anything()
+                return found if can_be_properties(found) else None
             case 1:
                 key = self.anything()
                 properties[key if can_be_key(key) else None] = self.anything()

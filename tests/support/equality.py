@@ -150,7 +150,7 @@ def spoil(draw: Draw, properties: dict[Any, Any]) -> Any:
     """Add what no setter adds, or replace it all."""
     match draw(st.integers(0, 4)):
         case 0:
-            return draw(anything)
+            return draw(anything.filter(can_be_properties))
         case 1:
             properties[draw(anything.filter(can_be_key))] = draw(anything)
         case 2:
@@ -169,6 +169,11 @@ def can_be_key(value: Any) -> bool:
     except Exception:  # the tzinfo of a time may raise
         return False
     return True
+
+
+def can_be_properties(value: Any) -> bool:
+    """Whether the value is no dict, or one whose keys protobuf can look for."""
+    return not isinstance(value, dict) or all(map(can_be_key, value))
 
 
 def draw_case(draw: Draw, package: Package) -> tuple[Any, Any]:
