@@ -54,7 +54,7 @@ def test_whatever_is_false_stands_for_the_own_one(make_sdk: MakeSdk, false: Any)
 
 def test_sdk_may_have_none_of_its_own(make_sdk: MakeSdk) -> None:
     transport = InMemoryTransport()
-    sdk = make_sdk(transport=transport, context=None)
+    sdk = make_sdk(transport=transport, context=None, max_in_flight=1)
     assert sdk.context is None
     sdk.track(TextEvent(), TextContext("given"))
     sdk.track(TextEvent("lost"))
@@ -83,7 +83,9 @@ def test_context_of_a_subclass_s_own_is_asked_at_each_event(shown: TextContext |
             current.append(context)
 
     transport = InMemoryTransport()
-    with PerRequest("host", "key", TextContext("first"), transport=transport) as sdk:
+    with PerRequest(
+        "host", "key", TextContext("first"), transport=transport, max_in_flight=1
+    ) as sdk:
         sdk.track(TextEvent())
         sdk.context = TextContext("second")
         sdk.track(TextEvent())
