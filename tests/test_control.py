@@ -18,7 +18,7 @@ import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast.control import Control
-from paltabrain_fast.threads import is_ours
+from paltabrain_fast.threads import current_thread
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
@@ -234,7 +234,7 @@ def test_flush_hands_over_the_rest_when_there_is_room(
 
     def watched_drain() -> None:
         drain()
-        if room == "at once" and is_ours():
+        if room == "at once" and current_thread() is not None:
             assert control.ledger.wait(lambda: not control.ledger.in_flight, time.monotonic() + 30)
 
     monkeypatch.setattr(control, "_sleep_seconds", watched_sleep_seconds)

@@ -172,7 +172,7 @@ slept, hubs = [], []
 sleep = gevent.sleep
 
 def watched(seconds=0):
-    slept.append(threads.is_ours())
+    slept.append(threads.current_thread() is not None)
     sleep(seconds)
 
 gevent.sleep = watched

@@ -14,7 +14,7 @@ __all__ = [
     "SerializableContext",
     "SerializableEvent",
     "TrackerHooks",
-    "is_class",
+    "class_given_error",
 ]
 
 
@@ -35,7 +35,7 @@ class SerializableContext(Protocol):
         """Return the context as a serialized ``Context`` message."""
 
 
-def is_class(what: str, given: type) -> TypeError:
+def class_given_error(what: str, given: type) -> TypeError:
     """Return the error for a class where an object of it was wanted."""
     name = given.__name__
     return TypeError(f"{what} must be an object, not the class {name}: write {name}()")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, Final
 
-from ._protocol import SerializableContext, is_class
+from ._protocol import SerializableContext, class_given_error
 
 __all__ = ["NO_CONTEXT", "OwnContext", "checked_context"]
 
@@ -49,7 +49,7 @@ def checked_context(context: Any) -> SerializableContext:
             "context must be given: a Context object, or None where each track() is given one"
         )
     if isinstance(context, type):
-        raise is_class("context", context)
+        raise class_given_error("context", context)
     if not callable(getattr(context, "serialize_context", None)):
         raise TypeError(f"context must be a Context object, not {context!r}")
     return context  # type: ignore[no-any-return]  # checked by the line above

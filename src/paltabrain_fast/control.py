@@ -22,7 +22,7 @@ from .reentrancy import is_logging
 from .reporting import Reporter
 from .sdk_pb2 import BatchTelemetry
 from .sender import FROZEN_SECONDS, Delivery, Sender
-from .threads import Thread, current_thread, is_ours
+from .threads import Thread, current_thread
 from .transport import Transport, make_transport
 from .transport.unavailable import Unavailable
 
@@ -485,7 +485,7 @@ class Control:
 
     def _may_wait(self) -> bool:
         """Whether somebody else can make room while this thread waits for it."""
-        return not (is_ours() or self._is_interrupted())
+        return current_thread() is None and not self._is_interrupted()
 
     def _on_settled(self) -> None:
         if self._starved or self._urgent:
@@ -544,7 +544,7 @@ class Control:
             self._since = monotonic()
         if not self._engine.arm(self._options.flush_events):
             return 0
-        return _left(self._since + self._interval())
+        return _left(self._since + self._options.flush_seconds)
 
     def _work(self) -> None:
         self._tell()
@@ -555,7 +555,7 @@ class Control:
             self._urgent
             or self._starved
             or len(self._engine) >= self._options.flush_events
-            or now >= self._since + self._interval()
+            or now >= self._since + self._options.flush_seconds
         ):
             self._urgent = False  # before events are counted: later ones make it urgent again
             handed, due = self._handed, self._engine.accepted
@@ -566,9 +566,6 @@ class Control:
                     self._urgent = True
             # after an interval without events, the next one wakes us
             self._since = now if self._handed != handed or len(self._engine) else None
-
-    def _interval(self) -> float:
-        return self._options.flush_seconds
 
     def _tell(self) -> None:
         if self._reporter.has_untold:

@@ -22,7 +22,7 @@ from typing import (
 
 from . import hooks, process
 from ._engine import Tracker, direct, make_engine, uuid_v7
-from ._protocol import RecordStatus, SerializableContext, SerializableEvent, is_class
+from ._protocol import RecordStatus, SerializableContext, SerializableEvent, class_given_error
 from .base import BaseEvent
 from .constant import (
     BATCH_STATUS_EXCEPTION,
@@ -456,7 +456,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
     def _failed(self, event: Any, error: Exception) -> None:
         if isinstance(event, type):
-            error = is_class("event", event)
+            error = class_given_error("event", event)
         self._control.ledger.refuse("serialization_error")
         self._reporter.serialization_failed(event, error)
 

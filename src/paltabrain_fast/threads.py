@@ -15,7 +15,7 @@ from ._clock import monotonic
 from .locks import Lock, acquire, cooperative_sleep, own, pristine, wait_until
 from .reentrancy import enter_thread
 
-__all__ = ["Thread", "become_main_thread", "current_thread", "is_ours"]
+__all__ = ["Thread", "become_main_thread", "current_thread"]
 
 _SYNCHRONOUS: Final = ("SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGTRAP")
 """Signals of a thread's own faults, which end the process without a word if they are blocked."""
@@ -44,11 +44,6 @@ def become_main_thread() -> None:
     """In a child that one of the SDK's threads has forked: take signals as its starter did."""
     if _set_mask is not None and own.thread is not None and own.thread.mask is not None:
         _set_mask(signal.SIG_SETMASK, own.thread.mask)
-
-
-def is_ours() -> bool:
-    """Tell whether the current thread is one of the SDK's own."""
-    return own.thread is not None
 
 
 class _Native:

@@ -30,7 +30,7 @@ from .encode cimport (
 )
 from .python cimport pbf_add_hint, pbf_extras, pbf_raise_set, pbf_share, pbf_type_version
 
-from .._protocol import is_class
+from .._protocol import class_given_error
 from ..encoding.recognition import (
     NotGeneratedError,
     is_generated_module,
@@ -542,7 +542,7 @@ cdef bytes context_bytes(object context):
 
 cdef bytes own_bytes(object context):
     if isinstance(context, type):
-        raise is_class("context", context)
+        raise class_given_error("context", context)
     serialized = context.serialize_context()
     if type(serialized) is not bytes:
         raise TypeError(f"serialize_context() must return bytes, not {type(serialized).__name__}")

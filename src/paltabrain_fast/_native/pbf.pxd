@@ -128,7 +128,6 @@ cdef extern from "pbf_context.h" nogil:
                           pbf_context_ref *ref) noexcept
     pbf_status pbf_context_add(pbf_context_table *table, pbf_ring *ring, const uint8_t *bytes,
                                uint32_t length, pbf_context_ref *ref) noexcept
-    bint pbf_context_is_live(const pbf_context_table *table, pbf_context_ref ref) noexcept
     void pbf_context_end_drain(pbf_context_table *table, const pbf_ring *ring) noexcept
     uint32_t pbf_context_reap(pbf_context_table *table, pbf_ring *ring) noexcept
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._protocol import Engine, RecordStatus, is_class
+from .._protocol import Engine, RecordStatus, class_given_error
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., None])
 
@@ -31,7 +31,7 @@ class Tracker:
                 self._refused(RecordStatus.REENTRANT)
                 return
             if isinstance(context, type):
-                raise is_class("context", context)
+                raise class_given_error("context", context)
             self._record_serialized(
                 event,
                 (context or self._context).serialize_context(),
