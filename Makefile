@@ -22,7 +22,7 @@ test: $(VENV)/.test  ## All tests, those in C included
 # What may go another way in another CPython: the private parts of it that the extension reads, what
 # it compiles a user's module to, and what it does with threads at a fork and at the end.
 INTERPRETER_TESTS := tests/encoding tests/golden $(addprefix tests/test_,base.py context_cache.py \
-	encode.py encode_hostile.py engine.py engine_choice.py exit.py fork.py fork_guard.py interruption.py \
+	encode.py encode_hostile.py engine.py engine_choice.py exit.py fork.py fork_barrier.py interruption.py \
 	memory.py python_engine.py recognition.py track_method.py track_threads.py unnoticed_fork.py uuid7.py)
 
 test-interpreter: $(VENV)/.interpreter  ## The tests that depend on the interpreter

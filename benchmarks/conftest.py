@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from paltabrain_fast._engine.protocol import Engine
 from paltabrain_fast._native.engine import NativeEngine
-from paltabrain_fast._protocol import Engine
 from paltabrain_fast._reference.engine import ReferenceEngine
 
 MakeEngine = Callable[[int], Engine]

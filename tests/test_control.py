@@ -17,8 +17,8 @@ from typing import NamedTuple
 import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult
-from paltabrain_fast.control import Control
-from paltabrain_fast.threads import current_thread
+from paltabrain_fast.delivery.control import Control
+from paltabrain_fast.process.threads import current_thread
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
@@ -253,7 +253,7 @@ def no_new_threads() -> Iterator[None]:
         raise RuntimeError("can't start new thread")
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("paltabrain_fast.threads.Thread.start", refuse)
+        monkeypatch.setattr("paltabrain_fast.process.threads.Thread.start", refuse)
         yield
 
 

@@ -8,17 +8,11 @@ from typing import Any, Final
 
 import pytest
 
-from paltabrain_fast import (
-    InMemoryTransport,
-    SendResult,
-    _clock,
-    fork_guard,
-    pool,
-    process,
-    sender,
-    threads,
-)
-from paltabrain_fast import control as control_module
+from paltabrain_fast import InMemoryTransport, SendResult
+from paltabrain_fast.delivery import control as control_module
+from paltabrain_fast.delivery import sender, workers
+from paltabrain_fast.process import clock as clocks
+from paltabrain_fast.process import fork_barrier, lifetime, threads
 from paltabrain_fast.transport import Request
 
 from .support.events import TextEvent
@@ -45,7 +39,7 @@ class Clock:
         self.ends: set[tuple[str, float]] = set()
         self._monkeypatch = monkeypatch
         self._thread = threading.get_ident()
-        for module in control_module, fork_guard, pool, process, sender, threads:
+        for module in control_module, fork_barrier, workers, lifetime, sender, threads:
             monkeypatch.setattr(module, "monotonic", self.monotonic)
 
     def monotonic(self) -> float:
@@ -85,7 +79,7 @@ class Clock:
             self.ends.add((name, deadline))
             if in_vain:
                 self.now = deadline
-            return wait(predicate, _clock.monotonic() + (0.0 if in_vain else _PATIENCE))
+            return wait(predicate, clocks.monotonic() + (0.0 if in_vain else _PATIENCE))
 
         self._monkeypatch.setattr(condition, "wait_for", note)
 
@@ -148,7 +142,7 @@ def test_all_that_shutdown_waits_for_has_one_deadline(
     clock.watch_condition("outcomes", control.ledger._changed, in_vain=True)
     clock.watch("sender thread", sending._native, "join")
     clock.watch("control thread", controlling._native, "join", in_vain=True)
-    clock.watch_condition("forks", fork_guard._guard._changed)
+    clock.watch_condition("forks", fork_barrier._guard._changed)
     try:
         assert not end(sdk)
     finally:
@@ -171,7 +165,7 @@ def test_all_that_shutdown_waits_for_has_one_deadline(
 def test_thread_that_sends_by_itself_waits_no_longer_for_a_retry(
     make_sdk: MakeSdk, clock: Clock, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    monkeypatch.setattr(process, "may_start_threads", lambda: False)
+    monkeypatch.setattr(lifetime, "may_start_threads", lambda: False)
     transport = InMemoryTransport(retried)
     sdk = make_sdk(transport=transport, shutdown_timeout=0)
     sdk.track(TextEvent())
@@ -197,7 +191,7 @@ def test_attempts_end_with_the_timeout_of_shutdown(make_sdk: MakeSdk) -> None:
 def test_attempts_of_a_thread_that_sends_by_itself_end_with_its_timeout(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    monkeypatch.setattr(process, "may_start_threads", lambda: False)
+    monkeypatch.setattr(lifetime, "may_start_threads", lambda: False)
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, request_timeout=_PATIENCE)
     sdk.track(TextEvent())

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paltabrain_fast._engine.protocol import Engine, FramedBatch, RecordStatus
 from paltabrain_fast._native.engine import NativeEngine
-from paltabrain_fast._protocol import Engine, FramedBatch, RecordStatus
 from paltabrain_fast._reference.engine import ReferenceEngine
 from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE
 from paltabrain_fast.sdk_pb2 import Batch

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from paltabrain_fast._engine.protocol import Engine, RecordStatus
 from paltabrain_fast._native.engine import NativeEngine
-from paltabrain_fast._protocol import Engine, RecordStatus
 from paltabrain_fast._reference.engine import ReferenceEngine
 from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE
 from paltabrain_fast.sdk_pb2 import Batch, BatchTelemetry

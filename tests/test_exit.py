@@ -8,7 +8,8 @@ from .support.sdk import run_script
 
 DEAD_AND_WELL = """
 import atexit, sys, time
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult, process
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
+from paltabrain_fast.process import lifetime
 from tests.support.events import TextContext, TextEvent
 
 class Dead(InMemoryTransport):
@@ -23,15 +24,15 @@ def make(transport):
 class Ordered(dict):  # in place of a set, whose order is that of addresses
     add, discard = lambda self, control: self.setdefault(control), dict.pop
 
-process._at_work = Ordered()
+lifetime._at_work = Ordered()
 well = InMemoryTransport()
 
 @atexit.register  # before the SDKs, so that it comes after them
 def tell():
     print(len(well.batches))
 
-atexit.unregister(process._exit)
-atexit.register(process._exit)
+atexit.unregister(lifetime._exit)
+atexit.register(lifetime._exit)
 """
 
 TWO = """

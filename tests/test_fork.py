@@ -353,7 +353,7 @@ def test_fork_while_the_control_thread_is_being_started(api: ApiServer) -> None:
     run(
         api,
         """
-from paltabrain_fast.threads import Thread
+from paltabrain_fast.process.threads import Thread
 
 start, ended, child = Thread.start, threading.Event(), None
 
@@ -387,7 +387,7 @@ def test_fork_in_a_signal_handler_that_interrupts_framing(api: ApiServer) -> Non
     run(
         api,
         """
-from paltabrain_fast.sender import Sender
+from paltabrain_fast.delivery.sender import Sender
 
 submit, child = Sender.submit, None
 
@@ -524,8 +524,8 @@ def test_fork_does_not_wait_for_requests_that_hang(
         run(
             api,
             """
-from paltabrain_fast import fork_guard
-fork_guard._FORK_SECONDS = 10_000
+from paltabrain_fast.process import fork_barrier
+fork_barrier._FORK_SECONDS = 10_000
 sdk = make(transport=sys.argv[2] or None, request_timeout=10_000)
 sdk.track(TextEvent("hangs:0"))
 sdk.flush()
@@ -551,7 +551,8 @@ def test_fork_waits_for_an_attempt_that_a_shutdown_has_left_behind() -> None:
     run_script(
         """
 import os, threading, time
-from paltabrain_fast import PaltabrainSdk, SendResult, fork_guard
+from paltabrain_fast import PaltabrainSdk, SendResult
+from paltabrain_fast.process import fork_barrier
 from tests.support.events import TextContext, TextEvent
 
 class Slow:
@@ -569,7 +570,7 @@ class Slow:
     def close(self):
         pass
 
-fork_guard._FORK_SECONDS = 50
+fork_barrier._FORK_SECONDS = 50
 transport = Slow()
 sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
 sdk.track(TextEvent(""))

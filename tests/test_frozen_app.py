@@ -50,7 +50,7 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_frozen_application_has_no_tools(frozen: Path) -> None:
     """They would bring DuckDB along, which is larger than all the rest."""
     modules = (frozen.parents[2] / "build" / "app" / "PYZ-00.toc").read_text()
-    assert "'paltabrain_fast.sender'" in modules
+    assert "'paltabrain_fast.delivery.sender'" in modules
     for extra in "cli", "collector", "schema":
         assert f"'paltabrain_fast.{extra}" not in modules
 

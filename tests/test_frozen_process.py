@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, SendResult, control, pool, sender
-from paltabrain_fast._clock import monotonic
+from paltabrain_fast import InMemoryTransport, SendResult
+from paltabrain_fast.delivery import control, sender, workers
+from paltabrain_fast.process.clock import monotonic
 from paltabrain_fast.transport import Request
 
 from .support.answers import Answer, Fault, in_order
@@ -28,7 +29,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ahead = 0.0
-        for module in control, pool, sender:
+        for module in control, workers, sender:
             monkeypatch.setattr(module, "monotonic", self._read)
 
     def _read(self) -> float:
@@ -63,13 +64,13 @@ def test_freeze_within_an_attempt_costs_none(make_sdk: MakeSdk, clock: Clock, re
 def test_freeze_between_attempts_takes_no_time_of_the_batch(
     make_sdk: MakeSdk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    push = pool.Pool._push
+    push = workers.Pool._push
 
-    def push_and_jump(self: pool.Pool, *arguments: Any) -> None:
+    def push_and_jump(self: workers.Pool, *arguments: Any) -> None:
         push(self, *arguments)
         clock.jump()
 
-    monkeypatch.setattr(pool.Pool, "_push", push_and_jump)
+    monkeypatch.setattr(workers.Pool, "_push", push_and_jump)
     transport = InMemoryTransport(lambda _: SendResult(200 if len(transport.requests) > 2 else 503))
     sdk = make_sdk(transport=transport)
     sdk.track(TextEvent())
@@ -109,7 +110,8 @@ def test_freeze_within_shutdown_leaves_it_its_time(make_sdk: MakeSdk, clock: Clo
 
 _SCRIPT: Final = """
 import sys
-from paltabrain_fast import PaltabrainSdk, sender
+from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.delivery import sender
 from tests.support.events import TextContext, TextEvent
 
 hostname, transport, seconds = sys.argv[1:]

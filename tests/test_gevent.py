@@ -158,7 +158,8 @@ warnings.simplefilter("ignore")
 from gevent import monkey
 monkey.patch_all()
 import gevent, time
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, locks, threads
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import locks, threads
 from tests.support.events import TextContext, UnserializableEvent
 
 def on_error(*_error):
@@ -193,8 +194,8 @@ def test_our_threads_do_not_poll_once_a_callback_has_made_a_hub() -> None:
 JOINED = """
 import warnings
 warnings.simplefilter("ignore")
-from paltabrain_fast import locks, threads
-from paltabrain_fast._clock import monotonic
+from paltabrain_fast.process import locks, threads
+from paltabrain_fast.process.clock import monotonic
 
 held = locks.Lock()
 held.acquire()

@@ -7,8 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, hosts
-from paltabrain_fast.transport.native import getaddrinfo
+from paltabrain_fast import InMemoryTransport
+from paltabrain_fast.process import hosts
+from paltabrain_fast.transport.unpatched import getaddrinfo
 
 from .support.events import TextEvent
 from .support.sdk import MakeSdk

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paltabrain_fast import InMemoryTransport
-from paltabrain_fast.control import Control
+from paltabrain_fast.delivery.control import Control
 
 from .support.events import TextEvent
 from .support.sdk import MakeSdk, run_script
@@ -122,7 +122,7 @@ def test_exception_anywhere_in_flush_leaves_no_event_without_an_outcome() -> Non
 
 LOCKS = """
 import signal
-from paltabrain_fast.locks import Condition, RLock
+from paltabrain_fast.process.locks import Condition, RLock
 
 class Interruption(BaseException):
     pass
@@ -150,7 +150,8 @@ def test_exception_of_a_signal_handler_leaves_no_lock_taken() -> None:
 
 SHUTDOWN = """
 import sys
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, fork_guard
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import fork_barrier
 from tests.support.events import TextContext, TextEvent
 
 class Interruption:
@@ -188,7 +189,7 @@ while True:
     stats = sdk.stats()
     assert stats.accepted == 3 == stats.delivered + stats.dropped_after_acceptance, (place, stats)
     assert stats.delivered == sum(len(batch.events) for batch in transport.batches), (place, stats)
-    assert not fork_guard._guard._inside, place
+    assert not fork_barrier._guard._inside, place
     if interruption.left > 0:
         break
 print(place)

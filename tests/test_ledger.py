@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult
-from paltabrain_fast._protocol import Counts, FramedBatch
-from paltabrain_fast.ledger import Ledger
+from paltabrain_fast._engine.protocol import Counts, FramedBatch
+from paltabrain_fast.delivery.ledger import Ledger
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 

@@ -16,9 +16,9 @@ from paltabrain_fast import (
     PaltabrainSdk,
     SendResult,
 )
-from paltabrain_fast.control import Control
+from paltabrain_fast.delivery.control import Control
+from paltabrain_fast.delivery.sender import Delivery
 from paltabrain_fast.sdk_pb2 import BatchTelemetry
-from paltabrain_fast.sender import Delivery
 
 from .support.answers import Answer
 from .support.api_server import ApiServer
@@ -512,8 +512,8 @@ while others := [thread for thread in threading.enumerate() if "paltabrain" in t
     for thread in others:
         thread.join(30)
 assert threading.active_count() == 1, threading.enumerate()
-from paltabrain_fast import process
-assert not process._at_work and not len(process._renewables)
+from paltabrain_fast.process import lifetime
+assert not lifetime._at_work and not len(lifetime._renewables)
 gc.collect()
 print(len([line for line in open("/proc/self/maps") if "rw-p" in line and " 0 " in line]),
       sorted(int(e.payload) for b in transport.batches for e in b.events) == list(range(200)))

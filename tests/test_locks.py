@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from paltabrain_fast.locks import Condition
+from paltabrain_fast.process.locks import Condition
 
 
 def wait_in_thread(condition: Condition, woken: list[bool]) -> threading.Thread:
@@ -101,7 +101,7 @@ def test_exception_before_the_wait_leaves_no_waiter(monkeypatch: pytest.MonkeyPa
     def interrupted(*_arguments: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paltabrain_fast.locks.acquire", interrupted)
+    monkeypatch.setattr("paltabrain_fast.process.locks.acquire", interrupted)
     with condition, pytest.raises(KeyboardInterrupt):
         condition.wait()
     assert not condition._waiters

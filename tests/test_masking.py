@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paltabrain_fast.masking import masked
+from paltabrain_fast.process.masking import masked
 
 KEY = "1237c694a824422a88e2a3c5a90510e3"
 

@@ -22,7 +22,8 @@ FLOOD = """
 import sys
 from pathlib import Path
 from examples.config import EventPageOpen
-from paltabrain_fast import PaltabrainSdk, control
+from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.delivery import control
 from tests.support.events import TextContext, TextEvent
 
 def memory(name):

@@ -21,7 +21,7 @@ from paltabrain_fast import (
     RetriesExhaustedError,
     SendResult,
 )
-from paltabrain_fast.pool import Pool
+from paltabrain_fast.delivery.workers import Pool
 from paltabrain_fast.transport import Request
 
 from .support.answers import Answer, Fault

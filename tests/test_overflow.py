@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, SendResult, _engine, control, reporting
-from paltabrain_fast._protocol import RecordStatus
+from paltabrain_fast import InMemoryTransport, SendResult
+from paltabrain_fast._engine import choice
+from paltabrain_fast._engine.protocol import RecordStatus
+from paltabrain_fast.delivery import control, notify
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
@@ -82,14 +84,14 @@ def test_drop_new_keeps_the_oldest(
 
 
 prefaulting = pytest.mark.skipif(
-    sys.platform != "linux" or _engine.name != "native",
+    sys.platform != "linux" or choice.name != "native",
     reason="only the native engine, on Linux, asks for memory before it is used",
 )
 
 
 @prefaulting
 def test_a_backlog_has_the_memory_of_a_full_buffer_at_hand() -> None:
-    engine = _engine.make_engine(16 << 20)
+    engine = choice.make_engine(16 << 20)
     before = resident_bytes()
     for _ in range(1000):
         assert engine.record(b"", b"", b"x" * 500, None) is RecordStatus.ACCEPTED
@@ -185,7 +187,7 @@ def test_overflow_is_warned_of_every_twenty_seconds(
     overflow: str,
 ) -> None:
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(reporting, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(notify, "monotonic", lambda: clock.now)
     monkeypatch.setattr(control, "_SHED_MS", 0)  # what is shed is not warned of
     sdk = occupied(make_sdk, held, overflow)
 

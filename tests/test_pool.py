@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from paltabrain_fast import InMemoryTransport
-from paltabrain_fast.locks import Condition
-from paltabrain_fast.pool import Pool
-from paltabrain_fast.threads import Thread
+from paltabrain_fast.delivery.workers import Pool
+from paltabrain_fast.process.locks import Condition
+from paltabrain_fast.process.threads import Thread
 
 from .support.events import TextEvent
 from .support.sdk import MakeSdk
@@ -213,7 +213,7 @@ def test_lent_thread_is_given_back_once_there_are_others(
 def test_lent_thread_is_given_back_when_another_has_run_the_last_call(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, condition: LastFirst
 ) -> None:
-    monkeypatch.setattr("paltabrain_fast.process.may_start_threads", lambda: False)
+    monkeypatch.setattr("paltabrain_fast.process.lifetime.may_start_threads", lambda: False)
     calls = make_pool(1, make_sdk, condition)
     running, release = threading.Event(), threading.Event()
 

@@ -12,19 +12,20 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this
 
 FORK = """
 import gc, os, threading, weakref
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, process
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import lifetime
 from tests.support.events import TextContext
 
 sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=InMemoryTransport())
-process.enter(sdk._control)  # no thread: what one is doing when it is forked stays in the child
+lifetime.enter(sdk._control)  # no thread: what one is doing when it is forked stays in the child
 control = weakref.ref(sdk._control)
 child = os.fork()
 if child:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert process.has_entered(control())
+    assert lifetime.has_entered(control())
     assert sdk.shutdown(timeout=30)
 try:
-    assert not process.has_entered(control())
+    assert not lifetime.has_entered(control())
     del sdk
     gc.collect()
     assert control() is None

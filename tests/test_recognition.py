@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from paltabrain_fast import BaseEvent, explain
-from paltabrain_fast._protocol import RecordStatus
+from paltabrain_fast._engine.protocol import RecordStatus
 
 from .schema.packages import EXAMPLE, imported
 from .support.recorder import Recorder

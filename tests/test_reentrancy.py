@@ -159,7 +159,8 @@ def test_greenlets_that_run_while_another_logs_track_nevertheless() -> None:
 
 FORK_IN_A_HANDLER = """
 import logging, os, sys, threading
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, reentrancy
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import reentrancy
 from tests.support.events import TextContext, TextEvent, UnserializableEvent
 
 class Waiting(logging.Handler):
@@ -190,8 +191,9 @@ def test_child_forgets_which_threads_of_the_parent_were_logging() -> None:
 
 INTERRUPTED = """
 import logging, sys
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, reentrancy
-from paltabrain_fast.reporting import log_line
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import reentrancy
+from paltabrain_fast.process.log import log_line
 from tests.support.events import TextContext, TextEvent
 
 class Interruption:

@@ -18,8 +18,8 @@ from paltabrain_fast import (
     InMemoryTransport,
     RetriesExhaustedError,
     SendResult,
-    sender,
 )
+from paltabrain_fast.delivery import sender
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
@@ -296,7 +296,7 @@ def test_attempts_that_flush_cuts_short_do_not_exhaust_the_retries(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread that sends by itself has no more time than ``flush()`` was given."""
-    monkeypatch.setattr("paltabrain_fast.process.may_start_threads", lambda: False)
+    monkeypatch.setattr("paltabrain_fast.process.lifetime.may_start_threads", lambda: False)
     monkeypatch.setattr(sender, "_delay", lambda *_: 0.0)
     results = [SendResult(error=TimeoutError())] * 5 + [SendResult(status=200)]
     sdk = make_sdk(transport=InMemoryTransport(lambda _: results.pop(0)), flush_max_retries=2)

@@ -45,7 +45,7 @@ def test_signal_that_the_main_thread_waits_for_is_not_taken(api: ApiServer, tran
 
 START = """
 import signal, sys
-from paltabrain_fast.threads import Thread
+from paltabrain_fast.process.threads import Thread
 
 class Interruption:
     def __init__(self, place):

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, process
-from paltabrain_fast.threads import Thread
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import lifetime
+from paltabrain_fast.process.threads import Thread
 
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
@@ -72,16 +73,16 @@ def test_what_comes_after_shutdown_does_not_keep_the_sdk() -> None:
     assert sdk.shutdown()
     sdk.track(UnserializableEvent())
     sdk._control.event_recorded()
-    assert not process.has_entered(sdk._control)
+    assert not lifetime.has_entered(sdk._control)
 
 
-@pytest.mark.parametrize("step", ["process.enter", "process.may_start_threads", "Thread"])
+@pytest.mark.parametrize("step", ["lifetime.enter", "lifetime.may_start_threads", "Thread"])
 def test_shutdown_waits_for_the_control_thread_that_starts_just_now(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     sdk = make_sdk()
-    held = Held(pkgutil.resolve_name(f"paltabrain_fast.control.{step}"))
-    monkeypatch.setattr(f"paltabrain_fast.control.{step}", held)
+    held = Held(pkgutil.resolve_name(f"paltabrain_fast.delivery.control.{step}"))
+    monkeypatch.setattr(f"paltabrain_fast.delivery.control.{step}", held)
     monkeypatch.setattr(sdk._control, "_starting", Wanted(held))
     seen: list[bool] = []
 
@@ -90,19 +91,19 @@ def test_shutdown_waits_for_the_control_thread_that_starts_just_now(
 
     while_held(held, lambda: sdk.track(TextEvent()), shut_down)
     assert seen == [True, True]
-    assert not process.has_entered(sdk._control)
+    assert not lifetime.has_entered(sdk._control)
     assert sdk._control._thread is None
 
 
 @pytest.mark.parametrize(
-    "step", ["process.enter", "process.may_start_threads", "Thread", "Thread.start"]
+    "step", ["lifetime.enter", "lifetime.may_start_threads", "Thread", "Thread.start"]
 )
 def test_signal_handler_shuts_down_what_it_has_interrupted_while_starting(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """It waits for no thread that starts only when it returns."""
     sdk = make_sdk()
-    target = f"paltabrain_fast.control.{step}"
+    target = f"paltabrain_fast.delivery.control.{step}"
     call = pkgutil.resolve_name(target)
     outcomes: list[bool] = []
 
@@ -117,7 +118,7 @@ def test_signal_handler_shuts_down_what_it_has_interrupted_while_starting(
     tracking.join(30)
     assert not tracking.is_alive()
     assert outcomes == [True]
-    assert not process.has_entered(sdk._control)
+    assert not lifetime.has_entered(sdk._control)
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -151,7 +152,8 @@ def test_ctrl_c_while_flush_starts_a_thread_leaves_nothing_to_wait_for(
 
 SHUT_DOWN_BEFORE_THE_START = """
 import logging, sys
-from paltabrain_fast import PaltabrainSdk, explain, process
+from paltabrain_fast import PaltabrainSdk, explain
+from paltabrain_fast.process import lifetime
 from tests.support.events import TextContext, TextEvent
 
 explain(TextContext)  # now, as that is logged as well
@@ -164,7 +166,7 @@ class ForeignEvent:  # which is logged when it is in the buffer, before a thread
 
 class ShuttingDown(logging.Handler):
     def emit(self, record):
-        outcomes.append((process.has_entered(sdk._control), sdk.shutdown()))
+        outcomes.append((lifetime.has_entered(sdk._control), sdk.shutdown()))
 
 outcomes = []
 sdk = PaltabrainSdk(sys.argv[1], "key", TextContext(), exit_timeout=30)

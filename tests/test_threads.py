@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from paltabrain_fast import BaseContext, PaltabrainSdk
+from paltabrain_fast._engine.protocol import Engine, FramedBatch, RecordStatus
 from paltabrain_fast._native.engine import NativeEngine
-from paltabrain_fast._protocol import Engine, FramedBatch, RecordStatus
 from paltabrain_fast._reference.engine import ReferenceEngine
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import InMemoryTransport

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(
 
 PRELUDE = """
 import ctypes, faulthandler, os, sys, threading
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, fork_guard
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import fork_barrier
 from tests.support.events import TextContext, TextEvent
 from tests.support.silence import await_silence
 
@@ -85,7 +86,7 @@ def test_sdk_that_the_child_makes_first_wants_no_lock_of_the_parents() -> None:
 held, let_go = threading.Event(), threading.Event()
 
 def hold():
-    with fork_guard._guard._changed:
+    with fork_barrier._guard._changed:
         held.set()
         let_go.wait()
 
@@ -169,7 +170,7 @@ def test_sdk_that_is_forked_while_it_is_made_is_renewed() -> None:
     run_script(
         PRELUDE
         + """
-from paltabrain_fast.control import Control
+from paltabrain_fast.delivery.control import Control
 start, children = Control._start, []
 
 def fork_and_start(control):

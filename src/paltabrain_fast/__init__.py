@@ -2,10 +2,11 @@
 
 import os
 
-from ._engine import name as engine
-from ._protocol import SerializableContext, SerializableEvent
+from ._engine.choice import name as engine
+from ._engine.protocol import SerializableContext, SerializableEvent
 from .alias import install_as_paltabrain_sdk, install_fallback
 from .base import BaseContext, BaseEnum, BaseEvent, BaseSentinel
+from .delivery.ledger import Stats
 from .errors import (
     BatchRejectedError,
     DropReason,
@@ -15,7 +16,6 @@ from .errors import (
     RetriesExhaustedError,
 )
 from .explanation import Explanation, explain
-from .ledger import Stats
 from .options import Overflow
 from .sdk import PaltabrainSdk
 from .transport import HttpsTransport, InMemoryTransport, Request, SendResult, Transport

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._engine import ContextBase, EventBase, Sentinel, adopt
-from .display import Parts, call_text
+from ._engine.choice import ContextBase, EventBase, Sentinel, adopt
+from .encoding.display import Parts, call_text
 
 if TYPE_CHECKING:
 

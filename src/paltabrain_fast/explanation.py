@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._engine import slow_reason
+from ._engine.choice import slow_reason
 
 __all__ = ["Explanation", "explain"]
 

@@ -20,10 +20,15 @@ from typing import (
     overload,
 )
 
-from . import hooks, process
-from ._engine import Tracker, direct, make_engine, uuid_v7
-from ._protocol import RecordStatus, SerializableContext, SerializableEvent, class_given_error
+from ._engine.choice import Tracker, direct, make_engine, uuid_v7
+from ._engine.protocol import (
+    RecordStatus,
+    SerializableContext,
+    SerializableEvent,
+    class_given_error,
+)
 from .base import BaseEvent
+from .compat import hooks
 from .constant import (
     BATCH_STATUS_EXCEPTION,
     BATCH_STATUS_REJECT,
@@ -34,13 +39,15 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
-from .contexts import NO_CONTEXT, OwnContext, checked_context
-from .control import Control
+from .delivery.control import Control
+from .delivery.ledger import Stats
+from .delivery.notify import Callback, Reporter, check_callback
+from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import DropReason, ErrorInfo
-from .ledger import Stats
 from .options import Options, Overflow, given_or_set, session_wire_id, switch
-from .reentrancy import is_inside
-from .reporting import Callback, Reporter, check_callback, check_logger
+from .process import lifetime
+from .process.log import check_logger
+from .process.reentrancy import is_inside
 from .transport import InMemoryTransport, Transport
 
 __all__ = ["PaltabrainSdk"]
@@ -204,7 +211,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self._reporter = Reporter(self._callback, self._options)
         # before locks are taken that another thread of the parent held, and an SDK comes about that
         # is not to be renewed
-        process.renew_unnoticed()
+        lifetime.renew_unnoticed()
         if switched is None:
             hooks.advise(
                 f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
@@ -214,8 +221,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             transport = InMemoryTransport()
         self._set_up(make_engine(self._options.buffer_bytes), disabled)
         self._control = Control(self._engine, self._options, transport, self._reporter)
-        process.renew_after_fork(self)
-        if process.lacks_threads():
+        lifetime.renew_after_fork(self)
+        if lifetime.lacks_threads():
             self._reporter.log(
                 logging.ERROR,
                 "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
@@ -416,7 +423,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     def _renew_if_forked(self) -> None:
         """Notice a fork that has called no hooks of Python."""
         if self._control.is_forked:
-            process.renew_unnoticed()
+            lifetime.renew_unnoticed()
 
     # What the tracker calls; see TrackerHooks.
 
@@ -428,7 +435,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     ) -> RecordStatus:
         status = self._engine.record(context, header, payload, self._session_wire_id)
         if status is RecordStatus.FORKED:
-            process.renew_unnoticed()
+            lifetime.renew_unnoticed()
             status = self._engine.record(context, header, payload, self._session_wire_id)
         if status is RecordStatus.BUFFER_FULL:
             if self._engine.shed():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ._clock import monotonic_ns, real_time_ns
-from ._engine import uuid_v7
-from .amplitude import build_amplitude_dict, transform_amplitude_val
-from .values import set_proto, transform_proto_val
+from ._engine.choice import uuid_v7
+from .encoding.amplitude import build_amplitude_dict, transform_amplitude_val
+from .encoding.values import set_proto, transform_proto_val
+from .process.clock import monotonic_ns, real_time_ns
 
 __all__ = [
     "build_amplitude_dict",

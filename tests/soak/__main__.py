@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-from paltabrain_fast.ledger import Stats
+from paltabrain_fast.delivery.ledger import Stats
 
 from ..support.answers import Answer, Fault
 from ..support.api_process import ApiProcess

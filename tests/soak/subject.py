@@ -9,8 +9,9 @@ from dataclasses import fields
 from importlib import import_module
 from typing import Any, Final
 
-from paltabrain_fast import PaltabrainSdk, control
-from paltabrain_fast.ledger import Stats
+from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.delivery import control
+from paltabrain_fast.delivery.ledger import Stats
 from paltabrain_fast.transport import make_transport
 
 from ..support.audit import WitnessTransport

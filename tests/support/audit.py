@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from paltabrain_fast.ledger import Stats
+from paltabrain_fast.delivery.ledger import Stats
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request, SendResult, Transport
 

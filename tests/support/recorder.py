@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from paltabrain_fast import PaltabrainSdk
-from paltabrain_fast._engine import Tracker, make_engine
-from paltabrain_fast._protocol import RecordStatus
+from paltabrain_fast._engine.choice import Tracker, make_engine
+from paltabrain_fast._engine.protocol import RecordStatus
 from paltabrain_fast.sdk_pb2 import Batch
 
 Sent = tuple[bytes, bytes, bytes]

@@ -15,8 +15,9 @@ import pytest
 import requests
 import urllib3
 
-from paltabrain_fast import SendResult, sender
+from paltabrain_fast import SendResult
 from paltabrain_fast import transport as transports
+from paltabrain_fast.delivery import sender
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import doubles
 

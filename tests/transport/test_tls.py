@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from paltabrain_fast import SendResult, Transport
-from paltabrain_fast.reentrancy import is_logging
+from paltabrain_fast.process.reentrancy import is_logging
 
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer

@@ -30,7 +30,7 @@ from .encode cimport (
 )
 from .python cimport pbf_add_hint, pbf_extras, pbf_raise_set, pbf_share, pbf_type_version
 
-from .._protocol import class_given_error
+from .._engine.protocol import class_given_error
 from ..encoding.recognition import (
     NotGeneratedError,
     is_generated_module,
@@ -38,7 +38,7 @@ from ..encoding.recognition import (
     recognise_event,
 )
 from ..encoding.world import still_bound
-from ..reporting import log_line
+from ..process.log import log_line
 from ..sdk_pb2 import Event
 from .base import ContextBase as ContextBaseClass
 from .base import EventBase as EventBaseClass

@@ -1,4 +1,4 @@
-from .._protocol import Counts, FramedBatch, RecordStatus
+from .._engine.protocol import Counts, FramedBatch, RecordStatus
 
 class NativeEngine:
     """The C ring, its contexts and framing; see ``Engine`` for the contract.

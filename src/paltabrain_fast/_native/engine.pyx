@@ -23,7 +23,7 @@ from . cimport pbf
 from .fork cimport fork_count
 from .python cimport pbf_unix_ms
 
-from .._protocol import Counts, FramedBatch, RecordStatus
+from .._engine.protocol import Counts, FramedBatch, RecordStatus
 from .uuid7 import uuid_v7
 
 cdef extern from "Python.h":

@@ -34,7 +34,7 @@ from .python cimport (
     vectorcallfunc,
 )
 
-from .._protocol import RecordStatus
+from .._engine.protocol import RecordStatus
 
 # What becomes of an event: a pbf_status, or one of these.
 cdef enum:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
-from .._clock import monotonic, real_time_ns
-from .._protocol import Counts, FramedBatch, RecordStatus
+from .._engine.protocol import Counts, FramedBatch, RecordStatus
 from ..constant import BATCH_MAX_BYTE_SIZE
-from ..locks import RLock
+from ..process.clock import monotonic, real_time_ns
+from ..process.locks import RLock
 from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
 from .uuid7 import uuid_v7
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._protocol import Engine, RecordStatus, class_given_error
+from .._engine.protocol import Engine, RecordStatus, class_given_error
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., None])
 

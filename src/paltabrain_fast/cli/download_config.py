@@ -19,8 +19,8 @@ import urllib3
 
 from ..constant import CONTENT_TYPE, ENDPOINT_CONFIG, SDK_NAME
 from ..errors import PaltabrainError
-from ..masking import masked
 from ..options import base_url
+from ..process.masking import masked
 from ..schema.names import check_module_name
 from ..version import __version__
 from .config_archive import ArchiveError, point_imports_at, unpack

@@ -23,7 +23,6 @@ from weakref import ref
 
 from google.protobuf.message import Message
 
-from ..values import set_proto
 from .recorders import (
     Function,
     MessageClassRole,
@@ -34,6 +33,7 @@ from .recorders import (
     role_of,
 )
 from .stand_ins import BUILTINS, SET_PROTO
+from .values import set_proto
 
 __all__ = [
     "Binding",

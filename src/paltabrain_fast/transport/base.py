@@ -9,7 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
-from .._clock import real_time_ns
+from ..process.clock import real_time_ns
 
 __all__ = [
     "MAX_ANSWER_BYTES",

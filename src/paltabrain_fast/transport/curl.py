@@ -11,10 +11,10 @@ from collections import deque
 from functools import partial
 from typing import Any, Final
 
-from ..fork_guard import unguarded
+from ..process.fork_barrier import unguarded
 from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
 from .environment import Proxy, Trust, origin_of, proxy_for
-from .native import MAX_WAIT_SECONDS, poll
+from .unpatched import MAX_WAIT_SECONDS, poll
 
 try:
     import pycurl

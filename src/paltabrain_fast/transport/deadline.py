@@ -22,10 +22,10 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
-from .._clock import monotonic
-from ..fork_guard import unguarded
-from ..locks import local
-from .native import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, wait_for
+from ..process.clock import monotonic
+from ..process.fork_barrier import unguarded
+from ..process.locks import local
+from .unpatched import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, wait_for
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
 

@@ -18,8 +18,8 @@ from requests.utils import (
 )
 from urllib3.util import ssl_
 
-from ..reporting import log_line
-from .native import make_context
+from ..process.log import log_line
+from .unpatched import make_context
 
 __all__ = ["Proxy", "Trust", "origin_of", "proxy_for"]
 

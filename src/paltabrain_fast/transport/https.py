@@ -7,7 +7,7 @@ import os
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from .._clock import monotonic
+from ..process.clock import monotonic
 from .base import Request, SendResult, failure, finish, retry_after, timed_out
 from .deadline import HttpPool, HttpsPool, attempt
 from .doubles import Doubles

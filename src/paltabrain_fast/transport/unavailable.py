@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..locks import Lock
+from ..process.locks import Lock
 from .base import Request, SendResult, Transport
 
 __all__ = ["Unavailable"]

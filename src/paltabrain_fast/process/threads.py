@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, Final
 
-from . import fork_guard
-from ._clock import monotonic
+from . import fork_barrier
+from .clock import monotonic
 from .locks import Lock, acquire, cooperative_sleep, own, pristine, wait_until
 from .reentrancy import enter_thread
 
@@ -192,7 +192,7 @@ class Thread(threading.Thread):
                 sys.setprofile(threading.getprofile())
                 self.run()
         finally:
-            fork_guard.end_thread()
+            fork_barrier.end_thread()
 
     @contextlib.contextmanager
     def _listed(self) -> Iterator[None]:

@@ -8,15 +8,15 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import fork_guard, hosts, reentrancy, threads
-from ._clock import monotonic
-from ._engine import count_forks
+from . import fork_barrier, hosts, reentrancy, threads
+from .clock import monotonic
 from .locks import RLock
 
 if TYPE_CHECKING:
-    from .control import Control
+    from ..delivery.control import Control
 
 __all__ = [
     "enter",
@@ -40,11 +40,18 @@ class Renewable(Protocol):
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
 _at_work: set[Control] = set()  # each had an event, and is not shut down
 _renewing: dict[int, Any] = {}  # by process, as one may hold its parent's
-_renewed = count_forks()
+_renewed = 0
 _finishing: set[int] = set()  # processes that are renewing Python's own state
 _is_exiting = False
 _is_ending = False
 _finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
+
+
+count_forks: Callable[[], int] = int
+"""How many forks have led here; always 0 where they cannot be counted, without native code."""
+
+finish_fork: Callable[[], bool] = bool
+"""Renews Python's own state after a fork that has called no hooks; returns whether it did."""
 
 
 def may_start_threads() -> bool:
@@ -112,10 +119,8 @@ def renew_unnoticed() -> None:
     with _renewing.setdefault(process, RLock()):
         if count_forks() == _renewed:
             return  # or another thread has done it
-        from ._native.fork import finish_fork  # whose module has noticed the fork
-
         # in a hook that finish_fork() calls, or that was called before ours
-        hooked = process in _finishing or fork_guard.is_forking()
+        hooked = process in _finishing or fork_barrier.is_forking()
         _finishing.add(process)
         try:
             if hooked or not finish_fork():  # which calls ``renew``, among others
@@ -131,7 +136,7 @@ def renew() -> None:
     if forks and forks == _renewed:
         return  # a hook that came before ours has noticed the fork
     _at_work = set()  # what the parent has buffered, it sends itself
-    fork_guard.renew()
+    fork_barrier.renew()
     reentrancy.renew()
     threads.become_main_thread()
     for renewable in list(_renewables):
@@ -174,7 +179,7 @@ with contextlib.suppress(AttributeError, RuntimeError):
 atexit.register(_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=fork_guard.begin_fork,
-        after_in_parent=fork_guard.end_fork,
+        before=fork_barrier.begin_fork,
+        after_in_parent=fork_barrier.end_fork,
         after_in_child=renew,
     )

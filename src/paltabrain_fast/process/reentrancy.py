@@ -10,10 +10,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from . import _engine
 from .locks import current, local
 
 __all__ = ["call_logging", "enter_thread", "is_inside", "is_logging", "outside", "renew"]
+
+
+def _note_nothing(_change: int) -> None:
+    pass
+
+
+note_inside: Callable[[int], None] = _note_nothing
+"""Tells the native ``track()`` that this thread enters or leaves the SDK's own code, by 1 or -1."""
 
 
 class _Mark(local):
@@ -27,7 +34,7 @@ _logging: set[object] = set()  # who is in a log call of ours; a thread has many
 def enter_thread() -> None:
     """Make the current thread one of the SDK's own, for good."""
     _mark.ours = True
-    _engine.note_inside(1)
+    note_inside(1)
 
 
 def is_logging() -> bool:
@@ -55,12 +62,12 @@ def call_logging(call: Callable[[], object]) -> None:
     try:
         _logging.add(caller)
         noted = True
-        _engine.note_inside(1)
+        note_inside(1)
         call()
     finally:
         try:
             if noted:
-                _engine.note_inside(-1)
+                note_inside(-1)
         finally:
             _logging.discard(caller)
 
@@ -72,9 +79,9 @@ def outside() -> Iterator[None]:
     try:
         if ours:
             _mark.ours = False
-            _engine.note_inside(-1)
+            note_inside(-1)
         yield
     finally:
         if ours:
-            _engine.note_inside(1)
+            note_inside(1)
             _mark.ours = True

@@ -20,7 +20,7 @@ from importlib.util import module_from_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from . import hosts
-from ._clock import monotonic
+from .clock import monotonic
 
 __all__ = [
     "TIMEOUT_MAX",

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from typing import Final
 
-from .reporting import log_line, logger
+from ..process.log import log_line, logger
 
 __all__ = ["advise", "report_assigned", "report_overridden"]
 

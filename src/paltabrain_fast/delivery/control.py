@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, Literal
 
-from . import process
-from ._clock import monotonic
-from ._protocol import Engine, FramedBatch
-from .constant import REQUEST_MAX_WORKERS
-from .errors import DropReason
-from .fork_guard import guarded, is_forking
+from .._engine.protocol import Engine, FramedBatch
+from ..constant import REQUEST_MAX_WORKERS
+from ..errors import DropReason
+from ..options import Options
+from ..process import lifetime
+from ..process.clock import monotonic
+from ..process.fork_barrier import guarded, is_forking
+from ..process.locks import TIMEOUT_MAX, Condition, Lock, RLock, acquire, current, get_ident
+from ..process.reentrancy import is_logging
+from ..process.threads import Thread, current_thread
+from ..sdk_pb2 import BatchTelemetry
+from ..transport import Transport, make_transport
+from ..transport.unavailable import Unavailable
 from .ledger import Ledger, Stats
-from .locks import TIMEOUT_MAX, Condition, Lock, RLock, acquire, current, get_ident
-from .options import Options
-from .pool import Pool
-from .reentrancy import is_logging
-from .reporting import Reporter
-from .sdk_pb2 import BatchTelemetry
+from .notify import Reporter
 from .sender import FROZEN_SECONDS, Delivery, Sender
-from .threads import Thread, current_thread
-from .transport import Transport, make_transport
-from .transport.unavailable import Unavailable
+from .workers import Pool
 
 __all__ = ["Control"]
 
@@ -247,7 +247,7 @@ class Control:
         self._released = True
         if self._thread is not None:
             self.wake()
-        elif process.has_entered(self):
+        elif lifetime.has_entered(self):
             self.event_recorded()
 
     def exit(self, started: float) -> None:
@@ -280,8 +280,8 @@ class Control:
             return
         self._is_starting = True
         try:
-            process.enter(self)
-            if not process.may_start_threads():
+            lifetime.enter(self)
+            if not lifetime.may_start_threads():
                 self._engine.arm(1)  # the next event asks again
             elif self._thread is None and not self._stopping:
                 self._thread = thread = Thread("control", self._run)
@@ -292,7 +292,7 @@ class Control:
         finally:
             self._is_starting = False
         if self._outcome is not None:  # a signal handler has shut down before we entered
-            process.leave(self)
+            lifetime.leave(self)
 
     def _finish(self, deadline: float | None) -> bool:
         begun, mark = monotonic(), self._engine.accepted
@@ -302,7 +302,7 @@ class Control:
             not settled
             and deadline is not None
             and monotonic() > deadline + FROZEN_SECONDS
-            and process.may_start_threads()  # or else it was this thread that sent, and took long
+            and lifetime.may_start_threads()  # or else it was this thread that sent, and took long
         ):
             # the process stood still, and has the same time once more
             deadline += monotonic() - begun
@@ -332,7 +332,7 @@ class Control:
         if self._make_transport is not None:
             with guarded(end):
                 self._transport.close()
-        process.leave(self)
+        lifetime.leave(self)
 
     def _settle(self, mark: int, deadline: float | None) -> bool:
         """Frame whenever there is room until the first ``mark`` events are settled.
@@ -525,7 +525,7 @@ class Control:
         The main thread does so, too; but it comes to one SDK after the other, and to one batch.
         """
         while (
-            process.is_exiting() and self.ledger.in_flight and not self._pool.has_threads()
+            lifetime.is_exiting() and self.ledger.in_flight and not self._pool.has_threads()
         ) and self._pool.run_next(None):
             pass
 

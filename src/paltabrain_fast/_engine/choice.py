@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ._protocol import Engine
-from ._reference.base import ContextBase, EventBase, Sentinel, adopt, slow_reason
-from ._reference.engine import ReferenceEngine
-from ._reference.track import Tracker, direct
-from ._reference.uuid7 import uuid_v7
+from .._reference.base import ContextBase, EventBase, Sentinel, adopt, slow_reason
+from .._reference.engine import ReferenceEngine
+from .._reference.track import Tracker, direct
+from .._reference.uuid7 import uuid_v7
+from ..process import lifetime, reentrancy
+from .protocol import Engine
 
 __all__ = [
     "ContextBase",
@@ -19,11 +20,9 @@ __all__ = [
     "Sentinel",
     "Tracker",
     "adopt",
-    "count_forks",
     "direct",
     "make_engine",
     "name",
-    "note_inside",
     "slow_reason",
     "uuid_v7",
 ]
@@ -41,21 +40,10 @@ def _wanted() -> str:
 make_engine: Callable[[int], Engine] = ReferenceEngine
 """Makes an engine from ``buffer_bytes``."""
 
-count_forks: Callable[[], int] = int
-"""How many forks have led here; always 0 where they cannot be counted."""
-
-
-def _note_nothing(_change: int) -> None:
-    pass
-
-
-note_inside: Callable[[int], None] = _note_nothing
-"""Tells ``track()`` that this thread enters or leaves the SDK's own code, by 1 or -1."""
-
 name = _wanted()
 if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from ._native import base, classes, engine, fork, track, uuid7
+        from .._native import base, classes, engine, fork, track, uuid7
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -68,6 +56,7 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
         adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
-        count_forks, note_inside = fork.count_forks, fork.note_inside
+        reentrancy.note_inside = fork.note_inside
+        lifetime.count_forks, lifetime.finish_fork = fork.count_forks, fork.finish_fork
         direct = track.DirectMethod
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason

@@ -9,29 +9,20 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
-from ._clock import monotonic
-from .constant import BATCH_MAX_BYTE_SIZE, LOGGER_NAME
-from .errors import ErrorInfo, EventTooLargeError
+from ..constant import BATCH_MAX_BYTE_SIZE
+from ..errors import ErrorInfo, EventTooLargeError
+from ..options import Options
+from ..process.clock import monotonic
+from ..process.locks import Lock
+from ..process.log import log_line, logger
+from ..process.masking import masked
+from ..process.reentrancy import is_logging, outside
 from .ledger import Ledger
-from .locks import Lock
-from .masking import masked
-from .options import Options
-from .reentrancy import call_logging, is_logging, outside
 
-__all__ = ["Callback", "Reporter", "check_callback", "check_logger", "log_line", "logger"]
+__all__ = ["Callback", "Reporter", "check_callback"]
 
-logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
-logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
-
-_METHODS: Final = {  # one for each level, as an object that stands in for a logger has
-    logging.DEBUG: "debug",
-    logging.INFO: "info",
-    logging.WARNING: "warning",
-    logging.ERROR: "error",
-}
 _MAX_UNTOLD: Final = 1000
 _MAX_TEXT: Final = 200
 _MAX_FRAMES: Final = 50
@@ -62,38 +53,6 @@ def check_callback(on_error: object) -> None:
         raise TypeError(
             f"on_error must take an exception and an ErrorInfo, not {on_error!r}: {error}"
         ) from None
-
-
-def check_logger(candidate: object) -> None:
-    """Raise a ``TypeError`` unless lines can be logged to this."""
-    if not all(callable(getattr(candidate, name, None)) for name in _METHODS.values()):
-        raise TypeError(f"logger must have {', '.join(_METHODS.values())}, not {candidate!r}")
-
-
-def log_line(
-    level: int,
-    message: str,
-    *arguments: object,
-    error: Exception | None = None,
-    to: logging.Logger = logger,
-) -> None:
-    """Log a line, and the traceback of ``error``.
-
-    An exception of the user's own filters or handlers has nowhere left to be reported. What a
-    handler does with the SDK is not logged in its turn, which might never end.
-
-    Args:
-        level: of the line.
-        message: the line, with a place for each of the arguments.
-        arguments: what is put there.
-        error: whose traceback is logged with it.
-        to: a logger, or what has its methods for each level.
-    """
-    if is_logging() or (isinstance(to, logging.Logger) and not to.isEnabledFor(level)):
-        return
-    with contextlib.suppress(Exception):
-        write = getattr(to, _METHODS[level])
-        call_logging(partial(write, message, *arguments, exc_info=error))
 
 
 class Reporter:

@@ -8,11 +8,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import process
-from ._clock import monotonic
-from .locks import Condition, get_ident
-from .reporting import Reporter
-from .threads import Thread
+from ..process import lifetime
+from ..process.clock import monotonic
+from ..process.locks import Condition, get_ident
+from ..process.threads import Thread
+from .notify import Reporter
 
 __all__ = ["Pool"]
 
@@ -69,7 +69,7 @@ class Pool:
         with self._changed:
             wanted = min(self._max_threads, len(self._entries) + self._running)
             threads = len(self._threads)
-            if self._closed or threads >= wanted or not process.may_start_threads():
+            if self._closed or threads >= wanted or not lifetime.may_start_threads():
                 return
             thread = Thread(f"sender-{threads}", self._work)
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, Final
 
-from ._protocol import SerializableContext, class_given_error
+from .._engine.protocol import SerializableContext, class_given_error
 
 __all__ = ["NO_CONTEXT", "OwnContext", "checked_context"]
 

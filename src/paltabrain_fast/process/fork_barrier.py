@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ._clock import monotonic
+from .clock import monotonic
 from .locks import Condition, get_ident, get_native_id
 
 __all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "is_forking", "renew", "unguarded"]

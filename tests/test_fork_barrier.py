@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, fork_guard
-from paltabrain_fast.fork_guard import begin_fork, end_fork, end_thread, guarded, unguarded
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import fork_barrier
+from paltabrain_fast.process.fork_barrier import (
+    begin_fork,
+    end_fork,
+    end_thread,
+    guarded,
+    unguarded,
+)
 
 from .support.events import TextContext, TextEvent
 from .support.sdk import MakeSdk, run_script
@@ -19,14 +26,14 @@ from .support.threads import DEADLINE, running
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard of the test's own, with forks that wait until they may happen."""
-    monkeypatch.setattr(fork_guard, "_FORK_SECONDS", DEADLINE)
-    monkeypatch.setattr(fork_guard, "_guard", fork_guard._Guard())
+    monkeypatch.setattr(fork_barrier, "_FORK_SECONDS", DEADLINE)
+    monkeypatch.setattr(fork_barrier, "_guard", fork_barrier._Guard())
 
 
 def await_fork() -> None:
     """Wait until a fork has begun, or wants to."""
     end = time.monotonic() + DEADLINE
-    while not fork_guard._guard._forking:
+    while not fork_barrier._guard._forking:
         assert time.monotonic() < end
         time.sleep(0.001)
 
@@ -99,10 +106,10 @@ def test_attempt_that_is_forked_goes_on_in_the_child() -> None:
     def work() -> None:
         with guarded():
             begin_fork()
-            fork_guard.renew()
+            fork_barrier.renew()
             with unguarded():
                 pass
-        assert not fork_guard._guard._inside
+        assert not fork_barrier._guard._inside
         begin_fork()
         end_fork()
 
@@ -115,33 +122,33 @@ def test_attempt_within_an_attempt_leaves_that_one_inside() -> None:
     with guarded():
         with guarded():
             pass
-        assert fork_guard._guard._inside == {threading.get_ident()}
-    assert not fork_guard._guard._inside
+        assert fork_barrier._guard._inside == {threading.get_ident()}
+    assert not fork_barrier._guard._inside
 
 
 def test_fork_that_was_forked_itself_ends_in_the_child() -> None:
     """Which a signal handler has made, while the fork was beginning."""
     begin_fork()
     begin_fork()
-    fork_guard.renew()
+    fork_barrier.renew()
     end_fork()
-    assert not fork_guard._guard._forking
+    assert not fork_barrier._guard._forking
 
 
 def test_child_does_not_wait_for_the_end_of_a_fork_of_its_parents() -> None:
     run_script(
         """
 import os, signal, threading
-from paltabrain_fast import fork_guard
+from paltabrain_fast.process import fork_barrier
 from tests.support.interruption import ForkInWait
 
 begun, over = threading.Event(), threading.Event()
 
 def fork_elsewhere():
-    fork_guard.begin_fork()
+    fork_barrier.begin_fork()
     begun.set()
     over.wait()
-    fork_guard.end_fork()
+    fork_barrier.end_fork()
 
 def forked(child):
     if child:
@@ -151,8 +158,8 @@ def forked(child):
 
 threading.Thread(target=fork_elsewhere).start()
 begun.wait()
-fork = ForkInWait(fork_guard._guard._changed, forked)
-with fork_guard.guarded():
+fork = ForkInWait(fork_barrier._guard._changed, forked)
+with fork_barrier.guarded():
     pass
 if fork.child == 0:
     os._exit(0)
@@ -181,7 +188,7 @@ def test_thread_that_lives_on_after_its_end_holds_up_one_fork(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It was a greenlet's, or the system has given its number to another one."""
-    monkeypatch.setattr(fork_guard, "_FORK_SECONDS", 0.01)
+    monkeypatch.setattr(fork_barrier, "_FORK_SECONDS", 0.01)
     ended, over = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -193,7 +200,7 @@ def test_thread_that_lives_on_after_its_end_holds_up_one_fork(
         assert ended.wait(DEADLINE)
         begin_fork()
         end_fork()
-        assert not fork_guard._guard._ending
+        assert not fork_barrier._guard._ending
         over.set()
 
 
@@ -203,10 +210,11 @@ def test_fork_waits_until_a_thread_has_ended_for_the_system() -> None:
     run_script(
         """
 import ctypes, os, threading, time
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, fork_guard
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.process import fork_barrier
 from tests.support.events import TextContext, TextEvent
 
-fork_guard._FORK_SECONDS = 50
+fork_barrier._FORK_SECONDS = 50
 destroyed = False
 begun, key = threading.Event(), ctypes.c_uint()
 
@@ -239,8 +247,8 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 def test_unguarded_alone_does_nothing() -> None:
     with unguarded():
-        assert not fork_guard._guard._inside
-    assert not fork_guard._guard._inside
+        assert not fork_barrier._guard._inside
+    assert not fork_barrier._guard._inside
 
 
 def test_shutdown_in_a_handler_that_interrupts_a_fork_does_not_wait_for_it(
@@ -249,10 +257,10 @@ def test_shutdown_in_a_handler_that_interrupts_a_fork_does_not_wait_for_it(
     """Nobody may send before the fork is over, and that is not before the handler returns."""
     sdk = make_sdk(transport=InMemoryTransport())
     sdk.track(TextEvent())
-    fork_guard.begin_fork()
+    fork_barrier.begin_fork()
     try:
         assert not sdk.shutdown(timeout=600)
     finally:
-        fork_guard.end_fork()
+        fork_barrier.end_fork()
     assert sdk.shutdown(timeout=600)
     assert sdk.stats().delivered == 1

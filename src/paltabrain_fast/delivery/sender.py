@@ -9,10 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ._clock import monotonic
-from ._engine import uuid_v7
-from ._protocol import FramedBatch
-from .constant import (
+from .._engine.choice import uuid_v7
+from .._engine.protocol import FramedBatch
+from ..constant import (
     BATCH_STATUS_EXCEPTION,
     BATCH_STATUS_REJECT,
     BATCH_STATUS_SUCCESS,
@@ -20,16 +19,17 @@ from .constant import (
     ENDPOINT_BATCH,
     SDK_NAME,
 )
-from .errors import BatchRejectedError, DropReason, ErrorInfo, RetriesExhaustedError
-from .fork_guard import guarded
+from ..errors import BatchRejectedError, DropReason, ErrorInfo, RetriesExhaustedError
+from ..options import Options, base_url
+from ..process.clock import monotonic
+from ..process.fork_barrier import guarded
+from ..sdk_pb2 import Batch, BatchTelemetry
+from ..transport import Request, SendResult, Transport
+from ..utils import time_ms
+from ..version import __version__
 from .ledger import Ledger
-from .options import Options, base_url
-from .pool import Pool
-from .reporting import Reporter
-from .sdk_pb2 import Batch, BatchTelemetry
-from .transport import Request, SendResult, Transport
-from .utils import time_ms
-from .version import __version__
+from .notify import Reporter
+from .workers import Pool
 
 __all__ = ["FROZEN_SECONDS", "Delivery", "Sender"]
 

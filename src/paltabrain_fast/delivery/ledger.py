@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, get_args
 
-from ._protocol import Counts, FramedBatch
-from .constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
-from .errors import DropReason
-from .locks import Condition
-from .sdk_pb2 import BatchTelemetry
+from .._engine.protocol import Counts, FramedBatch
+from ..constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
+from ..errors import DropReason
+from ..process.locks import Condition
+from ..sdk_pb2 import BatchTelemetry
 
 __all__ = ["Ledger", "Stats"]
 

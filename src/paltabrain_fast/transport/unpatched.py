@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from urllib3.util import ssl_
 
-from ..locks import pristine
+from ..process.locks import pristine
 
 __all__ = [
     "MAX_WAIT_SECONDS",

@@ -1,0 +1,1 @@
+"""The engine: what native and reference have in common, and which of the two is loaded."""

@@ -1,0 +1,1 @@
+"""From the buffer to the server: when a batch is framed, how it is sent, what became of it."""

@@ -1,0 +1,55 @@
+"""Writes log lines, from which nothing of the SDK's own follows."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from functools import partial
+from typing import Final
+
+from ..constant import LOGGER_NAME
+from .reentrancy import call_logging, is_logging
+
+__all__ = ["check_logger", "log_line", "logger"]
+
+logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
+logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
+
+_METHODS: Final = {  # one for each level, as an object that stands in for a logger has
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+}
+
+
+def check_logger(candidate: object) -> None:
+    """Raise a ``TypeError`` unless lines can be logged to this."""
+    if not all(callable(getattr(candidate, name, None)) for name in _METHODS.values()):
+        raise TypeError(f"logger must have {', '.join(_METHODS.values())}, not {candidate!r}")
+
+
+def log_line(
+    level: int,
+    message: str,
+    *arguments: object,
+    error: Exception | None = None,
+    to: logging.Logger = logger,
+) -> None:
+    """Log a line, and the traceback of ``error``.
+
+    An exception of the user's own filters or handlers has nowhere left to be reported. What a
+    handler does with the SDK is not logged in its turn, which might never end.
+
+    Args:
+        level: of the line.
+        message: the line, with a place for each of the arguments.
+        arguments: what is put there.
+        error: whose traceback is logged with it.
+        to: a logger, or what has its methods for each level.
+    """
+    if is_logging() or (isinstance(to, logging.Logger) and not to.isEnabledFor(level)):
+        return
+    with contextlib.suppress(Exception):
+        write = getattr(to, _METHODS[level])
+        call_logging(partial(write, message, *arguments, exc_info=error))
