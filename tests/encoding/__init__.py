@@ -1,1 +1,1 @@
-"""How classes are recognised as generated."""
+"""How classes are recognised as generated, and what is done with other classes."""

@@ -81,7 +81,7 @@ cdef extern from *:
     void pbf_set_init(PyTypeObject *type, initproc init) noexcept
     void pbf_set_call(PyTypeObject *type, ternaryfunc call) noexcept
 
-from ..encoding.construction import recorded_init, recorded_setter
+from ..encoding.constructors import recognise_init, recognise_setter
 from ..encoding.recognition import NotGeneratedError, recognise_groups
 from .plan import plan_of
 
@@ -220,12 +220,12 @@ def adopt(cls):
     for name, function in list(vars(cls).items()):
         if not name.startswith("set_"):
             continue
-        found = recorded_setter(cls, groups, function, Sentinel)
+        found = recognise_setter(cls, groups, function, Sentinel)
         if found is not None:
             group, keys, used = found
             setattr(cls, name, GeneratedSetter(function, keys, used, group, in_context))
     init = vars(cls).get("__init__")
-    found = None if in_context else recorded_init(cls, init)
+    found = None if in_context else recognise_init(cls, init)
     if found is not None:
         keys, used = found
         cls.__init__ = GeneratedInit(init, keys, used, cls)

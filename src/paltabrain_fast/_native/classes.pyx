@@ -37,7 +37,7 @@ from ..encoding.recognition import (
     recognise_context,
     recognise_event,
 )
-from ..encoding.world import still_bound
+from ..encoding.sandbox import binding_holds
 from ..process.log import log_line
 from ..sdk_pb2 import Event
 from .base import ContextBase as ContextBaseClass
@@ -244,7 +244,7 @@ cdef class ClassPlan:
 
         try:
             for place, name, value in self.bindings:
-                if place == number and not still_bound(
+                if place == number and not binding_holds(
                     <object>self.namespaces[number], name, value
                 ):
                     return False

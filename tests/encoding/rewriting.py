@@ -1,12 +1,21 @@
-"""Writes methods of a generated module: one text each, but for what is to be written otherwise."""
+"""Rewrites methods of a generated module, with the same behaviour or with another."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from .forms import payload, rewritten
-
 Forms = dict[str, dict[str, str]]
+"""For each method, the forms that it may take: the text of a class body, by the form's name."""
+
+PAYLOAD = """
+    def serialize_payload(self):
+        m = EventPayloadMessage()
+        p = getattr(m, f"event_{self.event_type_id}")
+        p.SetInParent()
+        set_proto(p, self._payload)
+        return m.SerializeToString()
+"""
 
 NAME = 'f"event_{self.event_type_id}"'
 FILL = "set_proto(p, self._payload)"
@@ -23,54 +32,70 @@ SCREEN = "{'screen_name': screen_name, 'theme': theme}"
 FILTERED = f"BaseSentinel.filter({SCREEN})"
 
 
-def filling(text: str) -> str:
-    """``serialize_payload`` that fills the message in this way."""
+def rewritten(source: str, owner: str, method: str, text: str) -> str:
+    """Return the source of a module with another text for one method of the class ``owner``."""
+    pattern = rf"(\nclass {owner}\(.*?)\n    def {method}\(.*?(?=\n    def |\n\n\n|\Z)"
+    new, count = re.subn(
+        pattern, lambda found: f"{found[1]}\n{text.strip(chr(10))}\n", source, count=1, flags=re.S
+    )
+    assert count == 1
+    return new
+
+
+def payload(old: str, new: str) -> str:
+    """``serialize_payload`` with ``new`` in place of ``old``."""
+    assert old in PAYLOAD
+    return PAYLOAD.replace(old, new)
+
+
+def filling_payload(text: str) -> str:
+    """``serialize_payload`` with this statement in place of its call of ``set_proto()``."""
     return payload(FILL, text)
 
 
 def header(text: str, beside: str = "") -> str:
-    """``serialize_header`` with this body, and what the class has beside it."""
+    """``serialize_header`` with this body, after further members of the class."""
     lines = "".join(f"        {line}\n" for line in text.strip().splitlines())
     return f"{beside}\n    def serialize_header(self):\n{lines}"
 
 
-def through(groups: str) -> str:
-    """``serialize_header`` that goes through the groups in this way."""
+def iterating(groups: str) -> str:
+    """``serialize_header`` that iterates this expression."""
     return header(LOOP.replace("GROUPS", groups))
 
 
 def unless(test: str, otherwise: str = 'b""') -> str:
-    """``serialize_header`` that leaves early after this test."""
+    """``serialize_header`` that returns early if this test is true."""
     loop = LOOP.replace("GROUPS", "self._header.items()")
     return header(f"if {test}:\n    return {otherwise}\n{loop.strip()}")
 
 
 def when(test: str) -> str:
-    """``serialize_header`` that goes on after this test."""
+    """``serialize_header`` that serializes only if this test is true."""
     loop = LOOP.replace("GROUPS", "self._header.items()").strip().replace("\n", "\n    ")
     return header(f'if {test}:\n    {loop}\nreturn b""')
 
 
-def counted(text: str) -> str:
-    """``serialize_header`` that fills a message in this way."""
+def filling_header(text: str) -> str:
+    """``serialize_header`` with these statements between making and serializing the message."""
     return header(f"message = EventHeaderMessage()\n{text}\nreturn message.SerializeToString()")
 
 
 def init(text: str, beside: str = "") -> str:
-    """``__init__`` with this body."""
+    """``__init__`` with this body, after further members of the class."""
     lines = "".join(f"        {line}\n" for line in text.strip().splitlines())
     return f"{beside}\n    def __init__(self, *, page_id=None, title=None):\n{lines}"
 
 
 def setter(text: str, beside: str = "") -> str:
-    """``set_screen`` with this body."""
+    """``set_screen`` with this body, after further members of the class."""
     lines = "".join(f"        {line}\n" for line in text.strip().splitlines())
     start = "    def set_screen(self, *, screen_name=UNDEFINED, theme=UNDEFINED):"
     return f"{beside}\n{start}\n{lines}"
 
 
 def random_form(source: str, choose: Callable[[list[str]], str]) -> str:
-    """The source of a module in the server's form, its serializers in any form that is as good."""
+    """Return the source of a module, each serializer rewritten in a random equivalent form."""
     fill = choose(
         [
             "set_proto(part, {values})",
