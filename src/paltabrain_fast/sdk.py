@@ -28,7 +28,7 @@ from ._engine.protocol import (
     class_given_error,
 )
 from .base import BaseEvent
-from .compat import hooks
+from .compat import ignored
 from .constant import (
     BATCH_STATUS_EXCEPTION,
     BATCH_STATUS_REJECT,
@@ -213,10 +213,10 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         # is not to be renewed
         lifetime.renew_unnoticed()
         if switched is None:
-            hooks.advise(
+            ignored.warn_user(
                 f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
             )
-        hooks.report_overridden(type(self), PaltabrainSdk)
+        ignored.warn_of_overrides(type(self), PaltabrainSdk)
         if disabled:
             transport = InMemoryTransport()
         self._set_up(make_engine(self._options.buffer_bytes), disabled)
@@ -237,7 +237,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
-            hooks.report_assigned(type(self), name)
+            ignored.warn_of_assignment(type(self), name)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The reference engine: a ``deque`` of serialized parts, framed through protobuf messages."""
+"""The reference engine: a ``deque`` of serialized events, framed with protobuf messages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
 from .uuid7 import uuid_v7
 
 _EVICTED_PART: Final = 256
-"""What an eviction frees at least, as a part of the capacity."""
+"""An eviction frees at least the capacity divided by this."""
 
 _NEVER: Final = 1 << 64
 
 _RECORD_BYTES: Final = 32
-"""What a buffered event counts beside its header and payload."""
+"""Bytes that a buffered event counts in addition to its header and payload."""
 
 
 class _Record(NamedTuple):
@@ -38,7 +38,10 @@ class _Record(NamedTuple):
 
 
 class ReferenceEngine:
-    """See ``Engine`` for the contract. Distinct contexts are stored, and counted, once."""
+    """A bounded buffer of serialized events; see ``Engine`` for the contract.
+
+    Equal contexts are stored once, and counted once.
+    """
 
     def __init__(self, buffer_bytes: int) -> None:
         self._capacity = buffer_bytes
@@ -46,14 +49,14 @@ class ReferenceEngine:
         self.renew()
 
     def renew(self) -> None:
-        self._records: deque[tuple[_Record, int]] = deque()  # and the last number with it
+        self._records: deque[tuple[_Record, int]] = deque()  # with ``last_number`` after it
         self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
         self._lock = RLock()  # re-entrant: a signal handler may track an event
         self.accepted = 0
         self.taken = 0
         self.last_number = 0
         self._bytes = 0
-        self._mark = 1  # events accepted that are due to be told of
+        self._mark = 1  # ``due()`` is true once so many events are accepted
         self._shed_until = 0.0  # reading of monotonic()
         self._shed = 0
 
@@ -77,10 +80,10 @@ class ReferenceEngine:
             return RecordStatus.CLOSED if self._closed else RecordStatus.TOO_LARGE
         size = _RECORD_BYTES + len(header) + len(payload)
         event_ts = real_time_ns() // 1_000_000
-        # without the constructor's own Python code, which would make this engine a slow baseline
+        # not _Record(...): its constructor is Python code, and would make the baseline slower
         record = tuple.__new__(_Record, (context, event_ts, session_id, header, payload, size))
         context_size = len(context)
-        # No call stands between a read and its write: there a signal handler could track an event.
+        # A signal handler may track an event in any call: no call stands between read and write.
         with self._lock:
             if self._closed:
                 return RecordStatus.CLOSED
@@ -175,7 +178,7 @@ class ReferenceEngine:
 
     @staticmethod
     def _attach(telemetry: bytes, batch: Batch, room: int) -> int:
-        """Put the telemetry into the batch, if it fits; returns the bytes that it takes."""
+        """Add the telemetry to the batch if it fits; return the bytes that it takes, or 0."""
         size = _framed_size(BatchTelemetry.FromString(telemetry))
         if size > room:
             return 0
@@ -195,6 +198,6 @@ class ReferenceEngine:
 
 
 def _framed_size(message: Event | BatchTelemetry) -> int:
-    """Bytes of a message within a batch: tag, length, message."""
+    """Return the bytes that a message takes within a batch: tag, length and message."""
     size = message.ByteSize()
     return 1 + max(1, (size.bit_length() + 6) // 7) + size

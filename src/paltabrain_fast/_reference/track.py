@@ -1,4 +1,4 @@
-"""``track()`` in pure Python: the event serializes itself."""
+"""``track()`` in pure Python: it calls the ``serialize_*`` methods of event and context."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., None])
 
 
 class Tracker:
-    """Base of ``PaltabrainSdk``; see ``TrackerHooks`` for what that has."""
+    """Base class of ``PaltabrainSdk``, which implements ``TrackerHooks``."""
 
     _engine: Engine
     _context: Any
@@ -23,7 +23,7 @@ class Tracker:
         self._disabled = disabled
 
     def _track(self, event: Any, context: Any) -> None:
-        """Do what ``track()`` is to do."""
+        """Serialize and record an event; see ``PaltabrainSdk.track()``."""
         if self._disabled:
             return
         try:
@@ -39,7 +39,7 @@ class Tracker:
                 event.serialize_payload(),
             )
         except Exception as error:
-            with contextlib.suppress(Exception):  # such as a RecursionError
+            with contextlib.suppress(Exception):  # a RecursionError, say
                 self._failed(event, error)
 
     def _record_serialized(
@@ -58,5 +58,5 @@ class Tracker:
 
 
 def direct(track: FunctionT) -> FunctionT:
-    """Leave the method ``track`` as it is."""
+    """Return ``track`` as it is; the native engine returns a faster descriptor here."""
     return track
