@@ -100,8 +100,8 @@ def test_the_rest_names_the_extra_that_it_lacks() -> None:
         done = run("-c", WITHOUT_TYPER, *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            "paltabrain-fast: typer is not installed, which all but download-config needs: "
-            "pip install 'paltabrain-fast[collector]'\n"
+            "paltabrain-fast: typer is not installed, and every command but download-config needs"
+            " it: pip install 'paltabrain-fast[collector]'\n"
         )
 
 

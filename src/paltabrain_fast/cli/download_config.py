@@ -1,4 +1,4 @@
-"""``paltabrain-sdk-download-config``: fetches the config module and puts it in place whole."""
+"""``paltabrain-sdk-download-config``: downloads the config module and installs it completely."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _STATUS_HINTS: Final = {
 
 
 class DownloadError(PaltabrainError):
-    """The config module could not be downloaded; the text is for the user."""
+    """The config module could not be downloaded; the text is shown to the user."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, where argparse would print the whole usage."""
+        """Print the error in one line; argparse would print the usage as well."""
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
@@ -97,8 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=_PROGRAM,
         description="Download the Python config module of your PaltaBrain schema.",
-        epilog="The module is put in place whole, or not at all: when anything fails, "
-        "what was there before is as it was.",
+        epilog="The module is installed completely or not at all: if anything fails, "
+        "existing files stay as they were.",
     )
     parser.add_argument(
         "--hostname",
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace files of the same names that are there; others stay",
+        help="replace existing files of the same names; other files stay",
     )
     parser.add_argument(
         "--keep-import",
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
 def _parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
-        # Only names of options are repeated: any other word may be a key, say after a typo.
+        # Only names of options are shown: after a typo, any other word may be the API key.
         names = [match[0] for match in map(_OPTION_NAME.match, unknown) if match]
         parser.error(f"unknown option {names[0]}" if names else "more than one module_path")
     credentials = {
@@ -155,9 +155,9 @@ def _check_key(name: str, key: str) -> None:
 
 
 def _target(module_path: str) -> Path:
-    """Return the absolute path of the module; only its parent directories are resolved."""
+    """Return the absolute path of the module; links are resolved in its parents, not in itself."""
     path = Path(module_path)
-    if module_path and path == Path():  # the directory that this runs in
+    if module_path and path == Path():  # the current directory
         path = Path.cwd()
     if path.name in ("", ".."):
         raise ValueError(f"module_path must end in the name of the module, not {module_path!r}")
@@ -184,7 +184,7 @@ def _install(url: str, api_key: str, target: Path, overwrite: bool, keep_import:
 
 
 def _point_imports_at_us(init: Path) -> bool:
-    """Return whether there was an import to change."""
+    """Make the module import from this package; return whether it had an import to change."""
     source = point_imports_at("paltabrain_fast", init.read_bytes())
     if source is not None:
         init.write_bytes(source)
@@ -192,15 +192,15 @@ def _point_imports_at_us(init: Path) -> bool:
 
 
 def download_config_zip(hostname: str, api_key: str) -> bytes:
-    """Fetch the config module as the server has it: a ZIP of one package's files.
+    """Download the config module as the server sends it: a ZIP of the package's files.
 
     Args:
         hostname: ``host`` or ``host:port`` of the API, as ``PaltabrainSdk`` takes it.
         api_key: key for authentication.
 
     Raises:
-        DownloadError: there is no good answer within bounds of time and size.
-        TypeError, ValueError: an argument is no hostname, or no API key.
+        DownloadError: the server did not send it, or not within the limits of time and size.
+        TypeError, ValueError: an argument is not a hostname, or not an API key.
     """
     _check_key("api_key", api_key)
     return _download(base_url(hostname) + ENDPOINT_CONFIG, api_key)
@@ -212,10 +212,10 @@ def _download(url: str, api_key: str) -> bytes:
         "X-API-Key": api_key,
         "X-SDK-Name": SDK_NAME,
         "X-SDK-Version": __version__,
-        "Accept-Encoding": "identity",  # so that the size on the wire is the size in memory
+        "Accept-Encoding": "identity",  # so that a small answer cannot grow in memory
     }
     with requests.Session() as session:
-        # Plain HTTP is for loopback, where a proxy of the environment must not see the key.
+        # Plain HTTP is allowed on loopback only; a proxy of the environment must not see the key.
         session.trust_env = url.startswith("https:")
         try:
             with session.get(
@@ -237,10 +237,10 @@ def _check_status(status: int) -> None:
 
 
 def _read_body(body: urllib3.HTTPResponse) -> bytes:
-    """Read the whole body, within bounds of size and time.
+    """Read the whole body, within the limits of size and time.
 
     Raises:
-        DownloadError: it exceeds one of them.
+        DownloadError: it exceeds a limit.
         urllib3.exceptions.HTTPError: the connection failed, or the body is cut short.
     """
     deadline = time.monotonic() + _BODY_SECONDS
@@ -258,7 +258,7 @@ def _read_body(body: urllib3.HTTPResponse) -> bytes:
 
 
 class _Progress:
-    """A line on the terminal that counts bytes; nothing if stderr is not a terminal."""
+    """A line on stderr that counts bytes; it is not shown if stderr is no terminal."""
 
     def __init__(self, total: int | None) -> None:
         self._of_total = "" if total is None else f" of {total:,}"
@@ -278,8 +278,8 @@ class _Progress:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that it cleans up as well."""
-    # Only the main thread may set handlers; a handler of the embedding program is left alone.
+    """Make SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that temporary files go."""
+    # Only the main thread may set handlers; a handler that the program has set is kept.
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
@@ -294,13 +294,13 @@ def _termination_as_interrupt() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the text of the innermost cause; the outer ones only repeat URL and pool."""
+    """Return the text of the innermost cause; the outer exceptions only repeat the URL."""
     text = str(error)
     cause = error.__cause__ or error.__context__
     return (cause and _reason(cause)) or text or type(error).__name__
 
 
 def _one_line(error: object) -> str:
-    """Return a text in one printable line."""
+    """Return the text of an error as one printable line."""
     text = " ".join(str(error).split())
     return "".join(character if character.isprintable() else "?" for character in text)

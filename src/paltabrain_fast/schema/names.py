@@ -73,8 +73,8 @@ def check_module_name(name: str) -> None:
     """Raise a ``ValueError`` unless a package of this name can be imported."""
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(
-            f"the directory's name is the module's, and {name!r} cannot be imported: choose one of"
-            " letters, digits and underscores, with no digit first"
+            f"the directory's name becomes the module's name, and {name!r} cannot be imported:"
+            " choose one of letters, digits and underscores, with no digit first"
             + (", and no keyword of Python" if keyword.iskeyword(name) else "")
         )
 
