@@ -1,4 +1,4 @@
-"""The archive: what is unpacked, what is refused, and which bytes of an import change."""
+"""Config archives: what is unpacked, what is refused, and how imports are changed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_refuses(data: bytes, problem: str, tmp_path: Path) -> None:
 
 
 def test_counts_what_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if every declared size were a lie that ``zipfile`` believes."""
+    """Also if every declared size is wrong and ``zipfile`` believes it."""
     monkeypatch.setattr("paltabrain_fast.cli.config_archive._check_entries", lambda _entries: None)
     with pytest.raises(ArchiveError, match="more than 33554432 bytes"):
         unpack(archive(("zero.bin", BOMB)), tmp_path)

@@ -29,7 +29,7 @@ def files(module: Path) -> dict[str, bytes]:
 
 
 def assert_error(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
-    """One line on stderr with these parts, nothing else, no key."""
+    """Check for one line on stderr with these parts, and no API key."""
     assert done.returncode == code
     assert done.stdout == ""
     assert done.stderr.startswith("paltabrain-sdk-download-config: error: ")

@@ -1,4 +1,4 @@
-"""The collector over HTTP: what it stores, what it refuses, and that nothing breaks it."""
+"""The collector over HTTP: what it stores, what it refuses, and that no request breaks it."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_clients_in_parallel(start: Callable[..., Collector]) -> None:
 
 
 def _of_size(size: int) -> bytes:
-    """A good batch of exactly this many bytes."""
+    """Return a valid batch of exactly this many bytes."""
     long = [payload(2, page_id="x" * 65_000)] * 8
     rough = size - len(batch(*long, payload(2, page_id="")).SerializeToString())
     for length in range(rough - 30, rough + 1):
@@ -299,7 +299,7 @@ def test_the_config_zip_imports(
 
 
 def _scrambled(data: bytes, header: bytes, context: bytes) -> bytes:
-    """A good batch with arbitrary bytes in the places that are decoded against the schema."""
+    """Return a valid batch with arbitrary bytes where the schema decides what is valid."""
     message = batch(data, context=context)
     message.events[0].header = header
     return bytes(message.SerializeToString())

@@ -1,4 +1,4 @@
-"""The collector's authority: kept as long as it can be used, and renewed otherwise."""
+"""The collector's authority: kept as long as it can be used, and replaced otherwise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paltabrain_fast.collector.errors import CollectorError
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """Where the certificate and the key of an authority are kept."""
+    """Create an authority; return the files of its certificate and its key."""
     certificate, key = tmp_path / "ca.pem", tmp_path / "ca.key"
     load_or_create_authority(certificate, key)
     return certificate, key
@@ -73,7 +73,7 @@ SPOILT: dict[str, Callable[[tuple[Path, Path]], object]] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-def test_it_is_renewed(
+def test_it_is_replaced(
     files: tuple[Path, Path], spoil: Callable[[tuple[Path, Path]], object]
 ) -> None:
     before = files[0].read_bytes()

@@ -1,4 +1,4 @@
-"""The running collector: ports, TLS, what a client needs to trust it, and how it stops."""
+"""The running collector: ports, TLS, how clients trust it, and how it stops."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _connect_until_refused(port: int) -> None:
 def test_a_request_in_flight_is_finished_when_it_stops(
     start: Callable[..., Collector], stack: ExitStack, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stop while a batch is being stored: it is answered 200 and in the file."""
+    """Stop while a batch is being stored: it is answered with 200 and is in the file."""
     storing, stopping = threading.Event(), threading.Event()
     store = Warehouse.store
 
@@ -208,14 +208,14 @@ def test_a_client_that_stops_mid_body_is_told_so(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_clients_that_are_connected_hold_no_stop_up(
+def test_connected_clients_do_not_delay_a_stop(
     start: Callable[..., Collector],
     stack: ExitStack,
     db: Path,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Idle after an answer, silent from the start, in the middle of a head, of a body."""
+    """Clients that are idle after an answer, that send nothing, half a head, or half a body."""
     collector = start()
     with ExitStack() as clients:
         for url in (collector.http_url, f"https://{collector.hostname}"):
@@ -239,10 +239,10 @@ def test_clients_that_are_connected_hold_no_stop_up(
     assert capfd.readouterr().err == ""
 
 
-def test_what_waits_when_it_stops_is_told_to_come_again(
+def test_a_batch_that_waits_at_a_stop_is_answered_503(
     start: Callable[..., Collector], stack: ExitStack, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stop while one batch is being stored and another waits for its turn."""
+    """Stop while one batch is being stored and another one waits."""
     storing, waiting, release = threading.Event(), threading.Event(), threading.Event()
     store, check_key = Warehouse.store, CollectorApp._check_key
 

@@ -1,4 +1,4 @@
-"""What a database file holds after batches, restarts and changes of the schema."""
+"""The content of a database file after batches, restarts and changes of the schema."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_batch_table_keeps_what_a_batch_says_of_itself(db: Path) -> None:
     ]
 
 
-def test_a_new_property_and_a_new_event_get_their_place_in_an_old_file(db: Path) -> None:
+def test_a_new_property_and_a_new_event_are_added_to_an_old_file(db: Path) -> None:
     page_id = Property("page_id", 1, Kind.STRING)
     old = _with_page_open(page_id)
     new = _with_page_open(page_id, Property("title", 2, Kind.STRING, is_repeated=True))
@@ -151,7 +151,7 @@ def test_a_file_that_another_process_holds_is_one_error(db: Path) -> None:
         holder.communicate(timeout=30)
 
 
-def test_a_failed_start_gives_the_file_free(db: Path) -> None:
+def test_a_failed_start_releases_the_file(db: Path) -> None:
     with duckdb.connect(str(db)) as connection:
         connection.execute("CREATE SCHEMA event; CREATE TABLE event.f_empty (batch_id INTEGER)")
     with pytest.raises(CollectorError):

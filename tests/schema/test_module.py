@@ -1,4 +1,4 @@
-"""The generated package: its shape and documentation, and every tool and runtime it meets."""
+"""The generated package: its form and docstrings, and the tools and runtimes that load it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECONDS = 100  # deadline of a process
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example schema's package."""
+    """Generate the package of the example schema."""
     directory = tmp_path_factory.mktemp("generated") / "config"
     generate(load_schema(EXAMPLE), directory)
     return directory
@@ -54,7 +54,7 @@ def run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def test_the_document_s_examples(config: Any) -> None:
+def test_setters_and_constructors(config: Any) -> None:
     context = config.Context()
     assert context.set_application(app_id="a", app_platform="p", app_version="v") is context
     context.set_user(user_id="123", country_code="GB", is_trial=True)
@@ -171,7 +171,7 @@ def test_docstrings(config: Any) -> None:
     ]
 
 
-def test_nothing_to_say_is_a_blank_docstring() -> None:
+def test_without_descriptions_docstrings_are_blank() -> None:
     schema = Schema(enums=(Enum("E", 1),), events=(Group("A", 1),))
     with generated(schema) as module:
         assert module.EventA.__init__.__doc__.split() == []
@@ -205,19 +205,19 @@ def test_a_description_stays_text(text: str) -> None:
 
 
 def _words(text: str) -> str:
-    """The text without its white space, which Python 3.13 changes in docstrings."""
+    """Return the text with single spaces: Python 3.13 changes white space in docstrings."""
     return " ".join(text.split())
 
 
 def _described(text: str) -> Schema:
-    """A schema with ``text`` wherever a description can stand."""
+    """Return a schema with ``text`` as each description."""
     group = Group("A", 1, text, properties=(Property("p", 1, Kind.STRING, text),))
     enum = Enum("E", 1, text, values=(EnumValue("V", 1, text),))
     return Schema(context=(group,), header=(group,), enums=(enum,), events=(group,))
 
 
 def _code(source: str) -> str:
-    """The source without its docstrings."""
+    """Return the source without its docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:

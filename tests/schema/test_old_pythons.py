@@ -1,4 +1,4 @@
-"""A package with the server's import line, beside another SDK, on the Pythons before ours."""
+"""A generated package with the server's import line loads beside another SDK on old Pythons."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .packages import EXAMPLE, imported
 
 SECONDS = 100  # deadline of a process
 
-# What a generated package asks of the package that it imports from, in few lines.
-STAND_IN = """
+# A minimal SDK: what a generated package imports from ``paltabrain_sdk``.
+MINIMAL_SDK = """
 from abc import ABC
 from collections import defaultdict
 from datetime import datetime, timezone
@@ -101,10 +101,10 @@ PROTOBUFS = [
 
 @pytest.mark.parametrize(("python", "protobuf"), [pair for pair in PROTOBUFS if pair[0] in FOUND])
 def test_it_loads_and_runs(package: Path, tmp_path: Path, python: str, protobuf: str) -> None:
-    """On protobuf's native implementation, and on its pure-Python one."""
+    """With protobuf's native implementation, and with its pure-Python one."""
     site = tmp_path / "site"
     (site / "paltabrain_sdk").mkdir(parents=True)
-    (site / "paltabrain_sdk" / "__init__.py").write_text(STAND_IN)
+    (site / "paltabrain_sdk" / "__init__.py").write_text(MINIMAL_SDK)
     run(
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"),
         *("--quiet", "--only-binary=:all:", f"--python-version={python}"),
@@ -128,7 +128,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def expected(package: Path) -> list[bytes]:
-    """What the package serializes on our own classes, on this Python."""
+    """Return the bytes that the package serializes with our base classes, on this Python."""
     with imported(package) as config:
         event = config.EventEverything(
             flag=True,
