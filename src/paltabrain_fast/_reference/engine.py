@@ -41,6 +41,9 @@ class ReferenceEngine:
     """A bounded buffer of serialized events; see ``Engine`` for the contract.
 
     Equal contexts are stored once, and counted once.
+
+    Any thread may record. Only one thread at a time may take or evict; it alone removes records, so
+    it reads the oldest one without the lock. The lock guards the counts and the contexts.
     """
 
     def __init__(self, buffer_bytes: int) -> None:
@@ -164,7 +167,7 @@ class ReferenceEngine:
             return self.accepted < self._mark
 
     def due(self) -> bool:
-        if self.accepted < self._mark:
+        if self.accepted < self._mark:  # without the lock, since nearly all events end here
             return False
         with self._lock:
             due = self.accepted >= self._mark

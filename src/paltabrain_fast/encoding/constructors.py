@@ -1,6 +1,7 @@
 """Recognises generated constructors and setters by what they do, however they are written.
 
-Each is executed once in a sandbox, with a symbolic value for each keyword.
+Each is executed in a sandbox, with a symbolic value for each keyword. One execution is enough: code
+that tests a keyword is refused, so there is only one path.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def recognise_setter(
         return None if is_overridden else Proxy(_SymbolicSentinel())
 
     try:
-        sandbox = Sandbox(owner, represent=sentinel, never_none=False)
+        sandbox = Sandbox(owner, represent=sentinel, never_none=False)  # a keyword may be None
         instance = SymbolicInstance(sandbox, {attribute: Proxy(groups)})
         result: Any = sandbox.isolate(function)(Proxy(instance), **parameters)
         if value_of(result) is not instance or len(groups.updates) != 1:

@@ -78,7 +78,8 @@ class Binding(NamedTuple):
     Attributes:
         namespace: the globals of the module.
         name: the name in it.
-        value: its value, or a weak reference to it if it would keep its module alive.
+        value: its value, or a weak reference to it if it would keep its module alive; ``_ABSENT``
+            if the module did not define the name, so that it was that of a builtin.
     """
 
     namespace: dict[str, Any]
@@ -193,7 +194,7 @@ class Sandbox:
             RefusedError: generated code does not use such an attribute.
         """
         cls = self._owner if cls is None else cls
-        if instance is None and class_attribute(type(cls), name) is not None:
+        if instance is None and class_attribute(type(cls), name) is not None:  # of the metaclass
             raise RefusedError(f"it reads {name} of a class")
         value = class_attribute(cls, name, _ABSENT)
         self.names.add(name)
@@ -331,6 +332,7 @@ def has_constant_defaults(function: FunctionType) -> bool:
 
 
 def _keeps_module_alive(value: object) -> bool:
+    """Tell whether a value refers to its module; a message class does not."""
     if isinstance(value, type):
         return not issubclass(value, Message)
     return type(value) in (FunctionType, ModuleType)
