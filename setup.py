@@ -25,9 +25,12 @@ MODULES: dict[str, list[str]] = {
     "base": [],
     "plan": [],
     "encode": ["encode"],
-    "classes": ["encode"],
-    "track": ["ring", "context", "wire", "encode", "record"],
-    "engine": ["ring", "context", "wire", "encode", "record", "number", "frame"],
+    "watch": [],
+    "classes": [],
+    "events": [],
+    "contexts": [],
+    "track": ["ring", "context", "encode", "record"],
+    "engine": ["ring", "context", "encode", "record", "number", "frame"],
 }
 
 setup(

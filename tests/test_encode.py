@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from paltabrain_fast._native.classes import encoded
+from paltabrain_fast._native.contexts import encoded_context
+from paltabrain_fast._native.events import encoded_event
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Schema
 
@@ -102,7 +103,7 @@ def test_good_values_are_encoded_natively(wide: Package, data: st.DataObject) ->
     event._payload = draw_properties(data.draw, WIDE.events[0], wide.module, values)
     event._header = draw_groups(data.draw, WIDE.header, wide.module, values)
     context._context = draw_groups(data.draw, WIDE.context, wide.module, values)
-    direct: Any = encoded(event), encoded(context)
+    direct: Any = encoded_event(event), encoded_context(context)
     assert wide.messages(direct[1], *direct[0]) == wide.own(event, context)
 
 
@@ -116,4 +117,4 @@ def test_a_context_is_deterministic(
     first, second = wide.module.Context(), wide.module.Context()
     first.set_first(boolean_map=entries, string="a").set_second(integer=1)
     second.set_second(integer=1).set_first(string="a", boolean_map=shuffled)
-    assert encoded(first) == encoded(second)
+    assert encoded_context(first) == encoded_context(second)

@@ -50,8 +50,8 @@ def zigzag(value: int) -> bytes:
 
 
 def test_golden_bytes(engine: Engine) -> None:
-    assert engine.record(b"CTX", b"HD", b"PAY", session_id=-2) is RecordStatus.ACCEPTED
-    assert engine.record(b"CTX", b"", b"P2", session_id=None) is RecordStatus.ACCEPTED
+    assert engine.record(b"CTX", b"HD", b"PAY", session_id=-2) is RecordStatus.OK
+    assert engine.record(b"CTX", b"", b"P2", session_id=None) is RecordStatus.OK
     framed = engine.take("me")
     assert framed is not None
     first, second = Batch.FromString(framed.body).events
@@ -96,13 +96,11 @@ def test_context_is_counted_once(engine: Engine) -> None:
 def test_full_is_a_status_and_room_comes_back(make_engine: Callable[[int], Engine]) -> None:
     engine = make_engine(65_536)
     statuses = [engine.record(b"c", b"", b"p" * 1000, None) for _ in range(100)]
-    accepted = statuses.count(RecordStatus.ACCEPTED)
-    assert statuses == [RecordStatus.ACCEPTED] * accepted + [RecordStatus.BUFFER_FULL] * (
-        100 - accepted
-    )
+    accepted = statuses.count(RecordStatus.OK)
+    assert statuses == [RecordStatus.OK] * accepted + [RecordStatus.FULL] * (100 - accepted)
     assert 60 <= accepted <= 65
     take_all(engine)
-    assert engine.record(b"c", b"", b"p" * 1000, None) is RecordStatus.ACCEPTED
+    assert engine.record(b"c", b"", b"p" * 1000, None) is RecordStatus.OK
 
 
 def test_closed_engine_accepts_nothing_and_gives_what_it_has(engine: Engine) -> None:
@@ -183,7 +181,7 @@ def test_all_comes_out_in_order_within_limits(
 ) -> None:
     engine = make(CAPACITY)
     for record in recorded:
-        assert engine.record(*record) is RecordStatus.ACCEPTED
+        assert engine.record(*record) is RecordStatus.OK
     came_out, numbers = [], []
     for framed in take_all(engine, instance_id):
         assert 0 < len(framed.body) <= BATCH_MAX_BYTE_SIZE
@@ -260,7 +258,7 @@ def test_many_contexts_come_and_go(engine: Engine) -> None:
     for lap in range(50):
         for number in range(200):
             context = f"{lap}:{number}".encode() * 20
-            assert engine.record(context, b"", b"p", None) is RecordStatus.ACCEPTED
+            assert engine.record(context, b"", b"p", None) is RecordStatus.OK
         batches = take_all(engine)
         assert [Batch.FromString(batch.body).context for batch in batches] == [
             f"{lap}:{number}".encode() * 20 for number in range(200)

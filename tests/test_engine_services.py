@@ -73,7 +73,7 @@ def test_eviction_makes_room_and_takes_the_oldest_with_their_numbers(
     engine = make_engine(65_536)
     evicted = accepted = 0
     for _ in range(1000):
-        while put(engine, 500) is RecordStatus.BUFFER_FULL:
+        while put(engine, 500) is RecordStatus.FULL:
             gone = engine.evict()
             assert gone > 0
             evicted += gone
@@ -96,7 +96,7 @@ def test_restart_of_the_numbers_holds_when_what_was_before_is_evicted(
     for _ in range(3):
         put(engine, 500)
     engine.last_number = 1000
-    while put(engine, 500) is RecordStatus.ACCEPTED:
+    while put(engine, 500) is RecordStatus.OK:
         pass
     gone = engine.evict()
     last = engine.last_number
@@ -112,7 +112,7 @@ def test_eviction_makes_room_for_contexts_as_well(make_engine: Callable[[int], E
     for number in range(1000):
         context = f"{number:5000}".encode()
         evictions = 0
-        while put(engine, 1, context) is RecordStatus.BUFFER_FULL:
+        while put(engine, 1, context) is RecordStatus.FULL:
             engine.evict()
             evictions += 1
             assert evictions < 100
@@ -149,7 +149,7 @@ def test_renewed_engine_starts_from_nothing(make_engine: Callable[[int], Engine]
     assert engine.taken == engine.last_number == 0
     assert engine.take("instance") is None
     for _ in range(20):
-        assert put(engine, 2000) is RecordStatus.ACCEPTED
+        assert put(engine, 2000) is RecordStatus.OK
     assert engine.due()
     framed = engine.take("instance")
     assert framed is not None
@@ -167,7 +167,7 @@ def test_native_engine_knows_that_it_was_forked() -> None:
     if child == 0:
         right = engine.forked and put(engine) is RecordStatus.FORKED
         engine.renew()
-        right = right and not engine.forked and put(engine) is RecordStatus.ACCEPTED
+        right = right and not engine.forked and put(engine) is RecordStatus.OK
         os._exit(0 if right and engine.counts().accepted == 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not engine.forked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import weakref
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Sized
 from types import TracebackType
 from typing import (
     TYPE_CHECKING,
@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
 _REASONS: Final[dict[RecordStatus, DropReason]] = {
-    RecordStatus.BUFFER_FULL: "queue_full",
+    RecordStatus.FULL: "queue_full",
     RecordStatus.CLOSED: "already_shutdown",
 }
 _MAX_NUMBER: Final = 2**62
@@ -285,7 +285,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         Returns:
             Whether all of it is settled.
         """
-        self._renew_if_forked()
+        self._reinit_if_forked()
         return self._control.flush(timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
@@ -299,14 +299,14 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         Returns:
             Whether everything was settled in time.
         """
-        self._renew_if_forked()
+        self._reinit_if_forked()
         return self._control.shutdown(
             self._options.shutdown_timeout if timeout is None else timeout
         )
 
     def stats(self) -> Stats:
         """Return one consistent snapshot of what became of all events."""
-        self._renew_if_forked()
+        self._reinit_if_forked()
         return self._control.stats()
 
     @property
@@ -343,7 +343,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             TypeError: what is assigned is no ``int``.
             ValueError: it is negative, or above 2**62.
         """
-        self._renew_if_forked()
+        self._reinit_if_forked()
         return self._engine.last_number
 
     @session_event_seq_num.setter
@@ -352,7 +352,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             raise TypeError(f"session_event_seq_num must be an int, not {number!r}")
         if not 0 <= number <= _MAX_NUMBER:
             raise ValueError(f"session_event_seq_num must be from 0 to 2**62, not {number!r}")
-        self._renew_if_forked()
+        self._reinit_if_forked()
         self._engine.last_number = number
 
     @property
@@ -369,7 +369,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
         What a ``flush()`` has left in the buffer until there is room for more is in it as well.
         """
-        self._renew_if_forked()
+        self._reinit_if_forked()
         return self._control.running()
 
     @property
@@ -420,48 +420,54 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             self._session_is_generated = True
         self._control.renew()
 
-    def _renew_if_forked(self) -> None:
+    def _reinit_if_forked(self) -> None:
         """Notice a fork that has called no hooks of Python."""
         if self._control.is_forked:
             lifetime.renew_unnoticed()
 
     # What the tracker calls; see TrackerHooks.
 
-    def _recorded(self) -> None:
+    def _event_recorded(self) -> None:
         self._control.event_recorded()
 
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
-        status = self._engine.record(context, header, payload, self._session_wire_id)
-        if status is RecordStatus.FORKED:
-            lifetime.renew_unnoticed()
-            status = self._engine.record(context, header, payload, self._session_wire_id)
-        if status is RecordStatus.BUFFER_FULL:
-            if self._engine.shed():
-                return status
-            for _ in self._make_room():
-                status = self._engine.record(context, header, payload, self._session_wire_id)
-                if status is not RecordStatus.BUFFER_FULL:
-                    break
+        def record() -> RecordStatus:
+            return self._engine.record(context, header, payload, self._session_wire_id)
+
+        status = record()
+        if status is RecordStatus.FULL and self._engine.shed():
+            return status
+        status = self._record_with_retry(status, record)
         if status is RecordStatus.TOO_LARGE:
             self._control.ledger.refuse("too_large")
             size = len(context) + len(header) + len(payload)
             self._reporter.too_large(1, type(event).__name__, size)
             return status
-        if status is not RecordStatus.ACCEPTED:
-            self._refused(status)
+        if status is not RecordStatus.OK:
+            self._drop(status)
             return status
         if type(event) not in self._known_classes:
             self._meet(type(event))
         if self._engine.due():
-            self._recorded()
+            self._event_recorded()
         return status
 
-    def _make_room(self) -> Iterator[None]:
-        return self._control.make_room()
+    def _record_with_retry(
+        self, status: RecordStatus, record: Callable[[], RecordStatus]
+    ) -> RecordStatus:
+        if status is RecordStatus.FORKED:
+            self._reinit_if_forked()
+            status = record()
+        if status is RecordStatus.FULL:
+            for _ in self._control.make_room():
+                status = record()
+                if status is not RecordStatus.FULL:
+                    break
+        return status
 
-    def _failed(self, event: Any, error: Exception) -> None:
+    def _serialization_failed(self, event: Any, error: Exception) -> None:
         if isinstance(event, type):
             error = class_given_error("event", event)
         self._control.ledger.refuse("serialization_error")
@@ -470,13 +476,13 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     def _is_inside(self) -> bool:
         return is_inside()
 
-    def _refused(self, status: RecordStatus) -> None:
+    def _drop(self, status: RecordStatus) -> None:
         if status is RecordStatus.REENTRANT:
             self._control.ledger.refuse("reentrant")
             self._reporter.reentrant()
             return
         reason = _REASONS[status]
-        if status is RecordStatus.BUFFER_FULL:
+        if status is RecordStatus.FULL:
             self._control.shed()
         self._control.ledger.refuse(reason)
         self._reporter.warn_sparingly(

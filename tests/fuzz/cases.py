@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from paltabrain_fast import explain
-from paltabrain_fast._native.classes import encoded
+from paltabrain_fast._native.contexts import encoded_context
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Group, Kind, Property, Schema
 
@@ -89,7 +89,7 @@ def _check_deterministic(chosen: Package, context: Any) -> None:
     """Which comes first in a context is no matter."""
     other = chosen.module.Context()
     other._context = _backwards(context._context)
-    assert encoded(other) == encoded(context)
+    assert encoded_context(other) == encoded_context(context)
 
 
 def _backwards(value: Any) -> Any:

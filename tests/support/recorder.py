@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from paltabrain_fast import PaltabrainSdk
@@ -34,25 +34,27 @@ class Recorder(Tracker):
             found += [(message.context, event.header, event.payload) for event in message.events]
         return found
 
-    def _recorded(self) -> None:
+    def _event_recorded(self) -> None:
         """Nobody is to be told."""
 
     def _record_serialized(
         self, _event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
         status = self._engine.record(context, header, payload, None)
-        if status is not RecordStatus.ACCEPTED:
-            self._refused(status)
+        if status is not RecordStatus.OK:
+            self._drop(status)
         return status
 
     def _is_inside(self) -> bool:
         return False
 
-    def _make_room(self) -> Iterator[None]:
-        return iter(())
+    def _record_with_retry(
+        self, status: RecordStatus, _record: Callable[[], RecordStatus]
+    ) -> RecordStatus:
+        return status
 
-    def _refused(self, status: RecordStatus) -> None:
+    def _drop(self, status: RecordStatus) -> None:
         self.refused.append(status)
 
-    def _failed(self, _event: Any, error: Exception) -> None:
+    def _serialization_failed(self, _event: Any, error: Exception) -> None:
         self.errors.append(error)

@@ -15,7 +15,7 @@ cdef enum Outcome:
     SLOW  # to be left to the class's own serialize_*()
     INTERRUPTED  # by what is no Exception, and is set
 
-# Types of values; a property's encoding of each is trusted once it was proved.
+# Types of values; a property's encoding of each is trusted once it was verified.
 cdef enum:
     A_BOOL = 1
     AN_INT = 2
@@ -27,11 +27,12 @@ cdef enum:
     NOTHING = 128  # an empty list or dict
 
 cdef enum:
-    MAX_LESSONS = 256
+    MAX_OBSERVATIONS = 256
 
 
-cdef struct Lesson:
-    uint32_t *trusted
+# That a property had values of these types, which were not verified yet.
+cdef struct Observation:
+    uint32_t *verified_types
     uint32_t types
 
 
@@ -58,10 +59,10 @@ cdef struct Encoding:
     pbf.pbf_encoder out
     bint deterministic
     bint cacheable  # only immutable values so far
-    bint unproved  # a value was of a type that its property does not trust yet
+    bint unverified  # a value was of a type that its property is not verified with
     Properties *innermost  # what is being written
-    Lesson *lessons  # NULL, or room for MAX_LESSONS
-    int lesson_count
+    Observation *observations  # NULL, or room for MAX_OBSERVATIONS
+    int observation_count
     Dicts *dicts  # NULL, or those of the context
 
 
@@ -69,10 +70,10 @@ cdef inline void begin(Encoding *encoding, uint8_t *scratch, size_t length) noex
     encoding.out = pbf.pbf_encoder_on(scratch, length)
     encoding.deterministic = False
     encoding.cacheable = True
-    encoding.unproved = False
+    encoding.unverified = False
     encoding.innermost = NULL
-    encoding.lessons = NULL
-    encoding.lesson_count = 0
+    encoding.observations = NULL
+    encoding.observation_count = 0
     encoding.dicts = NULL
 
 

@@ -164,7 +164,7 @@ cdef int find(MessagePlan plan, PyObject *key) noexcept:
     if not PyUnicode_CheckExact(<object>key):
         return -1
     try:
-        found = plan.index.get(<object>key)
+        found = plan.places.get(<object>key)
         return -1 if found is None else found
     except Exception:
         return -1
@@ -193,11 +193,13 @@ cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) 
             outcome = write_list(field, <object>value, encoding, &types)
         if outcome != ENCODED:
             return outcome
-        if types & ~pbf_hint(field.trusted):
-            encoding.unproved = True
-            if encoding.lessons != NULL and encoding.lesson_count < MAX_LESSONS:
-                encoding.lessons[encoding.lesson_count] = Lesson(&field.trusted, types)
-                encoding.lesson_count += 1
+        if types & ~pbf_hint(field.verified_types):
+            encoding.unverified = True
+            if encoding.observations != NULL and encoding.observation_count < MAX_OBSERVATIONS:
+                encoding.observations[encoding.observation_count] = Observation(
+                    &field.verified_types, types
+                )
+                encoding.observation_count += 1
     return ENCODED
 
 

@@ -3,7 +3,12 @@
 from itertools import count
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, _PyBytes_Resize
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+    _PyBytes_Resize,
+)
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -81,11 +86,7 @@ cdef object identities = count(1)
 cdef enum:
     EVICTED_PART = 256
 
-cdef object ACCEPTED = RecordStatus.ACCEPTED
-cdef object BUFFER_FULL = RecordStatus.BUFFER_FULL
-cdef object TOO_LARGE = RecordStatus.TOO_LARGE
-cdef object CLOSED = RecordStatus.CLOSED
-cdef object FORKED = RecordStatus.FORKED
+cdef tuple STATUSES = tuple(RecordStatus)  # by the value of a pbf_status
 
 
 @cython.final
@@ -217,33 +218,47 @@ cdef class NativeEngine:
         )
 
     def record(self, context, header, payload, session_id):
+        cdef pbf.pbf_encoder encoder
         cdef pbf.pbf_event event
         cdef pbf.pbf_context_ref ref
-        cdef pbf.pbf_status status
+        cdef pbf.pbf_status encoded, status
+        cdef size_t room
+        cdef bytes scratch
 
         if type(context) is not bytes or type(header) is not bytes or type(payload) is not bytes:
             raise TypeError("context, header and payload must be serialized to bytes")
-        event.event_ts = pbf_unix_ms()
-        event.has_session = session_id is not None
-        event.session_id = 0 if session_id is None else session_id
-        event.header = <const uint8_t *>PyBytes_AS_STRING(header)
-        event.header_length = PyBytes_GET_SIZE(header)
-        event.payload = <const uint8_t *>PyBytes_AS_STRING(payload)
-        event.payload_length = PyBytes_GET_SIZE(payload)
+        room = PyBytes_GET_SIZE(header) + PyBytes_GET_SIZE(payload)
+        scratch = PyBytes_FromStringAndSize(
+            NULL, min(room, pbf.PBF_BATCH_MAX) + pbf.PBF_EVENT_OVERHEAD
+        )
+        encoder = pbf.pbf_encoder_on(
+            <uint8_t *>PyBytes_AS_STRING(scratch), PyBytes_GET_SIZE(scratch)
+        )
+        encoded = pbf.pbf_encode_parts(
+            &encoder,
+            <const uint8_t *>PyBytes_AS_STRING(header),
+            PyBytes_GET_SIZE(header),
+            <const uint8_t *>PyBytes_AS_STRING(payload),
+            PyBytes_GET_SIZE(payload),
+        )
+        if encoded == pbf.PBF_OK:
+            encoded = pbf.pbf_encode_common(
+                &encoder,
+                pbf_unix_ms(),
+                session_id is not None,
+                0 if session_id is None else session_id,
+                &event,
+            )
         while True:
             if self.forks != fork_count():
-                return FORKED
+                return STATUSES[pbf.PBF_FORKED]
             status = self.intern(<bytes>context, &ref)
             if status == pbf.PBF_OK:
-                status = pbf.pbf_record_append(self.ring, &self.contexts, ref, &event)
+                status = encoded
             if status == pbf.PBF_OK:
-                return ACCEPTED
-            if status == pbf.PBF_FULL:
-                return BUFFER_FULL
-            if status == pbf.PBF_TOO_LARGE:
-                return TOO_LARGE
-            if status == pbf.PBF_CLOSED:
-                return CLOSED
+                status = pbf.pbf_record_append(self.ring, &self.contexts, ref, &event)
+            if status != pbf.PBF_STALE:
+                return STATUSES[status]
 
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *:
         """Find or add the version with these bytes. The table keeps pointing into the object."""

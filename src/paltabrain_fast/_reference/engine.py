@@ -88,14 +88,14 @@ class ReferenceEngine:
             if not uses:
                 size += context_size
             if self._bytes + size > self._capacity:
-                return RecordStatus.BUFFER_FULL
+                return RecordStatus.FULL
             self._contexts[context] = uses + 1
             self._bytes += size
             self.accepted += 1
             if session_id is not None:
                 self.last_number += 1
             self._records.append((record, self.last_number))
-        return RecordStatus.ACCEPTED
+        return RecordStatus.OK
 
     def take(self, instance_id: str, telemetry: bytes = b"") -> FramedBatch | None:
         if not self._records:

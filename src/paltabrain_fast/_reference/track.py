@@ -28,7 +28,7 @@ class Tracker:
             return
         try:
             if self._is_inside():
-                self._refused(RecordStatus.REENTRANT)
+                self._drop(RecordStatus.REENTRANT)
                 return
             if isinstance(context, type):
                 raise class_given_error("context", context)
@@ -40,7 +40,7 @@ class Tracker:
             )
         except Exception as error:
             with contextlib.suppress(Exception):  # such as a RecursionError
-                self._failed(event, error)
+                self._serialization_failed(event, error)
 
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes
@@ -50,10 +50,10 @@ class Tracker:
     def _is_inside(self) -> bool:
         raise NotImplementedError
 
-    def _refused(self, status: RecordStatus) -> None:
+    def _drop(self, status: RecordStatus) -> None:
         raise NotImplementedError
 
-    def _failed(self, event: Any, error: Exception) -> None:
+    def _serialization_failed(self, event: Any, error: Exception) -> None:
         raise NotImplementedError
 
 
