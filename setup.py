@@ -18,7 +18,7 @@ PACKAGE = "paltabrain_fast._native"
 NATIVE = "src/paltabrain_fast/_native"
 
 # What is written by hand, beside the Cython modules.
-C_FILES = [f"{NATIVE}/_core.c"]
+C_FILES = [f"{NATIVE}/_core.c", f"{NATIVE}/cpython_bridge.c"]
 
 CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden"]
 LDFLAGS: list[str] = []

@@ -3,9 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from . cimport pbf
-
-cdef enum:
-    MAX_TRACKED = 16
+from .python cimport MAX_TRACKED
 
 
 # A dict that a context consists of. The first has the others, which are groups; where the bytes of

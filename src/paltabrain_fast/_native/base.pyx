@@ -16,70 +16,19 @@ from .python cimport (
     PyObject_Call,
     PyObject_Vectorcall,
     PyVectorcall_NARGS,
+    initproc,
+    pbf_clear_extras,
     pbf_dict_get,
+    ternaryfunc,
     pbf_hint,
     pbf_set_hint,
+    pbf_set_call,
+    pbf_set_init,
+    pbf_set_lazy_dict,
     pbf_set_vectorcall,
     pbf_type_version,
     vectorcallfunc,
 )
-
-cdef extern from *:
-    """
-    /* As pbf_set_vectorcall, for a type that the interpreter calls with a tuple and a dict. */
-    static void pbf_set_call(PyTypeObject *type, ternaryfunc call)
-    {
-        type->tp_call = call;
-        type->tp_flags |= Py_TPFLAGS_METHOD_DESCRIPTOR;
-        PyType_Modified(type);
-    }
-
-    /* Gives instances a __dict__ that is made when it is needed; Cython's own is always there. It
-     * is the first member, `extras`, which Cython fills with None before __cinit__ runs. */
-    enum { PBF_EXTRAS_OFFSET = sizeof(PyObject) };
-
-    static void pbf_forget_extras(PyObject *instance)
-    {
-        PyObject **extras = (PyObject **)((char *)instance + PBF_EXTRAS_OFFSET);
-
-        Py_CLEAR(*extras);
-    }
-
-    static int pbf_set_lazy_dict(PyTypeObject *type)
-    {
-        static PyGetSetDef definition = {
-            "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL,
-        };
-        PyObject *descriptor;
-        int result = -1;
-
-        if (PyDict_GetItemString(type->tp_dict, "__pyx_vtable__") != NULL) {
-            PyErr_SetString(PyExc_SystemError, "extras is not the first member");
-            return -1;
-        }
-        descriptor = PyDescr_NewGetSet(type, &definition);
-        if (descriptor != NULL) {
-            result = PyDict_SetItemString(type->tp_dict, "__dict__", descriptor);
-            Py_DECREF(descriptor);
-        }
-        type->tp_dictoffset = PBF_EXTRAS_OFFSET;
-        PyType_Modified(type);
-        return result;
-    }
-
-    /* The interpreter's own slot would find __init__ and pack its arguments anew. An assignment of
-     * __init__, to the class or to a base of it, puts that slot back. */
-    static void pbf_set_init(PyTypeObject *type, initproc init)
-    {
-        type->tp_init = init;
-    }
-    """
-    ctypedef object (*ternaryfunc)(object, PyObject *, PyObject *)
-    ctypedef int (*initproc)(PyObject *, PyObject *, PyObject *) except -1
-    void pbf_forget_extras(object instance) noexcept
-    int pbf_set_lazy_dict(PyTypeObject *type) except -1
-    void pbf_set_init(PyTypeObject *type, initproc init) noexcept
-    void pbf_set_call(PyTypeObject *type, ternaryfunc call) noexcept
 
 from ..encoding.construction import recorded_init, recorded_setter
 from ..encoding.recognition import NotGeneratedError, recognise_groups
@@ -107,7 +56,7 @@ cdef class EventBase:
     """Holds an event's header and payload; ``BaseEvent`` has the rest."""
 
     def __cinit__(self):
-        pbf_forget_extras(self)
+        pbf_clear_extras(self)
 
     def __init__(self):
         with cython.critical_section(self):
@@ -158,7 +107,7 @@ cdef class ContextBase:
     """Holds a context's groups; ``BaseContext`` has the rest."""
 
     def __cinit__(self):
-        pbf_forget_extras(self)
+        pbf_clear_extras(self)
 
     def __init__(self):
         with cython.critical_section(self):

@@ -17,9 +17,6 @@ cdef enum Shape:
     PACKED
     MAP
 
-cdef enum:
-    MAX_FIELDS = 128
-
 
 cdef struct Field:
     PyObject *key  # the plan keeps it, as it keeps the group's plan
