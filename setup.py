@@ -8,17 +8,18 @@ builds under AddressSanitizer and UBSan. Neither is on in a user's build.
 """
 
 import os
-from glob import glob
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 PACKAGE = "paltabrain_fast._native"
-NATIVE = "src/paltabrain_fast/_native"
+NATIVE = Path("src/paltabrain_fast/_native")
+CORE = Path("csrc")
 
 # What is written by hand, beside the Cython modules.
-C_FILES = [f"{NATIVE}/_core.c", f"{NATIVE}/cpython_bridge.c"]
+C_FILES = [NATIVE / "_core.c", NATIVE / "cpython_bridge.c", *sorted(CORE.glob("*.c"))]
+HEADERS = [*CORE.glob("*.h"), *NATIVE.glob("*.h")]
 
 CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden"]
 LDFLAGS: list[str] = []
@@ -33,8 +34,8 @@ if os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
 
 modules = cythonize(
     [
-        Extension(f"{PACKAGE}.{Path(source).stem}", [source])
-        for source in sorted(glob(f"{NATIVE}/*.pyx"))
+        Extension(f"{PACKAGE}.{source.stem}", [str(source)])
+        for source in sorted(NATIVE.glob("*.pyx"))
     ],
     build_dir="build/cython",
     compiler_directives={
@@ -49,13 +50,9 @@ setup(
     ext_modules=[
         Extension(
             f"{PACKAGE}._core",
-            [
-                *C_FILES,
-                *sorted(glob("csrc/*.c")),
-                *(source for module in modules for source in module.sources),
-            ],
-            include_dirs=["csrc", NATIVE],
-            depends=sorted(glob("csrc/*.h") + glob(f"{NATIVE}/*.h")),
+            [*map(str, C_FILES), *(source for module in modules for source in module.sources)],
+            include_dirs=[str(CORE), str(NATIVE)],
+            depends=sorted(map(str, HEADERS)),
             extra_compile_args=CFLAGS,
             extra_link_args=LDFLAGS,
         )

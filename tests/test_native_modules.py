@@ -62,6 +62,6 @@ with warnings.catch_warnings(record=True) as caught:
     import paltabrain_fast
 assert "native engine cannot be loaded" in str(caught[0].message), caught
 print(paltabrain_fast.engine)
-print("paltabrain_fast._native.base" in sys.modules)
+print("paltabrain_fast._native.generated" in sys.modules)
 """
     ).split() == ["python", "False"]

@@ -14,7 +14,17 @@ from typing import Final
 
 from ._core import __file__ as _shared_object
 
-_MODULES: Final = ("fork", "uuid7", "plan", "base", "encode", "classes", "engine", "track")
+_MODULES: Final = (
+    "fork",
+    "uuid7",
+    "base",
+    "plan",
+    "generated",
+    "encode",
+    "classes",
+    "engine",
+    "track",
+)
 """Each one after those that it imports."""
 
 

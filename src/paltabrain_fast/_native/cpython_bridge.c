@@ -57,12 +57,13 @@ PyObject *pbf_read_datetime(PyObject *datetime, pbf_wall_clock *clock)
 
 bool pbf_read_timedelta(PyObject *object, int64_t *microseconds)
 {
+    int64_t seconds;
+
     if (!PyDelta_CheckExact(object))
         return false;
-    *microseconds =
-        (PyDateTime_DELTA_GET_DAYS(object) * INT64_C(86400) + PyDateTime_DELTA_GET_SECONDS(object)) *
-            1000000 +
-        PyDateTime_DELTA_GET_MICROSECONDS(object);
+    seconds = PyDateTime_DELTA_GET_DAYS(object) * INT64_C(86400);
+    seconds += PyDateTime_DELTA_GET_SECONDS(object);
+    *microseconds = seconds * 1000000 + PyDateTime_DELTA_GET_MICROSECONDS(object);
     return true;
 }
 
