@@ -9,7 +9,7 @@ SEED ?=
 FREE_THREADED := $(VENV)-free-threaded
 ENVIRONMENTS := $(VENV) $(FREE_THREADED)
 
-SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
+SOURCES := $(wildcard csrc/*.[ch] $(addprefix src/paltabrain_fast/_native/*.,c h pxd pyx))
 
 .PHONY: demo test test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
 
@@ -110,7 +110,7 @@ lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
+	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.so
 
 $(ENVIRONMENTS:%=%/.installed): %/.installed: pyproject.toml setup.py $(SOURCES)
 	test -x $*/bin/python || $(PYTHON) -m venv $*

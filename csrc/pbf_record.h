@@ -60,6 +60,7 @@ pbf_status pbf_record_append(pbf_ring *ring, const pbf_context_table *contexts,
 /* The tag of a record, from its low bits up: length of EventCommon, session or none, slot. */
 enum { PBF_COMMON_LENGTH_BITS = 5, PBF_SLOT_SHIFT = PBF_COMMON_LENGTH_BITS + 1 };
 
+_Static_assert(PBF_BATCH_MAX <= UINT32_MAX - PBF_EVENT_OVERHEAD, "lengths have 32 bits");
 _Static_assert(PBF_COMMON_MAX < 1 << PBF_COMMON_LENGTH_BITS, "a tag holds the length of common");
 _Static_assert(PBF_CONTEXT_MAX_SLOTS <= UINT64_C(1) << (32 - PBF_SLOT_SHIFT),
                "a tag holds each slot");

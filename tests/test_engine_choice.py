@@ -10,7 +10,7 @@ import pytest
 
 WITHOUT_EXTENSION = """
 import sys
-sys.modules["paltabrain_fast._native.uuid7"] = None
+sys.modules["paltabrain_fast._native._core"] = None
 import warnings
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

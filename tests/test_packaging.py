@@ -49,7 +49,9 @@ def test_wheel_is_complete(dist: Path) -> None:
         "paltabrain_sdk-stubs/__init__.pyi",
         "paltabrain_sdk-stubs/sdk.pyi",
     } <= names
-    assert [name for name in names if name.startswith("paltabrain_fast/_native/uuid7.cpython")]
+    (library,) = [name for name in names if name.endswith(".so")]
+    assert library.startswith("paltabrain_fast/_native/_core.cpython")
+    assert wheel.stat().st_size < 600_000
     assert not [name for name in names if name.endswith(".c") or name.startswith("tests")]
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert metadata["License-Expression"] == "Apache-2.0"

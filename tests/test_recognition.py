@@ -350,7 +350,7 @@ def test_a_class_whose_encoding_differs_is_left_to_its_methods_for_good(
     assert explain(config.EventSessionEnd).accelerated
 
 
-def test_an_event_that_changes_between_serializing_and_comparing_disproves_nothing(
+def test_an_event_that_changes_between_serializing_and_comparing_rejects_no_class(
     config: Any,
 ) -> None:
     class Racing(Recorder):
@@ -364,7 +364,7 @@ def test_an_event_that_changes_between_serializing_and_comparing_disproves_nothi
     assert explain(config.EventPageOpen).accelerated
 
 
-def test_a_context_that_is_replaced_while_it_is_proved_disproves_nothing(config: Any) -> None:
+def test_a_context_that_is_replaced_while_it_is_verified_rejects_no_class(config: Any) -> None:
     """Its groups are others when its own method looks at them, as another thread may have it."""
     context = config.Context().set_os(os_name="a")
     others = config.Context().set_os(os_name="b")._context

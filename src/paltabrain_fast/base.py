@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._engine.choice import ContextBase, EventBase, Sentinel, adopt
+from ._engine.choice import ContextBase, EventBase, Sentinel, install_native_methods
 from .encoding.display import Parts, call_text
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class BaseContext(ContextBase, ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        adopt(cls)
+        install_native_methods(cls)
 
     def __repr__(self) -> str:
         return call_text(self, lambda: Parts(groups=self._context))
@@ -62,7 +62,7 @@ class BaseEvent(EventBase, ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        adopt(cls)
+        install_native_methods(cls)
 
     def __repr__(self) -> str:
         return call_text(self, lambda: Parts(self._payload, header=self._header))

@@ -6,33 +6,7 @@ from cpython.object cimport PyObject
 
 from .encode cimport Observation
 from .plan cimport MessagePlan
-from .watch cimport dict_version
-
-cdef extern from *:
-    """
-    #ifndef PBF_FUNCTION_PARTS
-    #define PBF_FUNCTION_PARTS
-
-    static inline PyObject *pbf_code(PyObject *function)
-    {
-        return ((PyFunctionObject *)function)->func_code;
-    }
-
-    static inline PyObject *pbf_defaults(PyObject *function)
-    {
-        return ((PyFunctionObject *)function)->func_defaults;
-    }
-
-    static inline PyObject *pbf_keyword_defaults(PyObject *function)
-    {
-        return ((PyFunctionObject *)function)->func_kwdefaults;
-    }
-
-    #endif
-    """
-    PyObject *pbf_code(PyObject *function) noexcept
-    PyObject *pbf_defaults(PyObject *function) noexcept
-    PyObject *pbf_keyword_defaults(PyObject *function) noexcept
+from .python cimport pbf_code, pbf_dict_version
 
 cdef enum:
     MAX_FUNCTIONS = 8
@@ -90,7 +64,7 @@ cdef inline bint is_current(ClassPlan plan) noexcept:
     # In this order: functions of a module are alive while its names are as they were.
     for i in range(plan.namespace_count):
         if (
-            dict_version(plan.namespaces[i]) != plan.namespace_versions[i]
+            pbf_dict_version(plan.namespaces[i]) != plan.namespace_versions[i]
             and not plan.is_still_bound(i)
         ):
             return False

@@ -19,8 +19,18 @@ from cpython.ref cimport Py_TYPE
 from libc.stdint cimport uint32_t, uint64_t
 
 from . cimport pbf
-from .python cimport pbf_add_hint, pbf_extras, pbf_share, pbf_type_version
-from .watch cimport dict_version, watch_dict
+from .python cimport (
+    pbf_add_hint,
+    pbf_code,
+    pbf_defaults,
+    pbf_dict_version,
+    pbf_extras,
+    pbf_keyword_defaults,
+    pbf_share,
+    pbf_type_version,
+    pbf_watch_dict,
+    pbf_watch_dicts,
+)
 
 from ..encoding.recognition import (
     NotGeneratedError,
@@ -38,6 +48,12 @@ cdef enum:
 
 cdef tuple EVENT_NAMES = ("serialize_header", "serialize_payload", "event_type_id")
 cdef tuple CONTEXT_NAMES = ("serialize_context",)
+
+
+try:
+    pbf_watch_dicts()
+except RuntimeError as error:
+    raise ImportError(f"changes of dicts cannot be watched: {error}") from error
 
 
 cdef class Entry:
@@ -110,9 +126,9 @@ cdef class ClassPlan:
                 return i
         if self.namespace_count == MAX_NAMESPACES:
             raise NotGeneratedError(f"its methods use more than {MAX_NAMESPACES} modules")
-        watch_dict(namespace)
+        pbf_watch_dict(namespace)
         self.namespaces[self.namespace_count] = <PyObject *>namespace
-        self.namespace_versions[self.namespace_count] = dict_version(<PyObject *>namespace)
+        self.namespace_versions[self.namespace_count] = pbf_dict_version(<PyObject *>namespace)
         self.namespace_count += 1
         return self.namespace_count - 1
 
@@ -129,7 +145,7 @@ cdef class ClassPlan:
 
     cdef bint is_still_bound(self, int place) noexcept:
         """Whether the names in a namespace that has changed stand for what they stood for."""
-        cdef uint64_t version = dict_version(self.namespaces[place])
+        cdef uint64_t version = pbf_dict_version(self.namespaces[place])
 
         try:
             for of, name, value in self.bindings:

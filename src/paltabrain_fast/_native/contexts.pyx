@@ -14,7 +14,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from . cimport pbf
-from .base cimport MAX_TRACKED, ContextBase, TrackedDict, groups_of
+from .base cimport ContextBase, TrackedDict, groups_of
 from .classes cimport (
     ContextPlan,
     context_plan,
@@ -36,8 +36,15 @@ from .encode cimport (
     encode_message,
 )
 from .plan cimport is_groups
-from .python cimport pbf_extras, pbf_raise_set, pbf_type_version
-from .watch cimport dict_version, pbf_can_watch, watch_dict
+from .python cimport (
+    MAX_TRACKED,
+    pbf_can_watch,
+    pbf_dict_version,
+    pbf_extras,
+    pbf_raise_set,
+    pbf_type_version,
+    pbf_watch_dict,
+)
 
 from .._engine.protocol import class_given_error
 
@@ -59,7 +66,7 @@ cdef bint is_unchanged(ContextBase context) noexcept:
     # In this order: while the first is unchanged, it keeps the others alive.
     for i in range(context.tracked_count):
         if (
-            dict_version(<PyObject *>context.tracked[i].address)
+            pbf_dict_version(<PyObject *>context.tracked[i].address)
             != context.tracked[i].version
         ):
             return False
@@ -197,8 +204,8 @@ cdef int track_dicts(object groups, TrackedDict *tracked) except -1:
 cdef int watch(object properties, TrackedDict *tracked) except -1:
     tracked.address = <void *>properties
     with cython.critical_section(properties):
-        watch_dict(properties)
-        tracked.version = dict_version(<PyObject *>properties)
+        pbf_watch_dict(properties)
+        tracked.version = pbf_dict_version(<PyObject *>properties)
     return 0
 
 

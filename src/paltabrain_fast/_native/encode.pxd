@@ -5,8 +5,9 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from cpython.object cimport PyObject
 
 from . cimport pbf
-from .base cimport MAX_TRACKED, TrackedDict
-from .plan cimport MAX_FIELDS, MessagePlan
+from .base cimport TrackedDict
+from .plan cimport MessagePlan
+from .python cimport MAX_FIELDS, MAX_TRACKED
 
 # What came of it.
 cdef enum Outcome:

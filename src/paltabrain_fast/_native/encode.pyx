@@ -13,22 +13,6 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from .base cimport TrackedDict
-from .datetime cimport (
-    PyDateTime_CheckExact,
-    PyDateTime_DATE_GET_HOUR,
-    PyDateTime_DATE_GET_MICROSECOND,
-    PyDateTime_DATE_GET_MINUTE,
-    PyDateTime_DATE_GET_SECOND,
-    PyDateTime_DATE_GET_TZINFO,
-    PyDateTime_DELTA_GET_DAYS,
-    PyDateTime_DELTA_GET_MICROSECONDS,
-    PyDateTime_DELTA_GET_SECONDS,
-    PyDateTime_GET_DAY,
-    PyDateTime_GET_MONTH,
-    PyDateTime_GET_YEAR,
-    PyDelta_CheckExact,
-    pbf_import_datetime,
-)
 from .plan cimport BOOL, GROUP, MAP, PACKED, SCALAR, SINT64, STRING, Field
 from .python cimport (
     PBF_FREE_THREADED,
@@ -44,9 +28,12 @@ from .python cimport (
     PyUnicode_KIND,
     PyUnicode_Type,
     dict_size,
+    pbf_datetime_type,
     pbf_hint,
     pbf_hint16,
     pbf_list_get,
+    pbf_read_datetime,
+    pbf_read_timedelta,
     pbf_set_hint,
     pbf_set_hint16,
     pbf_type_version,
@@ -54,8 +41,7 @@ from .python cimport (
 
 from ..encoding.recognition import is_plain_enum
 
-pbf_import_datetime()
-
+cdef PyTypeObject *DATETIME = pbf_datetime_type()
 cdef PyTypeObject *DECIMAL = <PyTypeObject *>Decimal
 cdef object UTC = timezone.utc
 cdef PyTypeObject *TIMEZONE = <PyTypeObject *>timezone
@@ -352,7 +338,7 @@ cdef Outcome write_other(
         if cls == &PyLong_Type:
             types[0] |= AN_INT
             return write_int(tag, value, encoding)
-        if PyDateTime_CheckExact(<object>value):
+        if cls == DATETIME:
             return write_time(tag, <object>value, encoding, types)
         return write_enum(field, tag, <object>value, encoding, types)
     elif field.kind == BOOL and cls == &PyBool_Type:
@@ -430,8 +416,9 @@ cdef Outcome write_time(
     cdef pbf.pbf_wall_clock clock
     cdef object kept = value  # a list may lose it meanwhile
     cdef int64_t offset_us = 0
-    cdef PyObject *zone = PyDateTime_DATE_GET_TZINFO(value)
+    cdef PyObject *zone = pbf_read_datetime(value, &clock)
     cdef PyObject *offset
+    cdef bint is_offset
 
     if zone == <PyObject *>None:
         types[0] |= A_NAIVE_TIME
@@ -446,21 +433,10 @@ cdef Outcome write_time(
                     return INTERRUPTED
                 PyErr_Clear()
                 return SLOW
-            if not PyDelta_CheckExact(<object>offset):
-                Py_DECREF(<object>offset)
-                return SLOW
-            offset_us = (
-                PyDateTime_DELTA_GET_DAYS(<object>offset) * <int64_t>86_400
-                + PyDateTime_DELTA_GET_SECONDS(<object>offset)
-            ) * 1_000_000 + PyDateTime_DELTA_GET_MICROSECONDS(<object>offset)
+            is_offset = pbf_read_timedelta(<object>offset, &offset_us)
             Py_DECREF(<object>offset)
-    clock.year = PyDateTime_GET_YEAR(value)
-    clock.month = PyDateTime_GET_MONTH(value)
-    clock.day = PyDateTime_GET_DAY(value)
-    clock.hour = PyDateTime_DATE_GET_HOUR(value)
-    clock.minute = PyDateTime_DATE_GET_MINUTE(value)
-    clock.second = PyDateTime_DATE_GET_SECOND(value)
-    clock.microsecond = PyDateTime_DATE_GET_MICROSECOND(value)
+            if not is_offset:
+                return SLOW
     return write_varint(
         tag, pbf.pbf_zigzag(pbf.pbf_wall_clock_ms(&clock, offset_us)), encoding
     )

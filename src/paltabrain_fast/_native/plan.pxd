@@ -19,9 +19,6 @@ cdef enum Shape:
     PACKED
     MAP
 
-cdef enum:
-    MAX_FIELDS = 128
-
 
 cdef struct Field:
     PyObject *key  # borrowed from the plan, as is the group's plan

@@ -12,6 +12,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 from . cimport pbf
+from .python cimport MAX_FIELDS
 
 cdef dict KINDS = {
     FieldDescriptor.TYPE_BOOL: BOOL,

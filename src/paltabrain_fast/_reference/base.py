@@ -32,8 +32,8 @@ class Sentinel:
         }
 
 
-def adopt(cls: type) -> None:
-    """Leave a new class as it is."""
+def install_native_methods(_cls: type) -> None:
+    """Leave a new class as it is: there are no native methods."""
 
 
 def slow_reason(_cls: type) -> str | None:
