@@ -1,6 +1,6 @@
 """Encoding of events and contexts from their dicts."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from cpython.object cimport PyObject
 
