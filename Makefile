@@ -108,6 +108,8 @@ lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/ruff format --check
 	PATH="$(BIN):$$PATH" cython-lint --max-line-length 100 src/paltabrain_fast/_native
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --concise --ignore-missing-stub --ignore-disjoint-bases \
+		--allowlist tools/stubtest_allowlist.txt paltabrain_fast._native
 
 clean:
 	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.so

@@ -1,1 +1,1 @@
-__file__: str
+# It is empty: it stands for the shared object that holds the other modules.

@@ -6,13 +6,11 @@ class EventBase:
 
     _header: defaultdict[str, dict[str, Any]]
     _payload: dict[str, Any]
-    def __init__(self) -> None: ...
 
 class ContextBase:
     """Holds a context's groups; ``BaseContext`` has the rest."""
 
     _context: defaultdict[str, dict[str, Any]]
-    def __init__(self) -> None: ...
 
 class Sentinel:
     """Native base of ``BaseSentinel``."""

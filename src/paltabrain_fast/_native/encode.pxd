@@ -1,6 +1,6 @@
 """Encoding of events and contexts from their dicts."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from cpython.object cimport PyObject
 
@@ -9,12 +9,12 @@ from .base cimport TrackedDict
 from .plan cimport MessagePlan
 from .python cimport MAX_FIELDS, MAX_TRACKED
 
-# What came of it.
+# The result of encoding a message.
 cdef enum Outcome:
     ENCODED
     NO_ROOM
-    SLOW  # to be left to the class's own serialize_*()
-    INTERRUPTED  # by what is no Exception, and is set
+    SLOW  # the class's own serialize_*() has to do it
+    INTERRUPTED  # an exception such as KeyboardInterrupt is set
 
 # Types of values; a property's encoding of each is trusted once it was verified.
 cdef enum:
@@ -37,11 +37,11 @@ cdef struct Observation:
     uint32_t types
 
 
-# The properties that are set, while their message is written.
+# The properties of a message that are not None, while it is written.
 cdef struct Properties:
-    Properties *outer
+    Properties *outer  # of the message that this one is a part of
     int count
-    bint owned
+    bint owned  # or else the values are borrowed from the dict
     uint16_t numbers[MAX_FIELDS]
     PyObject *values[MAX_FIELDS]
 

@@ -1,4 +1,4 @@
-"""Encodes dicts of properties, along plans, into the bytes that protobuf would make of them."""
+"""Encodes dicts of properties, as encoding plans say, to the bytes that protobuf would produce."""
 
 from datetime import timezone
 from decimal import Decimal
@@ -47,7 +47,7 @@ cdef object UTC = timezone.utc
 cdef PyTypeObject *TIMEZONE = <PyTypeObject *>timezone
 cdef str UTCOFFSET = "utcoffset"
 
-# Tags of a map's entry: key and value, the latter as bytes or varint.
+# Tags of the fields of a map entry: the key, and the value as bytes or as a varint.
 cdef enum:
     ENTRY_KEY = 0x0A
     ENTRY_VALUE_BYTES = 0x12
@@ -63,8 +63,8 @@ cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
 cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept:
     """Write the fields of a message, without tag and length of its own.
 
-    Two steps: gather the values, then write them, the highest number first. Between the two nothing
-    of the dict is needed any more, so that what happens to it meanwhile does no harm.
+    Gather the values first, then write them, from the highest field number down. Writing may run
+    Python code, which may change the dict; by then the dict is not needed any more.
     """
     cdef Properties found
     cdef Outcome outcome
@@ -82,7 +82,7 @@ cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encod
 
 
 cdef inline Outcome gather(MessagePlan plan, object properties, Properties *found) noexcept:
-    """Find the properties that are not None, in the order of their numbers."""
+    """Find the properties that are not None, in the order of their field numbers."""
     cdef PyObject *key
     cdef PyObject *value
     cdef Py_ssize_t position = 0, left = dict_size(properties)
@@ -122,6 +122,7 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
 
 
 cdef void own(Properties *found) noexcept:
+    """Take a reference to each value, which was borrowed from its dict."""
     cdef int place
 
     found.owned = True
@@ -137,8 +138,11 @@ cdef void disown(Properties *found) noexcept:
 
 
 cdef void expect_foreign_code(Encoding *encoding) noexcept:
-    """Own what was only borrowed: the dicts may change now. To be called before anything that runs
-    Python code, or allocates what the garbage collector knows of, since that runs finalizers."""
+    """Own the values that are only borrowed so far, since their dicts may change now.
+
+    To be called before anything that runs Python code, or that allocates an object which the
+    garbage collector tracks: a collection runs finalizers.
+    """
     cdef Properties *found = encoding.innermost
 
     while found != NULL and not found.owned:
@@ -147,6 +151,7 @@ cdef void expect_foreign_code(Encoding *encoding) noexcept:
 
 
 cdef int find(MessagePlan plan, PyObject *key) noexcept:
+    """Where the field of a property stands in the plan; -1 if there is none."""
     if not PyUnicode_CheckExact(<object>key):
         return -1
     try:
@@ -228,7 +233,7 @@ cdef inline TrackedDict *tracked_dict(PyObject *group, Dicts *dicts) noexcept:
 
 
 cdef inline const TrackedDict *kept_dict(Field *field, TrackedDict *now, Dicts *dicts) noexcept:
-    """The group, encoded for the same field when it was as it is now; NULL if there is none."""
+    """The same group, unchanged since it was encoded for this field; NULL if there is none."""
     cdef const TrackedDict *kept
     cdef int number
 
@@ -261,7 +266,7 @@ cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_
         index -= 1
         item = pbf_list_get(<PyObject *>values, index)
         if item == NULL:
-            return SLOW  # it has become shorter
+            return SLOW  # the list has become shorter
         outcome = write_value(field, tag, item, encoding, types)
         if PBF_FREE_THREADED:
             Py_DECREF(<object>item)
@@ -318,7 +323,7 @@ cdef Outcome write_entry(Field *field, tuple item, Encoding *encoding, uint32_t 
 cdef inline Outcome write_value(
     Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
 ) noexcept:
-    """Write one value, if its type is one that the field expects, and its tag, unless that is 0."""
+    """Write a value of a type that the field expects, then its tag, unless that is 0."""
     if field.kind == STRING and Py_TYPE(<object>value) == &PyUnicode_Type:
         types[0] |= A_STR
         return write_text(tag, value, encoding)
@@ -354,7 +359,7 @@ cdef inline Outcome write_varint(uint64_t tag, uint64_t value, Encoding *encodin
 
 
 cdef inline Outcome write_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
-    """Write exact text as UTF-8. Nothing is cached on the string, as its own encoding would be."""
+    """Write a str as UTF-8, without the copy that the str would keep if it encoded itself."""
     if PyUnicode_IS_COMPACT_ASCII(text):
         return outcome_of(
             pbf.pbf_encode_bytes_field(
@@ -388,16 +393,16 @@ cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) n
 
 
 cdef Outcome write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
-    cdef object kept = <object>value  # a list may lose it meanwhile
+    cdef object kept = <object>value  # Python code may remove it from its list
     cdef object text
 
-    expect_foreign_code(encoding)  # it may have to make a context
+    expect_foreign_code(encoding)  # the first Decimal of a thread makes its decimal context
     try:
-        text = DECIMAL.tp_str(kept)  # str() would run signal handlers as well
+        text = DECIMAL.tp_str(kept)  # str() would run pending signal handlers as well
     except Exception:
         return SLOW
     if encoding.deterministic and ("E" in text or "e" in text):
-        encoding.cacheable = False  # which of the two it is, the decimal context of the thread says
+        encoding.cacheable = False  # the thread's decimal context chooses between E and e
     return write_text(tag, <PyObject *>text, encoding)
 
 
@@ -414,7 +419,7 @@ cdef Outcome write_time(
     uint64_t tag, object value, Encoding *encoding, uint32_t *types
 ) noexcept:
     cdef pbf.pbf_wall_clock clock
-    cdef object kept = value  # a list may lose it meanwhile
+    cdef object kept = value  # Python code may remove it from its list
     cdef int64_t offset_us = 0
     cdef PyObject *zone = pbf_read_datetime(value, &clock)
     cdef PyObject *offset
@@ -445,7 +450,7 @@ cdef Outcome write_time(
 cdef Outcome write_enum(
     Field *field, uint64_t tag, object value, Encoding *encoding, uint32_t *types
 ) noexcept:
-    cdef object kept = value  # a list may lose it meanwhile
+    cdef object kept = value  # Python code may remove it from its list
 
     if not is_enum(field, <PyObject *>kept, encoding):
         return SLOW

@@ -1,5 +1,8 @@
+from typing import Self, final
+
 from .._engine.protocol import Counts, FramedBatch, RecordStatus
 
+@final
 class NativeEngine:
     """The C ring, its contexts and framing; see ``Engine`` for the contract.
 
@@ -11,7 +14,7 @@ class NativeEngine:
         ValueError: it exceeds 1 TiB.
     """
 
-    def __init__(self, buffer_bytes: int) -> None: ...
+    def __new__(cls, buffer_bytes: int) -> Self: ...
     @property
     def accepted(self) -> int: ...
     @property

@@ -45,13 +45,7 @@ cdef extern from "pbf_encode.h" nogil:
         uint8_t *at
 
     ctypedef struct pbf_wall_clock:
-        int year
-        int month
-        int day
-        int hour
-        int minute
-        int second
-        int microsecond
+        pass
 
     pbf_encoder pbf_encoder_on(uint8_t *buffer, size_t length) noexcept
     size_t pbf_encoded_length(const pbf_encoder *encoder) noexcept

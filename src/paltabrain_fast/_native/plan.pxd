@@ -1,4 +1,4 @@
-"""Encoding plans: what a message's descriptor says, ready to be walked along."""
+"""Encoding plans: what a message's descriptor says, as the encoder reads it."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -7,7 +7,7 @@ from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_TYPE
 
 cdef enum Kind:
-    UNSUPPORTED  # only None is encoded here
+    UNSUPPORTED  # the encoder writes no value of it, and leaves out None
     BOOL
     SINT64
     STRING

@@ -1,4 +1,4 @@
-"""Encoding plans, made from the descriptors that a generated module carries."""
+"""Makes encoding plans from the descriptors that a generated module carries."""
 
 from collections import defaultdict
 from operator import attrgetter
@@ -22,7 +22,7 @@ cdef dict KINDS = {
 cdef object A_FIELD = FieldDescriptorProto.DESCRIPTOR.fields[0]
 cdef bint NEW_DESCRIPTORS = hasattr(A_FIELD, "is_repeated")
 cdef bint TELL_OF_PACKING = hasattr(A_FIELD, "is_packed")
-cdef bytes PROTO3 = b"b\x06proto3"  # the end of a file's descriptor: its syntax
+cdef bytes PROTO3 = b"b\x06proto3"  # a serialized file descriptor ends with the syntax
 cdef object message_plans = WeakKeyDictionary()  # message class -> MessagePlan
 
 DEFAULT_DICT = <PyTypeObject *>defaultdict
@@ -62,13 +62,13 @@ cdef object number_of = attrgetter("number")
 
 
 cdef int describe(Field *field, list references, item, bint of_groups) except -1:
-    """Say how a field is encoded; what no generator emits today is left to protobuf."""
+    """Fill in how a field is encoded; what no generator emits stays UNSUPPORTED."""
     cdef bint repeated = is_repeated(item)
     inner = item.message_type
 
     field.shape = SCALAR
     if item.containing_oneof is not None and len(item.containing_oneof.fields) > 1:
-        return 0  # to set one member unsets another
+        return 0  # setting one member of a oneof unsets another
     if inner is not None:
         if item.type != FieldDescriptor.TYPE_MESSAGE:
             return 0
@@ -91,7 +91,7 @@ cdef int describe(Field *field, list references, item, bint of_groups) except -1
     return 0
 
 
-# What older versions of protobuf do not tell in this way, they tell in another.
+# Older versions of protobuf have other attributes for these.
 
 
 cdef bint is_repeated(item) except -1:
@@ -101,7 +101,7 @@ cdef bint is_repeated(item) except -1:
 
 
 cdef bint is_optional(item) except -1:
-    """Others leave out their defaults, or have to be set."""
+    """Whether the field is left out exactly if it was not set."""
     if NEW_DESCRIPTORS:
         return item.has_presence and not item.is_required
     return item.has_presence and item.label == FieldDescriptor.LABEL_OPTIONAL
