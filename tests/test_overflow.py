@@ -80,7 +80,9 @@ def test_drop_new_keeps_the_oldest(
     assert numbers(held.batches) == [-1, *range(kept)]
     assert sdk.stats().delivered == kept + 1
     warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert warnings == ["Events are dropped: queue full"]
+    # beside the one that the classes are slow, which the first test that uses them gets
+    dropped = [warning for warning in warnings if "dropped" in warning]
+    assert dropped == ["Events are dropped: queue full"]
 
 
 prefaulting = pytest.mark.skipif(

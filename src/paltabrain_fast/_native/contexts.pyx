@@ -24,14 +24,10 @@ from .classes cimport (
     reject_class,
 )
 from .encode cimport (
-    ENCODED,
-    INTERRUPTED,
     MAX_OBSERVATIONS,
-    NO_ROOM,
     Dicts,
     Encoding,
     Observation,
-    Outcome,
     begin,
     encode_message,
 )
@@ -141,26 +137,26 @@ cdef bytes encode_groups(
     """Encode the groups of a context; return None if they are left to its own method."""
     cdef uint8_t scratch[SCRATCH]
     cdef uint8_t *larger
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     if not is_groups(groups):
         return None
     begin_groups(encoding, scratch, SCRATCH, observations, dicts)
-    outcome = encode_message(plan.groups, groups, encoding)
-    if outcome == ENCODED:
+    status = encode_message(plan.groups, groups, encoding)
+    if status == pbf.PBF_OK:
         return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
-    if outcome == NO_ROOM:
+    if status == pbf.PBF_FULL:
         larger = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
         if larger == NULL:
             raise MemoryError
         try:
             begin_groups(encoding, larger, pbf.PBF_BATCH_MAX, observations, dicts)
-            outcome = encode_message(plan.groups, groups, encoding)
-            if outcome == ENCODED:
+            status = encode_message(plan.groups, groups, encoding)
+            if status == pbf.PBF_OK:
                 return encoding.out.at[: pbf.pbf_encoded_length(&encoding.out)]
         finally:
             free(larger)
-    if outcome == INTERRUPTED:
+    if status == pbf.PBF_INTERRUPTED:
         pbf_raise_set()
     return None
 

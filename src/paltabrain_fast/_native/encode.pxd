@@ -9,13 +9,6 @@ from .base cimport TrackedDict
 from .plan cimport MessagePlan
 from .python cimport MAX_FIELDS, MAX_TRACKED
 
-# The result of encoding a message.
-cdef enum Outcome:
-    ENCODED
-    NO_ROOM
-    SLOW  # the class's own serialize_*() has to do it
-    INTERRUPTED  # an exception such as KeyboardInterrupt is set
-
 # Types of values; a property's encoding of each is trusted once it was verified.
 cdef enum:
     A_BOOL = 1
@@ -78,4 +71,8 @@ cdef inline void begin(Encoding *encoding, uint8_t *scratch, size_t length) noex
     encoding.dicts = NULL
 
 
-cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept
+# Returns PBF_OK, PBF_FULL if the buffer is too short, PBF_INTERRUPTED, or anything else if the
+# class's own serialize_*() has to do it.
+cdef pbf.pbf_status encode_message(
+    MessagePlan plan, object properties, Encoding *encoding
+) noexcept

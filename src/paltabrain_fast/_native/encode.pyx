@@ -54,34 +54,30 @@ cdef enum:
     ENTRY_VALUE_VARINT = 0x10
 
 
-cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
-    if status == pbf.PBF_OK:
-        return ENCODED
-    return NO_ROOM if status == pbf.PBF_FULL else SLOW
-
-
-cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept:
+cdef pbf.pbf_status encode_message(
+    MessagePlan plan, object properties, Encoding *encoding
+) noexcept:
     """Write the fields of a message, without tag and length of its own.
 
     Gather the values first, then write them, from the highest field number down. Writing may run
     Python code, which may change the dict; by then the dict is not needed any more.
     """
     cdef Properties found
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     with cython.critical_section(properties):
-        outcome = gather(plan, properties, &found)
+        status = gather(plan, properties, &found)
     found.outer = encoding.innermost
     encoding.innermost = &found
-    if outcome == ENCODED:
-        outcome = write(plan.fields, &found, encoding)
+    if status == pbf.PBF_OK:
+        status = write(plan.fields, &found, encoding)
     encoding.innermost = found.outer
     if found.owned:
         disown(&found)
-    return outcome
+    return status
 
 
-cdef inline Outcome gather(MessagePlan plan, object properties, Properties *found) noexcept:
+cdef inline pbf.pbf_status gather(MessagePlan plan, object properties, Properties *found) noexcept:
     """Find the properties that are not None, in the order of their field numbers."""
     cdef PyObject *key
     cdef PyObject *value
@@ -91,18 +87,18 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
     found.count = 0
     found.owned = False
     if left > plan.count:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     while place < left and PyDict_Next(properties, &position, &key, &value):
         number = pbf_hint16(plan.guesses[place])
         if plan.fields[number].key != key:
             number = find(plan, key)
             if number < 0:
-                return SLOW
+                return pbf.PBF_FALL_BACK
             pbf_set_hint16(plan.guesses[place], <uint16_t>number)
         place += 1
         if value == <PyObject *>None:
             if plan.fields[number].kind == GROUP:
-                return SLOW  # only a property can be None
+                return pbf.PBF_FALL_BACK  # only a property can be None
             continue
         slot = count
         if number < last:
@@ -118,7 +114,7 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
     found.count = count
     if PBF_FREE_THREADED:
         own(found)
-    return ENCODED
+    return pbf.PBF_OK
 
 
 cdef void own(Properties *found) noexcept:
@@ -161,8 +157,8 @@ cdef int find(MessagePlan plan, PyObject *key) noexcept:
         return -1
 
 
-cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) noexcept:
-    cdef Outcome outcome
+cdef inline pbf.pbf_status write(Field *fields, Properties *found, Encoding *encoding) noexcept:
+    cdef pbf.pbf_status status
     cdef Field *field
     cdef PyObject *value
     cdef int place = found.count
@@ -175,15 +171,15 @@ cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) 
         types = 0
         if field.shape == SCALAR:
             if field.kind == GROUP:
-                outcome = write_group(field, <object>value, encoding)
+                status = write_group(field, <object>value, encoding)
             else:
-                outcome = write_value(field, field.tag, value, encoding, &types)
+                status = write_value(field, field.tag, value, encoding, &types)
         elif field.shape == MAP:
-            outcome = write_map(field, <object>value, encoding, &types)
+            status = write_map(field, <object>value, encoding, &types)
         else:
-            outcome = write_list(field, <object>value, encoding, &types)
-        if outcome != ENCODED:
-            return outcome
+            status = write_list(field, <object>value, encoding, &types)
+        if status != pbf.PBF_OK:
+            return status
         if types & ~pbf_hint(field.verified_types):
             encoding.unverified = True
             if encoding.observations != NULL and encoding.observation_count < MAX_OBSERVATIONS:
@@ -191,36 +187,34 @@ cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) 
                     &field.verified_types, types
                 )
                 encoding.observation_count += 1
-    return ENCODED
+    return pbf.PBF_OK
 
 
-cdef Outcome write_group(Field *field, object properties, Encoding *encoding) noexcept:
+cdef pbf.pbf_status write_group(Field *field, object properties, Encoding *encoding) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef TrackedDict *tracked = NULL
     cdef const TrackedDict *kept = NULL
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     if not PyDict_CheckExact(properties):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     if encoding.dicts != NULL:
         tracked = tracked_dict(<PyObject *>properties, encoding.dicts)
         if tracked != NULL:
             kept = kept_dict(field, tracked, encoding.dicts)
     if kept != NULL:
-        outcome = outcome_of(
-            pbf.pbf_encode_raw(
-                &encoding.out, encoding.dicts.kept_end - kept.end - kept.length, kept.length
-            )
+        status = pbf.pbf_encode_raw(
+            &encoding.out, encoding.dicts.kept_end - kept.end - kept.length, kept.length
         )
     else:
-        outcome = encode_message(<MessagePlan>field.group, properties, encoding)
-        if outcome == ENCODED and pbf.pbf_encoded_length(&encoding.out) != before:
-            outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    if outcome == ENCODED and tracked != NULL:
+        status = encode_message(<MessagePlan>field.group, properties, encoding)
+        if status == pbf.PBF_OK and pbf.pbf_encoded_length(&encoding.out) != before:
+            status = pbf.pbf_encode_prefix(&encoding.out, field.tag, before)
+    if status == pbf.PBF_OK and tracked != NULL:
         tracked.field = field
         tracked.end = <uint32_t>before
         tracked.length = <uint32_t>(pbf.pbf_encoded_length(&encoding.out) - before)
-    return outcome
+    return status
 
 
 cdef inline TrackedDict *tracked_dict(PyObject *group, Dicts *dicts) noexcept:
@@ -248,42 +242,46 @@ cdef inline const TrackedDict *kept_dict(Field *field, TrackedDict *now, Dicts *
     return NULL
 
 
-cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:
+cdef pbf.pbf_status write_list(
+    Field *field, object values, Encoding *encoding, uint32_t *types
+) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef uint64_t tag = 0 if field.shape == PACKED else field.tag
     cdef Py_ssize_t index
     cdef PyObject *item
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     if not PyList_CheckExact(values):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     encoding.cacheable = False
     index = PyList_GET_SIZE(values)
     if index == 0:
         types[0] = NOTHING
-        return ENCODED
+        return pbf.PBF_OK
     while index > 0:
         index -= 1
         item = pbf_list_get(<PyObject *>values, index)
         if item == NULL:
-            return SLOW  # the list has become shorter
-        outcome = write_value(field, tag, item, encoding, types)
+            return pbf.PBF_FALL_BACK  # the list has become shorter
+        status = write_value(field, tag, item, encoding, types)
         if PBF_FREE_THREADED:
             Py_DECREF(<object>item)
-        if outcome != ENCODED:
-            return outcome
+        if status != pbf.PBF_OK:
+            return status
     if field.shape == PACKED:
-        return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    return ENCODED
+        return pbf.pbf_encode_prefix(&encoding.out, field.tag, before)
+    return pbf.PBF_OK
 
 
-cdef Outcome write_map(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:
-    cdef Outcome outcome
+cdef pbf.pbf_status write_map(
+    Field *field, object values, Encoding *encoding, uint32_t *types
+) noexcept:
+    cdef pbf.pbf_status status
     cdef Py_ssize_t index
     cdef list items
 
     if not PyDict_CheckExact(values):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     encoding.cacheable = False
     expect_foreign_code(encoding)
     try:
@@ -291,36 +289,38 @@ cdef Outcome write_map(Field *field, object values, Encoding *encoding, uint32_t
         if encoding.deterministic and len(items) > 1:
             for key, _ in items:
                 if not PyUnicode_CheckExact(key):
-                    return SLOW
+                    return pbf.PBF_FALL_BACK
             PyList_Sort(items)  # by code points, which is the order of their UTF-8
     except Exception:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     index = PyList_GET_SIZE(items)
     if index == 0:
         types[0] = NOTHING
     while index > 0:
         index -= 1
-        outcome = write_entry(field, <tuple>items[index], encoding, types)
-        if outcome != ENCODED:
-            return outcome
-    return ENCODED
+        status = write_entry(field, <tuple>items[index], encoding, types)
+        if status != pbf.PBF_OK:
+            return status
+    return pbf.PBF_OK
 
 
-cdef Outcome write_entry(Field *field, tuple item, Encoding *encoding, uint32_t *types) noexcept:
+cdef pbf.pbf_status write_entry(
+    Field *field, tuple item, Encoding *encoding, uint32_t *types
+) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef uint64_t tag = ENTRY_VALUE_BYTES if field.kind == STRING else ENTRY_VALUE_VARINT
-    cdef Outcome outcome = write_value(field, tag, <PyObject *>item[1], encoding, types)
+    cdef pbf.pbf_status status = write_value(field, tag, <PyObject *>item[1], encoding, types)
 
-    if outcome == ENCODED:
+    if status == pbf.PBF_OK:
         if not PyUnicode_CheckExact(item[0]):
-            return SLOW
-        outcome = write_text(ENTRY_KEY, <PyObject *>item[0], encoding)
-    if outcome == ENCODED:
-        outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    return outcome
+            return pbf.PBF_FALL_BACK
+        status = write_text(ENTRY_KEY, <PyObject *>item[0], encoding)
+    if status == pbf.PBF_OK:
+        status = pbf.pbf_encode_prefix(&encoding.out, field.tag, before)
+    return status
 
 
-cdef inline Outcome write_value(
+cdef inline pbf.pbf_status write_value(
     Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
 ) noexcept:
     """Write a value of a type that the field expects, then its tag, unless that is 0."""
@@ -330,7 +330,7 @@ cdef inline Outcome write_value(
     return write_other(field, tag, value, encoding, types)
 
 
-cdef Outcome write_other(
+cdef pbf.pbf_status write_other(
     Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
 ) noexcept:
     cdef PyTypeObject *cls = Py_TYPE(<object>value)
@@ -349,27 +349,25 @@ cdef Outcome write_other(
     elif field.kind == BOOL and cls == &PyBool_Type:
         types[0] |= A_BOOL
         return write_varint(tag, 1 if <object>value is True else 0, encoding)
-    return SLOW
+    return pbf.PBF_FALL_BACK
 
 
-cdef inline Outcome write_varint(uint64_t tag, uint64_t value, Encoding *encoding) noexcept:
+cdef inline pbf.pbf_status write_varint(uint64_t tag, uint64_t value, Encoding *encoding) noexcept:
     if tag == 0:
-        return outcome_of(pbf.pbf_encode_varint(&encoding.out, value))
-    return outcome_of(pbf.pbf_encode_varint_field(&encoding.out, tag, value))
+        return pbf.pbf_encode_varint(&encoding.out, value)
+    return pbf.pbf_encode_varint_field(&encoding.out, tag, value)
 
 
-cdef inline Outcome write_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
+cdef inline pbf.pbf_status write_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
     """Write a str as UTF-8, without the copy that the str would keep if it encoded itself."""
     if PyUnicode_IS_COMPACT_ASCII(text):
-        return outcome_of(
-            pbf.pbf_encode_bytes_field(
-                &encoding.out, tag, PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text)
-            )
+        return pbf.pbf_encode_bytes_field(
+            &encoding.out, tag, PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text)
         )
     return write_wide_text(tag, text, encoding)
 
 
-cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
+cdef pbf.pbf_status write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef size_t length
     cdef void *data
@@ -377,7 +375,7 @@ cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) n
     cdef pbf.pbf_status status
 
     if not PyUnicode_IS_READY(text):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     length = PyUnicode_GET_LENGTH(text)
     data = PyUnicode_DATA(text)
     kind = PyUnicode_KIND(text)
@@ -389,10 +387,10 @@ cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) n
         status = pbf.pbf_encode_ucs4(&encoding.out, <uint32_t *>data, length)
     if status == pbf.PBF_OK:
         status = pbf.pbf_encode_prefix(&encoding.out, tag, before)
-    return outcome_of(status)
+    return status
 
 
-cdef Outcome write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
+cdef pbf.pbf_status write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
     cdef object kept = <object>value  # Python code may remove it from its list
     cdef object text
 
@@ -400,22 +398,22 @@ cdef Outcome write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) no
     try:
         text = DECIMAL.tp_str(kept)  # str() would run pending signal handlers as well
     except Exception:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     if encoding.deterministic and ("E" in text or "e" in text):
         encoding.cacheable = False  # the thread's decimal context chooses between E and e
     return write_text(tag, <PyObject *>text, encoding)
 
 
-cdef Outcome write_int(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
+cdef pbf.pbf_status write_int(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
     cdef int overflow
     cdef int64_t number = PyLong_AsLongLongAndOverflow(value, &overflow)
 
     if overflow:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     return write_varint(tag, pbf.pbf_zigzag(number), encoding)
 
 
-cdef Outcome write_time(
+cdef pbf.pbf_status write_time(
     uint64_t tag, object value, Encoding *encoding, uint32_t *types
 ) noexcept:
     cdef pbf.pbf_wall_clock clock
@@ -435,25 +433,25 @@ cdef Outcome write_time(
             offset = PyObject_CallMethodNoArgs(<PyObject *>kept, <PyObject *>UTCOFFSET)
             if offset == NULL:
                 if not PyErr_ExceptionMatches(Exception):
-                    return INTERRUPTED
+                    return pbf.PBF_INTERRUPTED
                 PyErr_Clear()
-                return SLOW
+                return pbf.PBF_FALL_BACK
             is_offset = pbf_read_timedelta(<object>offset, &offset_us)
             Py_DECREF(<object>offset)
             if not is_offset:
-                return SLOW
+                return pbf.PBF_FALL_BACK
     return write_varint(
         tag, pbf.pbf_zigzag(pbf.pbf_wall_clock_ms(&clock, offset_us)), encoding
     )
 
 
-cdef Outcome write_enum(
+cdef pbf.pbf_status write_enum(
     Field *field, uint64_t tag, object value, Encoding *encoding, uint32_t *types
 ) noexcept:
     cdef object kept = value  # Python code may remove it from its list
 
     if not is_enum(field, <PyObject *>kept, encoding):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     types[0] |= AN_ENUM
     return write_int(tag, <PyObject *>kept, encoding)
 

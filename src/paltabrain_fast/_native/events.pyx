@@ -9,14 +9,9 @@ from . cimport pbf
 from .base cimport EventBase
 from .classes cimport EventPlan, event_plan, is_same, mark_verified, reject_class
 from .encode cimport (
-    ENCODED,
-    INTERRUPTED,
     MAX_OBSERVATIONS,
-    NO_ROOM,
-    SLOW,
     Encoding,
     Observation,
-    Outcome,
     begin,
     encode_message,
 )
@@ -30,39 +25,39 @@ cdef inline uint64_t tag_of(uint32_t field) noexcept:
     return pbf.pbf_tag(field, pbf.PBF_WIRE_BYTES)
 
 
-cdef Outcome encode_event(EventPlan plan, EventBase event, Encoding *encoding) noexcept:
+cdef pbf.pbf_status encode_event(EventPlan plan, EventBase event, Encoding *encoding) noexcept:
     """Write header and payload as the fields of ``Event`` that they are."""
     cdef object header, payload
     cdef size_t before
-    cdef Outcome outcome = ENCODED
+    cdef pbf.pbf_status status = pbf.PBF_OK
 
     with cython.critical_section(event):
         header = event.header
         payload = event.payload
     if payload is not None:
         if not PyDict_CheckExact(payload):
-            return SLOW
+            return pbf.PBF_FALL_BACK
         encoding.deterministic = plan.sorts_payload
-        outcome = encode_message(plan.payload, payload, encoding)
-        if outcome != ENCODED:
-            return outcome
+        status = encode_message(plan.payload, payload, encoding)
+        if status != pbf.PBF_OK:
+            return status
     if (
         pbf.pbf_encode_prefix(&encoding.out, plan.member_tag, 0) != pbf.PBF_OK
         or pbf.pbf_encode_prefix(&encoding.out, tag_of(pbf.PBF_EVENT_PAYLOAD), 0) != pbf.PBF_OK
     ):
-        return NO_ROOM
+        return pbf.PBF_FULL
     if header is None:
-        return ENCODED
+        return pbf.PBF_OK
     if not is_groups(header):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     before = pbf.pbf_encoded_length(&encoding.out)
     encoding.deterministic = plan.sorts_header
-    outcome = encode_message(plan.header, header, encoding)
-    if outcome != ENCODED or pbf.pbf_encoded_length(&encoding.out) == before:
-        return outcome
+    status = encode_message(plan.header, header, encoding)
+    if status != pbf.PBF_OK or pbf.pbf_encoded_length(&encoding.out) == before:
+        return status
     if pbf.pbf_encode_prefix(&encoding.out, tag_of(pbf.PBF_EVENT_HEADER), before) != pbf.PBF_OK:
-        return NO_ROOM
-    return ENCODED
+        return pbf.PBF_FULL
+    return pbf.PBF_OK
 
 
 cdef int verify_event(EventPlan plan, EventBase event, bytes header, bytes payload) except -1:
@@ -95,17 +90,17 @@ cdef object encode_parts(
     """Header and payload as encoded here, None if they are not."""
     cdef Encoding encoding
     cdef uint8_t *scratch = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     if scratch == NULL:
         raise MemoryError
     try:
         begin(&encoding, scratch, pbf.PBF_BATCH_MAX)
         encoding.observations = observations
-        outcome = encode_event(plan, event, &encoding)
-        if outcome == INTERRUPTED:
+        status = encode_event(plan, event, &encoding)
+        if status == pbf.PBF_INTERRUPTED:
             pbf_raise_set()
-        if outcome != ENCODED:
+        if status != pbf.PBF_OK:
             return None
         if count != NULL:
             count[0] = encoding.observation_count

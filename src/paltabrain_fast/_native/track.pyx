@@ -14,7 +14,7 @@ from . cimport pbf
 from .base cimport ContextBase
 from .classes cimport EventPlan, event_plan
 from .contexts cimport context_bytes, is_unchanged
-from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome, begin
+from .encode cimport Encoding, begin
 from .engine cimport NativeEngine
 from .events cimport encode_event, verify_event
 from .fork cimport fork_count, fork_count_outside, may_be_inside
@@ -105,25 +105,25 @@ cdef class Tracker:
         cdef uint8_t *larger
         cdef EventPlan plan = event_plan(event)
         cdef Encoding encoding
-        cdef Outcome outcome
+        cdef pbf.pbf_status encoded
         cdef pbf.pbf_status status = pbf.PBF_FALL_BACK
 
         if plan is None:
             return pbf.PBF_FALL_BACK
         begin(&encoding, scratch, SCRATCH)
-        outcome = encode_event(plan, event, &encoding)
-        if outcome == ENCODED and not encoding.unverified:
+        encoded = encode_event(plan, event, &encoding)
+        if encoded == pbf.PBF_OK and not encoding.unverified:
             return self.append(&encoding, ref)
-        if outcome == NO_ROOM:
+        if encoded == pbf.PBF_FULL:
             larger = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
             if larger != NULL:
                 begin(&encoding, larger, pbf.PBF_BATCH_MAX)
-                outcome = encode_event(plan, event, &encoding)
-                if outcome == ENCODED and not encoding.unverified:
+                encoded = encode_event(plan, event, &encoding)
+                if encoded == pbf.PBF_OK and not encoding.unverified:
                     status = self.append(&encoding, ref)
                 free(larger)
         # An event that is too large falls back, too: its own methods may find another fault first.
-        return pbf.PBF_INTERRUPTED if outcome == INTERRUPTED else status
+        return pbf.PBF_INTERRUPTED if encoded == pbf.PBF_INTERRUPTED else status
 
     cdef pbf.pbf_status append(self, Encoding *encoding, pbf.pbf_context_ref ref) noexcept:
         cdef pbf.pbf_event event
