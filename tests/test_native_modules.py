@@ -14,9 +14,9 @@ from paltabrain_fast._native import _core
 from paltabrain_fast._native.engine import NativeEngine
 from paltabrain_fast._native.track import Tracker
 
-from .support.sdk import run_script
+from .support.sdk import ROOT, run_script
 
-SOURCES = sorted(Path(_native.__path__[0]).glob("*.pyx"))
+SOURCES = sorted((ROOT / "src" / "paltabrain_fast" / "_native").glob("*.pyx"))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)

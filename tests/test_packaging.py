@@ -28,9 +28,11 @@ def test_sdist_holds_the_c_core_and_nothing_built(dist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     core = {f"csrc/{file.name}" for file in (ROOT / "csrc").iterdir()}
-    assert core | {"LICENSE", "setup.py", "src/paltabrain_fast/_native/pbf.pxd"} <= names
+    bridge = {f"src/paltabrain_fast/_native/cpython_bridge.{suffix}" for suffix in "ch"}
+    assert core | bridge | {"LICENSE", "setup.py", "src/paltabrain_fast/_native/pbf.pxd"} <= names
     assert {"Makefile", "tests/conftest.py", "tests/csrc/test_ring.c", "examples/demo.py"} <= names
     assert not [name for name in names if name.endswith((".so", ".pyc"))]
+    assert not [name for name in names if name.startswith("build") or name.endswith("/base.c")]
 
 
 def test_wheel_is_complete(dist: Path) -> None:
