@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, overload
 
-__all__ = ["monotonic", "monotonic_ns", "real_time_ns"]
+__all__ = ["monotonic", "monotonic_ns", "real_time_ns", "seconds_left"]
 
 monotonic: Final[Callable[[], float]] = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 """Seconds of the clock that ``time.monotonic()`` reads when nobody has patched it."""
@@ -21,3 +21,14 @@ monotonic_ns: Final[Callable[[], int]] = partial(time.clock_gettime_ns, time.CLO
 
 real_time_ns: Final[Callable[[], int]] = partial(time.clock_gettime_ns, time.CLOCK_REALTIME)
 """Unix time in nanoseconds, as the system has it just now."""
+
+
+@overload
+def seconds_left(deadline: float) -> float: ...
+@overload
+def seconds_left(deadline: None) -> None: ...
+@overload
+def seconds_left(deadline: float | None) -> float | None: ...
+def seconds_left(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline, at least 0; ``None`` for no deadline."""
+    return None if deadline is None else max(0.0, deadline - monotonic())

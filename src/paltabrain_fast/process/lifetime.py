@@ -9,14 +9,11 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from . import fork_barrier, hosts, reentrancy, threads
 from .clock import monotonic
 from .locks import RLock
-
-if TYPE_CHECKING:
-    from ..delivery.control import Control
 
 __all__ = [
     "enter",
@@ -35,6 +32,23 @@ class Renewable(Protocol):
 
     def _renew(self) -> None:
         """Start from nothing; no other thread does so at the same time."""
+
+
+class Control(Protocol):
+    """What is at work until the end of the process: delivery, which is above this layer."""
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether all of this is the parent's, and yet to be renewed."""
+
+    def flush(self, timeout: float | None) -> bool:
+        """Frame what is buffered."""
+
+    def wake(self) -> None:
+        """Look for work."""
+
+    def exit(self, started: float) -> None:
+        """Shut down, in time counted from a reading of ``monotonic()``."""
 
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
