@@ -1,4 +1,4 @@
-"""Facts of the PaltaBrain protocol, that a receiver can see, and the defaults of the options."""
+"""Facts of the PaltaBrain protocol that a receiver can see, and where options come from."""
 
 from typing import Final
 
@@ -11,6 +11,10 @@ LOGGER_NAME: Final = "paltabrain_sdk"
 ENDPOINT_BATCH: Final = "/v2/paltabrain"
 ENDPOINT_CONFIG: Final = "/v2/schema/sdk_python.zip"
 CONTENT_TYPE: Final = "application/protobuf"
+
+HOSTNAME_VARIABLE: Final = "PALTABRAIN_SDK_HOSTNAME"
+API_KEY_VARIABLE: Final = "PALTABRAIN_SDK_API_KEY"
+"""Environment variables that stand in for the options ``hostname`` and ``api_key``."""
 
 BATCH_MAX_BYTE_SIZE: Final = 524_288
 """Largest body of a batch, framing included (512 KiB)."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import operator
 import os
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
-__all__ = ["Options", "Overflow", "base_url", "given_or_set", "session_wire_id", "switch"]
+from .constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from .transport.headers import checked_api_key
+from .transport.urls import base_url
+
+__all__ = ["Options", "Overflow", "given_or_set", "session_wire_id", "switch"]
 
 Overflow = Literal["drop_new", "drop_old", "block"]
 """What happens to an event when the buffer is full."""
@@ -23,14 +25,9 @@ _INT64_MAX: Final = 2**63 - 1
 _MAX_ID_BYTES: Final = 65_536
 _MAX_WAIT_MS: Final = threading.TIMEOUT_MAX * 500
 """Half of what a lock can be waited for, so that sums of two times can be, too."""
-_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
-_NUMERIC_NAME: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_PLAIN_SCHEME: Final = "http://"
-_SECURE_SCHEME: Final = "https://"
 _ON: Final = ("1", "true", "yes", "on")
 _OFF: Final = ("0", "false", "no", "off", "")
+_VARIABLES: Final = {"hostname": HOSTNAME_VARIABLE, "api_key": API_KEY_VARIABLE}
 _UNUSED: Final = {"hostname": "disabled.invalid", "api_key": "disabled"}
 """What a disabled SDK has in place of what it was not given."""
 
@@ -49,7 +46,7 @@ def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: 
     Raises:
         TypeError: there is neither.
     """
-    variable = f"PALTABRAIN_SDK_{name.upper()}"
+    variable = _VARIABLES[name]
     if value is None:
         value = os.environ.get(variable) or None
     if disabled and not value:
@@ -59,59 +56,6 @@ def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: 
             f"{name} must be given, not None, or set in the environment variable {variable}"
         )
     return value
-
-
-def base_url(hostname: str) -> str:
-    """Return the URL that ``hostname`` (``host`` or ``host:port``) stands for, without a path.
-
-    Always ``https``, which may be said: ``https://host``, and ``https://host/``. ``http://`` may be
-    given for a loopback host only.
-
-    Raises:
-        TypeError: ``hostname`` is no string.
-        ValueError: it holds anything but a host and a port.
-    """
-    if not isinstance(hostname, str):
-        raise TypeError(f"hostname must be a str, not {type(hostname).__name__}")
-    plain = hostname.startswith(_PLAIN_SCHEME)
-    authority = hostname
-    for scheme in (_PLAIN_SCHEME, _SECURE_SCHEME):
-        if hostname.startswith(scheme):
-            authority = hostname.removeprefix(scheme).removesuffix("/")
-    problem = f"hostname must be 'host' or 'host:port' in ASCII, not {hostname!r}"
-    host, _, port = authority.rpartition(":")
-    if not host or authority.endswith("]"):
-        host, port = authority, "443"
-    if not _is_host(host) or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
-        raise ValueError(problem)
-    if plain and not _is_loopback(host):
-        raise ValueError(f"hostname may use http:// for a loopback host only, not {hostname!r}")
-    return f"{'http' if plain else 'https'}://{authority}"
-
-
-def _is_host(host: str) -> bool:
-    """Tell whether this is a name of DNS, in ASCII, or an address.
-
-    What looks like an IPv4 address must be one as it is usually written: the system's resolver
-    also takes ``127.1`` and ``0x7f.1``, and every library reads them in its own way.
-    """
-    try:
-        if host.startswith("[") and host.endswith("]"):
-            return ipaddress.IPv6Address(host[1:-1]).scope_id is None
-        if _NUMERIC_NAME.fullmatch(host):
-            return ipaddress.IPv4Address(host).version == 4
-    except ValueError:
-        return False
-    return _NAME.fullmatch(host) is not None
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def session_wire_id(session_id: int | str | None) -> int | None:
@@ -148,18 +92,6 @@ def session_wire_id(session_id: int | str | None) -> int | None:
 def _hostname(_name: str, value: Any) -> str:
     base_url(value)
     return str(value)
-
-
-def _api_key(name: str, value: Any) -> str:
-    """The value is never quoted in an error. Blanks at its end are no part of a header's value."""
-    if isinstance(value, bytes):  # which requests sends as they are
-        value = value.decode("latin-1")
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    key: str = value.rstrip(" \t")
-    if not _HEADER_VALUE.fullmatch(key):
-        raise ValueError(f"{name} must be printable ASCII, without blanks before it, not empty")
-    return key
 
 
 def _instance_id(name: str, value: Any) -> str:
@@ -239,7 +171,7 @@ def _one_of(*choices: str) -> Callable[[str, Any], str]:
 
 _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "hostname": _hostname,
-    "api_key": _api_key,
+    "api_key": checked_api_key,
     "instance_id": _instance_id,
     "session_id": _session_id,
     "flush_buffer_size": _number,

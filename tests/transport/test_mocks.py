@@ -19,7 +19,7 @@ from paltabrain_fast import SendResult
 from paltabrain_fast import transport as transports
 from paltabrain_fast.delivery import sender
 from paltabrain_fast.sdk_pb2 import Batch
-from paltabrain_fast.transport import doubles
+from paltabrain_fast.transport import mocks
 
 from ..support.answers import Answer, always
 from ..support.api_server import ApiServer
@@ -351,7 +351,7 @@ def test_sockets_of_gevent_are_no_doubles(monkeypatch: pytest.MonkeyPatch) -> No
 
     Cooperative.__module__ = "gevent._socket3"
     monkeypatch.setattr(socket, "socket", Cooperative)
-    assert doubles.Doubles("").send(sent_to("api.example")) is None
+    assert mocks.MockedRequests("").send(sent_to("api.example")) is None
 
 
 _IMPORTED_AMONG_DOUBLES: Final = """
@@ -393,11 +393,11 @@ def send(*arguments, **options):
 
 requests.Session.send = send
 from paltabrain_fast import Request
-from paltabrain_fast.transport.doubles import Doubles
+from paltabrain_fast.transport.mocks import MockedRequests
 
-assert Doubles("").send(Request("https://api.example/", b"", {}, 1)) is None
+assert MockedRequests("").send(Request("https://api.example/", b"", {}, 1)) is None
 requests.Session.send = original
-assert Doubles("").send(Request("http://127.0.0.1:1/", b"", {}, 1)) is not None
+assert MockedRequests("").send(Request("http://127.0.0.1:1/", b"", {}, 1)) is not None
 """
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from ..collector.app import Counters
 from ..collector.errors import CollectorError
 from ..collector.server import Collector, running
+from ..constant import API_KEY_VARIABLE
 from ..schema.errors import SchemaError
 from ..schema.load import load_schema
 from ..schema.model import Schema
@@ -33,9 +34,7 @@ def dev(
     https_port: Annotated[int, _Port] = 8443,
     api_key: Annotated[
         str | None,
-        typer.Option(
-            envvar="PALTABRAIN_SDK_API_KEY", help="Refuse any other key.", show_envvar=True
-        ),
+        typer.Option(envvar=API_KEY_VARIABLE, help="Refuse any other key.", show_envvar=True),
     ] = None,
 ) -> None:
     """Collect events on this machine, in DuckDB tables laid out as in the warehouse.

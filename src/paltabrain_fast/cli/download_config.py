@@ -17,11 +17,18 @@ from typing import Final, NoReturn
 import requests
 import urllib3
 
-from ..constant import CONTENT_TYPE, ENDPOINT_CONFIG, SDK_NAME
+from ..constant import (
+    API_KEY_VARIABLE,
+    CONTENT_TYPE,
+    ENDPOINT_CONFIG,
+    HOSTNAME_VARIABLE,
+    SDK_NAME,
+)
 from ..errors import PaltabrainError
-from ..options import base_url
 from ..process.masking import masked
 from ..schema.names import check_module_name
+from ..transport.headers import checked_api_key
+from ..transport.urls import base_url
 from ..version import __version__
 from .config_archive import ArchiveError, point_imports_at, unpack
 from .placement import check_target, place
@@ -31,8 +38,6 @@ __all__ = ["OPTIONS", "DownloadError", "download_config_zip", "main"]
 OPTIONS: Final = ("--hostname", "--api-key", "--overwrite", "--keep-import")
 
 _PROGRAM: Final = "paltabrain-sdk-download-config"
-_HOSTNAME_ENV: Final = "PALTABRAIN_SDK_HOSTNAME"
-_API_KEY_ENV: Final = "PALTABRAIN_SDK_API_KEY"
 
 _MAX_DOWNLOAD_BYTES: Final = 8 * 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
@@ -102,14 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--hostname",
-        default=os.environ.get(_HOSTNAME_ENV),
+        default=os.environ.get(HOSTNAME_VARIABLE),
         help=f"'host' or 'host:port' of the API, with or without https:// "
-        f"(default: ${_HOSTNAME_ENV})",
+        f"(default: ${HOSTNAME_VARIABLE})",
     )
     parser.add_argument(
         "--api-key",
-        default=os.environ.get(_API_KEY_ENV),
-        help=f"API key (default: ${_API_KEY_ENV}, which other users cannot see)",
+        default=os.environ.get(API_KEY_VARIABLE),
+        help=f"API key (default: ${API_KEY_VARIABLE}, which other users cannot see)",
     )
     parser.add_argument(
         "--overwrite",
@@ -136,22 +141,17 @@ def _parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.
         names = [match[0] for match in map(_OPTION_NAME.match, unknown) if match]
         parser.error(f"unknown option {names[0]}" if names else "more than one module_path")
     credentials = {
-        f"--hostname (or {_HOSTNAME_ENV})": arguments.hostname,
-        f"--api-key (or {_API_KEY_ENV})": arguments.api_key,
+        f"--hostname (or {HOSTNAME_VARIABLE})": arguments.hostname,
+        f"--api-key (or {API_KEY_VARIABLE})": arguments.api_key,
     }
     missing = [name for name, value in credentials.items() if not value]
     if missing:
         parser.error("missing " + " and ".join(missing))
     try:
-        _check_key("--api-key", arguments.api_key)
+        arguments.api_key = checked_api_key("--api-key", arguments.api_key)
     except ValueError as error:
         parser.error(str(error))
     return arguments
-
-
-def _check_key(name: str, key: str) -> None:
-    if not (key and key.isascii() and key.isprintable() and key == key.strip()):
-        raise ValueError(f"{name} must be printable ASCII, without blanks around it, not empty")
 
 
 def _target(module_path: str) -> Path:
@@ -202,8 +202,8 @@ def download_config_zip(hostname: str, api_key: str) -> bytes:
         DownloadError: there is no good answer within bounds of time and size.
         TypeError, ValueError: an argument is no hostname, or no API key.
     """
-    _check_key("api_key", api_key)
-    return _download(base_url(hostname) + ENDPOINT_CONFIG, api_key)
+    key = checked_api_key("api_key", api_key)
+    return _download(base_url(hostname) + ENDPOINT_CONFIG, key)
 
 
 def _download(url: str, api_key: str) -> bytes:

@@ -20,7 +20,6 @@ from ..process.reentrancy import is_logging
 from ..process.threads import Thread, current_thread
 from ..sdk_pb2 import BatchTelemetry
 from ..transport import Transport, make_transport
-from ..transport.unavailable import Unavailable
 from .ledger import Ledger, Stats
 from .notify import Reporter
 from .sender import FROZEN_SECONDS, Delivery, Sender
@@ -68,7 +67,6 @@ class Control:
             with guarded():
                 transport = self._make_transport()
         self._transport = transport
-        self._inherited: list[Transport] = []
         self._reporter = reporter
         self._stopping = False
         self._released = False
@@ -118,17 +116,13 @@ class Control:
         self._start()
         self._engine.renew()  # in the end: other threads may track from then on
         if failure is not None:
-            self._reporter.log(
-                logging.WARNING, "a forked process has no transport of its own: %r", failure
-            )
+            self._reporter.log(logging.WARNING, "after_fork() of the transport failed: %r", failure)
 
     def _renew_transport(self) -> None:
-        if self._make_transport is not None:
-            # never touched again, not even to close it: its connections and locks are the parent's
-            self._inherited.append(self._transport)
-            self._transport = Unavailable(self._make_transport)
-            self._transport = self._make_transport()
-        elif callable(after_fork := getattr(self._transport, "after_fork", None)):
+        # our own ones know by themselves which process they are in
+        if self._make_transport is None and callable(
+            after_fork := getattr(self._transport, "after_fork", None)
+        ):
             after_fork()
 
     @property

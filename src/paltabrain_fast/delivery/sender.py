@@ -20,11 +20,12 @@ from ..constant import (
     SDK_NAME,
 )
 from ..errors import BatchRejectedError, DropReason, ErrorInfo, RetriesExhaustedError
-from ..options import Options, base_url
+from ..options import Options
 from ..process.clock import monotonic
 from ..process.fork_barrier import guarded
 from ..sdk_pb2 import Batch, BatchTelemetry
 from ..transport import Request, SendResult, Transport
+from ..transport.urls import base_url
 from ..utils import time_ms
 from ..version import __version__
 from .ledger import Ledger

@@ -1,14 +1,14 @@
-"""Sends through ``requests`` while a test has put doubles into it, or into ``urllib3``.
+"""Sends through ``requests`` while a test mocks it, or ``urllib3``.
 
-The default transport has connections of its own, which such doubles never see. So it looks, before
-each attempt, whether what a plain request goes through is still what it was at import.
+The users' mocks are those of ``responses``, ``requests_mock``, ``vcrpy`` and ``unittest.mock``. The
+default transport has connections of its own, which they would never see. So before each attempt it
+compares the classes and functions that a plain request goes through with those of the import.
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -23,8 +23,9 @@ import urllib3.connection
 import urllib3.connectionpool
 
 from .base import Request, SendResult, failure, finish, retry_after, timed_out
+from .per_process import PerProcess
 
-__all__ = ["Doubles"]
+__all__ = ["MockedRequests"]
 
 _WATCHED: Final[tuple[tuple[Any, str, str], ...]] = (
     (requests, "", "Session"),
@@ -52,26 +53,30 @@ _WATCHED: Final[tuple[tuple[Any, str, str], ...]] = (
     (urllib3.connection, "HTTPConnection", "__init__ _new_conn connect request getresponse"),
     (urllib3.connection, "HTTPSConnection", "__init__ connect"),
 )
-"""Of these modules, or of classes in them, whatever of this there is."""
+"""Module, class in it if any, and names of what is compared; not every version has them all."""
 
 _LIBRARIES: Final = ("requests", "urllib3")
 _SOCKETS: Final = ("socket", "gevent", "eventlet")
-"""Whose sockets are no doubles."""
+"""Packages whose sockets are not mocks."""
 
 _State = list[object]
 
 
 def _home(value: Any) -> str:
     """Return the name of the package that a class or a function comes from."""
-    value = inspect.unwrap(value)  # tracing wraps what it replaces
+    value = inspect.unwrap(value)  # tracing wraps what it replaces, and is not a mock
     module = value.__module__ if isinstance(value, type) else None
-    if module is None:  # a double may copy the __module__ of a function
+    if module is None:  # a mock may copy the __module__ of a function
         module = getattr(value, "__globals__", {}).get("__name__", "")
     return str(module).partition(".")[0]
 
 
 class _Watch:
-    """What was in place at first, unless there were doubles among it, and what is now."""
+    """Compares what is in place with what was there at first.
+
+    Attributes:
+        is_clean: whether there were no mocks at first.
+    """
 
     def __init__(self) -> None:
         self.is_clean = True
@@ -92,10 +97,10 @@ class _Watch:
         return [get(space) for get, space in self._looks]
 
     def changed(self) -> _State | None:
-        """Return what is in place, ``None`` if it is what was there at first."""
+        """Return what is in place; ``None`` if it is what was there at first."""
         try:
             state = self.look()
-        except KeyError:  # taken away: a request is to fail with what Python says of that
+        except KeyError:  # something was deleted: requests is to fail with Python's own error
             return [object()]
         if state == self._first and (
             socket.socket is self._socket or _home(socket.socket) in _SOCKETS
@@ -107,10 +112,10 @@ class _Watch:
 _watch = _Watch()
 
 
-def _doubles() -> _State | None:
-    """Return what is in place, if there are doubles among it."""
+def _mocks() -> _State | None:
+    """Return what is in place, if there are mocks among it."""
     global _watch
-    if not _watch.is_clean:  # it was imported among doubles
+    if not _watch.is_clean:  # this module was imported while there were mocks
         watch = _Watch()
         if not watch.is_clean:
             return watch.look()
@@ -118,8 +123,8 @@ def _doubles() -> _State | None:
     return _watch.changed()
 
 
-class Doubles:
-    """Knows whether there are any, and sends through them.
+class MockedRequests:
+    """Sends through ``requests`` as long as there are mocks; any thread may call any method.
 
     Args:
         bundle: file or directory of trusted certificates.
@@ -127,16 +132,16 @@ class Doubles:
 
     def __init__(self, bundle: str) -> None:
         self._bundle = bundle
-        # each with what was in place when it was made, as it may hold on to it
-        self._idle: deque[tuple[_State, requests.Session]] = deque()
+        # each session with what was in place when it was made, since it may keep some of that
+        self._idle: PerProcess[deque[tuple[_State, requests.Session]]] = PerProcess(deque)
 
     def send(self, request: Request) -> SendResult | None:
-        """Make one attempt through ``requests``; ``None`` if there are no doubles."""
-        state = _doubles()
+        """Make one attempt through ``requests``; ``None`` if there are no mocks."""
+        state = _mocks()
         if state is None:
             return None
-        state.append(os.getpid())
-        session = self._session(state)
+        idle = self._idle.get()
+        session = _session(state, idle)
         session.trust_env = not request.url.startswith("http:")  # to loopback, by no proxy
         try:
             response = session.post(
@@ -148,7 +153,7 @@ class Doubles:
                 allow_redirects=False,
                 stream=True,
             )
-            with contextlib.suppress(Exception):  # a double may have nothing to read
+            with contextlib.suppress(Exception):  # a mock may have nothing to read
                 finish(response.raw)
             value, date = (_text(response, name) for name in ("Retry-After", "Date"))
             return SendResult(_status(response), retry_after=retry_after(value, date))
@@ -157,28 +162,30 @@ class Doubles:
         except Exception as error:
             return SendResult(error=failure(error))
         finally:
-            self._idle.append((state, session))
+            idle.append((state, session))
 
     def close(self) -> None:
-        """Close what connections there are."""
-        with contextlib.suppress(IndexError):
+        """Close the connections of this process."""
+        idle = self._idle.pop() or deque()
+        with contextlib.suppress(IndexError):  # a sender may take one meanwhile
             while True:
-                self._idle.pop()[1].close()
+                idle.pop()[1].close()
 
-    def _session(self, state: _State) -> requests.Session:
-        with contextlib.suppress(IndexError):
-            while True:
-                made_for, session = self._idle.pop()
-                if made_for == state:
-                    return session
-        # a double may be in either place
-        made_by: Any = requests if _home(requests.Session) != "requests" else requests.sessions
-        session = made_by.Session()
-        return cast(requests.Session, session)
+
+def _session(state: _State, idle: deque[tuple[_State, requests.Session]]) -> requests.Session:
+    """Take a session that was made with the same mocks, or make one."""
+    with contextlib.suppress(IndexError):
+        while True:
+            made_for, session = idle.pop()
+            if made_for == state:
+                return session
+    # either name may be mocked
+    made_by: Any = requests if _home(requests.Session) != "requests" else requests.sessions
+    return cast(requests.Session, made_by.Session())
 
 
 def _status(response: Any) -> int:
-    """Return the status of an answer; 0 for a double that has none, which is a refusal."""
+    """Return the status of an answer; 0, which is a refusal, for a mock that has none."""
     try:
         return int(response.status_code)
     except (AttributeError, TypeError, ValueError):
