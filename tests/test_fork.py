@@ -448,7 +448,7 @@ reap(child)
     assert received(api) == each_once(("parent", 1))
 
 
-def test_child_that_can_make_no_transport_says_so_and_tries_again(
+def test_child_without_certificates_says_so_and_tries_again(
     api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its file of certificates is gone; neither SDK goes on as if it were the parent's."""
@@ -464,7 +464,7 @@ sdks = [make(flush_max_retries=1, on_error=lambda *error: told.append(error)) fo
 for sdk in sdks:
     sdk.track(TextEvent("parent:0"))
     assert sdk.flush(timeout=30)
-logging.disable()  # or the child writes that it has no transport
+logging.disable()  # or the child writes that its batches failed
 os.rename(path, path + "-gone")
 child = os.fork()
 if child == 0:

@@ -1,4 +1,7 @@
-"""The options of ``PaltabrainSdk``: each is checked when it is given and when it is assigned."""
+"""The options of ``PaltabrainSdk``, each checked when it is given and when it is assigned.
+
+Any thread may call what is here.
+"""
 
 from __future__ import annotations
 
@@ -24,27 +27,30 @@ _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 _MAX_ID_BYTES: Final = 65_536
 _MAX_WAIT_MS: Final = threading.TIMEOUT_MAX * 500
-"""Half of what a lock can be waited for, so that sums of two times can be, too."""
+"""Half of the longest wait for a lock, so that one can wait for the sum of two such times."""
 _ON: Final = ("1", "true", "yes", "on")
 _OFF: Final = ("0", "false", "no", "off", "")
 _VARIABLES: Final = {"hostname": HOSTNAME_VARIABLE, "api_key": API_KEY_VARIABLE}
 _UNUSED: Final = {"hostname": "disabled.invalid", "api_key": "disabled"}
-"""What a disabled SDK has in place of what it was not given."""
+"""The values of a disabled SDK that was given none."""
 
 
 def switch(variable: str) -> bool | None:
-    """Return whether a variable of the environment is on; ``None`` if it says neither."""
+    """Return whether an environment variable is on; ``None`` if its text is neither on nor off."""
     text = os.environ.get(variable, "").strip().lower()
     return True if text in _ON else False if text in _OFF else None
 
 
 def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: bool) -> Any:
-    """Return an argument, or what the environment has for it if it is not given.
+    """Return an argument of the constructor, or the environment's value if it was not given.
 
-    A disabled SDK, which sends nothing, may have neither.
+    Args:
+        name: name of the option.
+        value: the argument, ``None`` if it was not given.
+        disabled: whether the SDK sends nothing. It gets a placeholder if there is no value.
 
     Raises:
-        TypeError: there is neither.
+        TypeError: there is no value, and the SDK is not disabled.
     """
     variable = _VARIABLES[name]
     if value is None:
@@ -59,13 +65,13 @@ def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: 
 
 
 def session_wire_id(session_id: int | str | None) -> int | None:
-    """Return what the wire carries for a session: a signed 64-bit integer, ``None`` for none.
+    """Return what the wire carries for a session: a signed 64-bit integer; ``None`` for none.
 
-    An integer goes as it is; a UUIDv7 as its Unix milliseconds; any other UUID as its leading 63
-    bits. ``0`` and ``""`` mean none.
+    An integer is sent as it is, a UUIDv7 as its Unix milliseconds, any other UUID as its leading 63
+    bits. ``0`` and ``""`` mean that there is no session.
 
     Raises:
-        ValueError: neither ``None``, a 64-bit integer nor a UUID string.
+        ValueError: the id is neither ``None``, a 64-bit integer nor a UUID string.
     """
     if session_id is None or (isinstance(session_id, str) and not session_id):
         return None
@@ -112,7 +118,7 @@ def _session_id(_name: str, value: Any) -> int | str | None:
 
 
 def _number(name: str, value: Any) -> float:
-    """Any number, also of a type that only converts to one of Python's own, as numpy's do."""
+    """Accept any number, also of a type such as numpy's that can be converted to Python's own."""
     number = _converted(value)
     if number is None:
         raise TypeError(f"{name} must be a number, not {value!r}")
@@ -122,7 +128,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _converted(value: Any) -> float | None:
-    """As an ``int`` if it can be one without loss, else as a ``float``, ``None`` if as neither."""
+    """Return a number as an ``int``, or else as a ``float``; ``None`` if it is neither."""
     try:
         return operator.index(value)
     except TypeError:
@@ -189,7 +195,9 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
 
 @dataclass
 class Options:
-    """Checked options; a value that is assigned later is checked as well.
+    """The options; a value that is assigned later is checked as well.
+
+    Threads that send read them while others assign: each option is one reference.
 
     Raises:
         TypeError: a value has the wrong type.
@@ -216,10 +224,10 @@ class Options:
 
     @property
     def flush_events(self) -> int:
-        """``flush_buffer_size`` as a number of events that the buffer can hold, at least one."""
+        """``flush_buffer_size`` as a whole number of events, at least one."""
         return math.ceil(min(max(self.flush_buffer_size, 1), _INT64_MAX))
 
     @property
     def flush_seconds(self) -> float:
-        """``flush_interval_ms`` as a time that can be waited for; 0: flush what there is."""
+        """``flush_interval_ms`` in seconds, clamped to what ``wait()`` accepts."""
         return min(max(self.flush_interval_ms, 0), _MAX_WAIT_MS) / 1000

@@ -106,7 +106,7 @@ class Control:
         self._outcome: bool | None = None
 
     def renew(self) -> None:
-        """Start from nothing in a forked child: no events, threads, connections or locks."""
+        """Start from nothing in a forked child: no events, threads or locks."""
         self.ledger.dismiss()
         failure: Exception | None = None
         try:

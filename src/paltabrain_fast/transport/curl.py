@@ -218,7 +218,7 @@ class _Connection:
             for _, code, message in multi.info_read()[2]:
                 raise pycurl.error(code, message)
         finally:
-            if self._process == os.getpid():  # or libcurl would close the parent's TLS session
+            if self._process == os.getpid():  # libcurl might close the parent's TLS session
                 self._socket = curl.getinfo(pycurl.ACTIVESOCKET)
                 multi.remove_handle(curl)
 
