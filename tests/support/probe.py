@@ -7,13 +7,33 @@ function here.
 
 from __future__ import annotations
 
+import gc
+import sys
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import MethodType
+from typing import Any, Final
 
 from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.delivery.sender import Sender
 from paltabrain_fast.process import fork_barrier
+from paltabrain_fast.process.locks import Lock, RLock
 
-__all__ = ["await_delivery", "have_forks_wait"]
+__all__ = [
+    "after_next_hand_over",
+    "await_delivery",
+    "have_forks_wait",
+    "held",
+    "locks_of",
+    "locks_of_process",
+]
+
+_PACKAGE: Final = "paltabrain_fast"
+_LOCKS: Final = (type(Lock()), RLock)
+_PASSED_THROUGH: Final = (list, tuple, dict, set, deque, partial, MethodType)
 
 
 def await_delivery(sdk: PaltabrainSdk[Any], count: int, deadline: float = 30.0) -> None:
@@ -24,6 +44,56 @@ def await_delivery(sdk: PaltabrainSdk[Any], count: int, deadline: float = 30.0) 
     ), sdk.stats()
 
 
+def after_next_hand_over(act: Callable[[], object]) -> None:
+    """Call this once, in the thread that frames, when a batch was taken and handed to be sent."""
+    submit = Sender.submit
+
+    def submit_then_act(*arguments: Any) -> None:
+        setattr(Sender, submit.__name__, submit)
+        submit(*arguments)
+        act()
+
+    setattr(Sender, submit.__name__, submit_then_act)
+
+
 def have_forks_wait(seconds: float) -> None:
     """Set how long a fork waits for a thread that is inside OpenSSL, libcurl or a transport."""
     fork_barrier._FORK_SECONDS = seconds  # type: ignore[misc]
+
+
+def locks_of(sdk: PaltabrainSdk[Any]) -> list[Any]:
+    """Return all locks that belong to this SDK."""
+    return list(_locks_below([sdk]))
+
+
+def locks_of_process() -> list[Any]:
+    """Return all locks of the package that belong to no SDK."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(_PACKAGE)]
+    return list(_locks_below(value for module in modules for value in vars(module).values()))
+
+
+@contextmanager
+def held(locks: Iterable[Any]) -> Iterator[None]:
+    """Hold those of the locks that nobody else does."""
+    with ExitStack() as stack:
+        taken = 0
+        for lock in locks:
+            if lock.acquire(blocking=False):
+                stack.callback(lock.release)
+                taken += 1
+        assert taken, "there is no lock"
+        yield
+
+
+def _locks_below(roots: Iterable[object]) -> Iterator[Any]:
+    """Find the locks that objects refer to, directly or by others of the package."""
+    pending, seen = list(roots), set[int]()
+    while pending:
+        found = pending.pop()
+        if id(found) in seen or isinstance(found, type):
+            continue
+        seen.add(id(found))
+        if isinstance(found, _LOCKS):
+            yield found
+        if isinstance(found, _PASSED_THROUGH) or type(found).__module__.startswith(_PACKAGE):
+            pending += gc.get_referents(found)
