@@ -1,7 +1,6 @@
 """Forks while an attempt goes on that ``shutdown`` has left behind."""
 
 import os
-import sys
 import threading
 
 
@@ -16,6 +15,7 @@ from paltabrain_fast import PaltabrainSdk, Request, SendResult
 from tests.support import probe
 from tests.support.events import TextContext, TextEvent
 from tests.support.forks import end_child
+from tests.support.silence import await_silence
 
 
 class Slow:
@@ -28,6 +28,7 @@ class Slow:
         self.inside = True
         self.entered.set()
         self.come_out.wait()
+        await_silence()  # until the main thread waits: for this one, or for its child
         self.inside = False
         return SendResult(200)
 
@@ -43,5 +44,4 @@ sdk.flush()
 transport.entered.wait()
 assert not sdk.shutdown(timeout=0)
 os.register_at_fork(before=transport.come_out.set)
-sys.setswitchinterval(1_000)  # it does not come out while this thread runs, but while it waits
 end_child(os.fork())

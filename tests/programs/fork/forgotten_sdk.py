@@ -7,7 +7,9 @@ from tests.support.events import TextEvent
 from tests.support.forks import make_sdk, reap
 
 sdk = make_sdk(flush_buffer_size=1)
-forgotten = make_sdk(flush_interval_ms=3_600_000, max_in_flight=1, request_timeout=600)
+forgotten = make_sdk(
+    flush_interval_ms=3_600_000, max_in_flight=1, request_timeout=600, exit_timeout=600
+)
 forgotten.track(TextEvent("held up:0"))
 forgotten.flush()
 forgotten.track(TextEvent("forgotten:0"))  # which waits for the other one's answer

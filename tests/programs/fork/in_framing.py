@@ -21,5 +21,7 @@ assert sdk.flush(timeout=30)
 if child == 0:
     sdk.track(TextEvent("child:0"))
     assert sdk.flush(timeout=30)
+    stats = sdk.stats()
+    assert (stats.accepted, stats.delivered, stats.dropped) == (1, 1, {}), stats
     os._exit(0)
 reap(child)

@@ -8,7 +8,7 @@ from tests.support import probe
 from tests.support.events import TextEvent
 from tests.support.forks import make_sdk, reap
 
-sdk = make_sdk()
+sdk = make_sdk(flush_buffer_size=1)
 sdk.track(TextEvent("parent:0"))
 assert sdk.flush(timeout=30)
 held, done = threading.Event(), threading.Event()
@@ -26,8 +26,10 @@ held.wait(60)
 child = os.fork()
 if child == 0:
     sdk.track(TextEvent("child:0"))
-    sdk.stats()
+    probe.await_delivery(sdk, 1)
+    sdk.track(TextEvent("child:1"))
     assert sdk.flush(timeout=30)
+    assert sdk.stats().delivered == 2
     sys.exit()
 reap(child)
 done.set()
