@@ -32,13 +32,13 @@ class Interruption:
         self._act = act
 
     def __enter__(self) -> Self:
-        sys.setprofile(self._look)
+        sys.setprofile(self)  # no method: it would be freed in its own call
         return self
 
     def __exit__(self, *_error: object) -> None:
         sys.setprofile(None)
 
-    def _look(self, frame: FrameType, event: str, _argument: object) -> None:
+    def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
         if event in ("call", "c_return") and frame.f_code.co_filename != __file__:
             self._left -= 1
             if self._left == 0:
