@@ -7,7 +7,6 @@ import logging
 import queue
 import threading
 import weakref
-from functools import partial
 from typing import Any
 
 import pytest
@@ -19,9 +18,10 @@ from paltabrain_fast.transport import HttpsTransport
 from .support.answers import Answer
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.interruption import everywhere
 from .support.programs import run_program, start_program
 from .support.sdk import MakeSdk, Sdk, assert_balanced, texts
-from .support.threads import await_end, running, switching_often, threads_of_sdks
+from .support.threads import await_end, threads_of_sdks
 
 
 def test_flush_does_not_wait_and_flush_with_timeout_does(api: ApiServer, make_sdk: MakeSdk) -> None:
@@ -60,24 +60,28 @@ def test_flush_waits_only_for_what_was_tracked_before(api: ApiServer, make_sdk: 
         waiter.join()
 
 
-def test_flushed_event_is_delivered_whoever_frames_it(make_sdk: MakeSdk) -> None:
-    """There is no moment at which an event is neither buffered nor in flight nor settled."""
-    arrived: set[str] = set()
+def test_event_is_settled_at_no_moment_before_it_is_delivered(make_sdk: MakeSdk) -> None:
+    """A signal handler that comes anywhere in ``flush`` is told so, by a ``flush`` of its own."""
+    arrived: list[str] = []
+    told: list[tuple[bool, bool]] = []
 
-    def note(request: Request) -> SendResult:
-        arrived.update(event.payload.decode() for event in Batch.FromString(request.body).events)
+    def answer(request: Request) -> SendResult:
+        arrived.extend(e.payload.decode() for e in Batch.FromString(request.body).events)
         return SendResult(200)
 
-    def work(thread: int) -> None:
-        for number in range(100):
-            name = f"{thread}:{number}"
-            sdk.track(TextEvent(name))
-            assert sdk.flush(timeout=30)
-            assert name in arrived
+    def look() -> None:
+        settled = sdk.flush()
+        told.append((settled, name in arrived))
 
-    sdk = make_sdk(transport=InMemoryTransport(note), flush_buffer_size=1)
-    with switching_often(), running(*(partial(work, thread) for thread in range(4))):
-        pass
+    sdk = make_sdk(transport=InMemoryTransport(answer))
+    for number, interruption in enumerate(everywhere(look)):
+        name = str(number)
+        sdk.track(TextEvent(name))
+        with interruption:
+            assert sdk.flush(timeout=30)
+        assert name in arrived
+    assert not [place for place, (settled, delivered) in enumerate(told) if settled > delivered]
+    assert (False, False) in told
 
 
 def test_shutdown_delivers_all_and_ends_the_threads(api: ApiServer, make_sdk: MakeSdk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,14 +40,3 @@ def await_end(threads: Iterable[threading.Thread], deadline: float = DEADLINE) -
     for thread in threads:
         thread.join(deadline)
         assert not thread.is_alive(), f"{thread.name} does not end"
-
-
-@contextmanager
-def switching_often() -> Iterator[None]:
-    """Have the interpreter switch threads as often as it can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)

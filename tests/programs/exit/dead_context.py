@@ -31,6 +31,14 @@ class Half(InMemoryTransport):
 
 arrived = threading.Event()
 transport = Half()
-sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport, exit_timeout=20)
+sdk = PaltabrainSdk(
+    "localhost",
+    "key",
+    TextContext(),
+    transport=transport,
+    exit_timeout=600,
+    request_timeout=600,
+    flush_interval_ms=3_600_000,
+)
 for name in sys.argv[1:]:
     sdk.track(TextEvent(name), TextContext(name))

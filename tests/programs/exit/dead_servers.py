@@ -35,5 +35,13 @@ class Dead(InMemoryTransport):
 all_arrived = threading.Event()
 well = Well()
 for transport in (Dead(), well, well, Dead(), well, well):
-    sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport, exit_timeout=20)
+    sdk = PaltabrainSdk(
+        "localhost",
+        "key",
+        TextContext(),
+        transport=transport,
+        exit_timeout=600,
+        request_timeout=600,
+        flush_interval_ms=3_600_000,
+    )
     sdk.track(TextEvent())

@@ -13,7 +13,7 @@ def handler() -> None:
     sdk.shutdown()
 
 
-for place, interruption in enumerate(everywhere(handler, least=20), start=1):
+for place, interruption in enumerate(everywhere(handler, least=10), start=1):
     sdk = PaltabrainSdk(
         "localhost", "key", TextContext(), transport=InMemoryTransport(), buffer_bytes=65_536
     )
