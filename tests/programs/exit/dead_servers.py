@@ -1,7 +1,7 @@
 """Ends while two SDKs have a server that is dead, and four others one that is well.
 
-The dead ones answer, or give up, when all that the others have has arrived. Prints how many events
-of theirs that are at the very end.
+A dead one fails as soon as all that the others have has arrived. Prints how many events of theirs
+have arrived at the very end.
 """
 
 import atexit
@@ -21,7 +21,7 @@ from tests.support.events import TextContext, TextEvent
 class Well(InMemoryTransport):
     def send(self, request: Request) -> SendResult:
         result = super().send(request)
-        if len(self.batches) == 4:
+        if len(self.batches) >= 4:
             all_arrived.set()
         return result
 

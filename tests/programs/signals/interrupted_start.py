@@ -1,6 +1,7 @@
 """Is interrupted at each place in turn where the first event starts a thread of the SDK."""
 
 import contextlib
+import gc
 import signal
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
@@ -23,6 +24,7 @@ def make() -> Sdk:
 
 with make() as first:
     first.track(TextEvent())  # so that the class is known
+gc.disable()  # a finalizer that is interrupted would say so
 before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
 before.add(signal.SIGUSR2)
 for place, interruption in enumerate(everywhere(interrupt), start=1):

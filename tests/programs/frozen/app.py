@@ -1,0 +1,18 @@
+"""An application with a generated config, as a user would freeze it.
+
+``app HOSTNAME TRANSPORT``
+"""
+
+import sys
+
+from config import Context, EventPageOpen
+
+from paltabrain_fast import PaltabrainSdk, engine
+
+with PaltabrainSdk(
+    sys.argv[1], "key", Context(), transport="curl" if sys.argv[2] == "curl" else None
+) as sdk:
+    for _ in range(3):
+        sdk.track(EventPageOpen())
+    sdk.flush(timeout=30)
+    print(engine, sdk.stats().delivered, sdk.last_request_error)
