@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,17 +19,22 @@ from types import MethodType
 from typing import Any, Final
 
 from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.delivery import control
+from paltabrain_fast.delivery.ledger import Stats
 from paltabrain_fast.delivery.sender import Sender
 from paltabrain_fast.process import fork_barrier
 from paltabrain_fast.process.locks import Lock, RLock
+from paltabrain_fast.transport import Transport, make_transport
 
 __all__ = [
+    "Delivery",
     "after_next_hand_over",
     "await_delivery",
     "have_forks_wait",
     "held",
     "locks_of",
     "locks_of_process",
+    "wrap_transports",
 ]
 
 _PACKAGE: Final = "paltabrain_fast"
@@ -59,6 +65,35 @@ def after_next_hand_over(act: Callable[[], object]) -> None:
 def have_forks_wait(seconds: float) -> None:
     """Set how long a fork waits for a thread that is inside OpenSSL, libcurl or a transport."""
     fork_barrier._FORK_SECONDS = seconds  # type: ignore[misc]
+
+
+def wrap_transports(wrap: Callable[[Transport], Transport]) -> None:
+    """Have SDKs wrap the transports that they make for themselves."""
+
+    def make(name: Any = None) -> Transport:
+        return wrap(make_transport(name))
+
+    setattr(control, make_transport.__name__, make)
+
+
+class Delivery:
+    """What delivers the events of an SDK in this process, also when the SDK is forgotten."""
+
+    def __init__(self, sdk: PaltabrainSdk[Any]) -> None:
+        self._control = sdk._control
+
+    def stats(self) -> Stats:
+        """Return what ``sdk.stats()`` does."""
+        return self._control.stats()
+
+    def transport(self) -> Transport:
+        """Return what makes its attempts."""
+        return self._control._transport
+
+    def threads(self) -> list[threading.Thread]:
+        """Return its threads that have not ended."""
+        thread = self._control._thread
+        return [*([] if thread is None else [thread]), *self._control._pool._threads]
 
 
 def locks_of(sdk: PaltabrainSdk[Any]) -> list[Any]:

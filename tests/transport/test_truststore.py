@@ -13,9 +13,13 @@ from ..support.programs import run_program
 _STAGES: Final = ["before import", "before construction", "before an attempt"]
 
 
+def run(*arguments: str, timeout: float = 60) -> str:
+    return run_program("transport/truststore_injected", *arguments, timeout=timeout)
+
+
 @pytest.mark.parametrize("when", _STAGES)
 def test_requests_are_answered(api: ApiServer, when: str) -> None:
-    assert run_program("transport/truststore_injected", when, api.hostname, "30", "8") == "200\n"
+    assert run(when, api.hostname, "30", "8") == "200\n"
 
 
 @pytest.mark.parametrize("when", _STAGES)
@@ -32,7 +36,7 @@ def test_answer_that_drips_ends_at_the_deadline(api: ApiServer, when: str) -> No
 def test_handshakes_end_at_their_deadline_beside_each_other(api: ApiServer, when: str) -> None:
     """One after the other they would take a minute and a half."""
     api.greet = lambda _count: Fault.SILENCE
-    output = run_program("transport/truststore_injected", when, api.hostname, "3", "30", timeout=45)
+    output = run(when, api.hostname, "3", "30", timeout=45)
     assert output == "TimeoutError('the attempt timed out after 3 s')\n"
 
 

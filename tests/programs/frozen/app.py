@@ -5,9 +5,10 @@
 
 import sys
 
-from config import Context, EventPageOpen
-
 from paltabrain_fast import PaltabrainSdk, engine
+
+# isort: split
+from config import Context, EventPageOpen  # which finds the SDK under its alias
 
 with PaltabrainSdk(
     sys.argv[1], "key", Context(), transport="curl" if sys.argv[2] == "curl" else None

@@ -9,7 +9,6 @@ warnings.simplefilter("ignore")
 from gevent import monkey
 
 monkey.patch_all()
-import time
 
 import gevent
 import gevent.threading
@@ -23,7 +22,7 @@ main = get_ident()
 
 
 def on_error(*_error: object) -> None:
-    time.sleep(0)  # which is gevent's, and makes the hub
+    gevent.get_hub()  # makes one, as all that waits does once gevent has patched it
     hubs.append(get_hub_if_exists())
     del slept[:]
     sdk.track(TextEvent())
