@@ -93,11 +93,13 @@ def test_greenlets_that_run_while_another_logs_track_nevertheless() -> None:
     run_program("reentrancy/greenlets")
 
 
-def test_child_forgets_which_threads_of_the_parent_were_logging() -> None:
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_child_forgets_which_threads_of_the_parent_were_logging(engine: str) -> None:
     """Its own threads may get their identities, and would be taken for them."""
-    run_program("reentrancy/fork_while_logging")
+    run_program("reentrancy/fork_while_logging", PALTABRAIN_SDK_ENGINE=engine)
 
 
-def test_exception_anywhere_in_a_log_line_ends_it() -> None:
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_exception_anywhere_in_a_log_line_ends_it(engine: str) -> None:
     """All that is tracked later would be taken for the SDK's own doing."""
-    run_program("reentrancy/interrupted_line")
+    run_program("reentrancy/interrupted_line", PALTABRAIN_SDK_ENGINE=engine)
