@@ -1,6 +1,7 @@
 """A WSGI application that tracks each path that it is asked for.
 
-It takes its options from the environment: ``API``, ``TRANSPORT``, ``FLUSH_SIZE``.
+It takes its options from the environment: ``API``, ``TRANSPORT``, ``FLUSH_SIZE``; it flushes at
+each path that ends in ``FLUSH_AT``.
 """
 
 import os
@@ -26,7 +27,7 @@ sdk.track(TextEvent("loaded"))
 def application(
     environ: dict[str, Any], start_response: Callable[[str, list[tuple[str, str]]], object]
 ) -> list[bytes]:
-    """Answer with the number of the process; before, flush at every tenth path."""
+    """Answer with the number of the process."""
     path = environ["PATH_INFO"]
     sdk.track(TextEvent(path))
     if "FLUSH_AT" in os.environ and path.endswith(os.environ["FLUSH_AT"]):
