@@ -11,10 +11,13 @@ ENVIRONMENTS := $(VENV) $(FREE_THREADED)
 
 SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
 
-.PHONY: demo test test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo help test test-quick test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.collector  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
+
+help:  ## The targets, and what each is for
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-28s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: $(VENV)/.test  ## All tests, those in C included
 	$(BIN)/python -m pytest
@@ -109,7 +112,7 @@ lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	PATH="$(BIN):$$PATH" cython-lint --max-line-length 100 src/paltabrain_fast/_native
 	$(BIN)/mypy
 
-clean:
+clean:  ## Remove the environments and all that was built
 	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
 
 $(ENVIRONMENTS:%=%/.installed): %/.installed: pyproject.toml setup.py $(SOURCES)
