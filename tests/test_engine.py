@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,8 @@ from paltabrain_fast._native.engine import NativeEngine
 from paltabrain_fast._reference.engine import ReferenceEngine
 from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE
 from paltabrain_fast.sdk_pb2 import Batch
+
+from .support.programs import run_program
 
 CAPACITY = 16 * 1024 * 1024
 ENGINES: list[Callable[[int], Engine]] = [NativeEngine, ReferenceEngine]
@@ -271,41 +271,7 @@ def test_many_contexts_come_and_go(engine: Engine) -> None:
     assert engine.counts().pending_bytes < 1000
 
 
-FLAT_MEMORY = """
-import sys
-from pathlib import Path
-from paltabrain_fast._native.engine import NativeEngine
-
-def resident():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-def work(engine, laps):
-    for lap in range(laps):
-        context = str(lap).encode() * 100
-        for _ in range(500):
-            engine.record(context, b"h" * 50, b"p" * 100, 1)
-        while engine.take("instance"):
-            pass
-
-engine = NativeEngine(1 << 26)
-work(engine, 1000)
-before = resident()
-work(engine, 4000)
-for _ in range(2000):
-    dropped = NativeEngine(1 << 20)
-    dropped.record(b"c" * 1000, b"h", b"p" * 1000, None)
-print(resident() - before)
-"""
-
-
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc/self/statm")
 def test_memory_stays_flat_over_millions_of_events() -> None:
     """A ring of 64 MiB that never holds much, over many laps, and engines that are dropped."""
-    done = subprocess.run(
-        [sys.executable, "-c", FLAT_MEMORY],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert int(done.stdout) < 4_000_000
+    assert int(run_program("engine/flat_memory", timeout=120)) < 4_000_000

@@ -8,25 +8,12 @@ import sys
 
 import pytest
 
-WITHOUT_EXTENSION = """
-import sys
-sys.modules["paltabrain_fast._native.uuid7"] = None
-import warnings
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    import paltabrain_fast
-    import paltabrain_fast.utils
-assert len(caught) == 1, caught
-assert caught[0].category is RuntimeWarning
-assert "native engine cannot be loaded" in str(caught[0].message)
-assert len(paltabrain_fast.utils.uuid_v7()) == 36
-print(paltabrain_fast.engine)
-"""
+from .support.programs import run_program
 
 
-def run(code: str, engine: str = "") -> subprocess.CompletedProcess[str]:
+def run(line: str, engine: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", line],
         env={**os.environ, "PALTABRAIN_SDK_ENGINE": engine},
         capture_output=True,
         text=True,
@@ -49,5 +36,4 @@ def test_unknown_choice_is_refused_by_name() -> None:
 
 
 def test_without_the_extension_the_reference_engine_runs_with_one_warning() -> None:
-    done = run(WITHOUT_EXTENSION)
-    assert (done.stdout.strip(), done.stderr) == ("python", "")
+    assert run_program("engine/without_extension", PALTABRAIN_SDK_ENGINE="") == "python\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from paltabrain_fast import BaseContext, BaseEvent, explain
 
 from .schema.packages import EXAMPLE, imported
 from .support.events import TextEvent
+from .support.programs import run_program
 
 REASON = (
     "serialize_payload() does not do what a generated one does: it fills the message in another way"
@@ -80,20 +80,10 @@ def test_an_explanation_is_frozen(config: Any) -> None:
 
 
 def test_the_python_engine_accelerates_nothing() -> None:
-    code = (
-        "import paltabrain_fast, config\n"
-        "for cls in (config.Context, config.EventPageOpen):\n"
-        "    print(paltabrain_fast.explain(cls).reason)\n"
+    reasons = run_program(
+        "engine/reasons", PALTABRAIN_SDK_ENGINE="python", PYTHONPATH=str(EXAMPLE.parent)
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PALTABRAIN_SDK_ENGINE": "python", "PYTHONPATH": str(EXAMPLE.parent)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.split("\n") == ["the engine is pure Python"] * 2 + [""]
+    assert reasons == "the engine is pure Python\n" * 2
 
 
 def test_it_is_public() -> None:

@@ -20,6 +20,7 @@ from paltabrain_fast import ErrorInfo, InMemoryTransport, PaltabrainSdk
 from .support.answers import Answer
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.probe import foreign_classes_unreported
 from .support.sdk import MakeSdk, assert_balanced, texts
 
 # The constructor
@@ -300,11 +301,11 @@ def test_track_completes_while_no_request_is_answered(api: ApiServer, make_sdk: 
     assert sdk.stats().delivered == 100
 
 
+@foreign_classes_unreported()
 def test_events_on_other_base_classes_are_sent_with_one_hint(
     api: ApiServer,
     make_sdk: MakeSdk,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class ForeignEvent:
         def serialize_header(self) -> bytes:
@@ -313,7 +314,6 @@ def test_events_on_other_base_classes_are_sent_with_one_hint(
         def serialize_payload(self) -> bytes:
             return b"foreign"
 
-    monkeypatch.setattr("paltabrain_fast.sdk._foreign_classes_reported", False)
     sdk = make_sdk(api.hostname)
     sdk.track(ForeignEvent())
     sdk.track(ForeignEvent())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from paltabrain_fast import PaltabrainSdk
@@ -15,7 +15,14 @@ Sent = tuple[bytes, bytes, bytes]
 
 
 class Recorder(Tracker):
-    """Base and engine of ``PaltabrainSdk``, without what sends."""
+    """Base and engine of ``PaltabrainSdk``, without what sends.
+
+    Attributes:
+        errors: of the events that could not be serialized.
+        refused: why the engine did not take an event, one for each.
+        after_serializing: called with an event that its own methods have serialized, before its
+            bytes are recorded and compared.
+    """
 
     track: Any = PaltabrainSdk.track
 
@@ -25,6 +32,7 @@ class Recorder(Tracker):
         self._set_up(make_engine(buffer_bytes), False)
         self.errors: list[Exception] = []
         self.refused: list[RecordStatus] = []
+        self.after_serializing: Callable[[Any], object] = lambda _event: None
 
     def sent(self) -> list[Sent]:
         """What was recorded since the last call, in its order."""
@@ -38,8 +46,9 @@ class Recorder(Tracker):
         """Nobody is to be told."""
 
     def _record_serialized(
-        self, _event: Any, context: bytes, header: bytes, payload: bytes
+        self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
+        self.after_serializing(event)
         status = self._engine.record(context, header, payload, None)
         if status is not RecordStatus.ACCEPTED:
             self._refused(status)

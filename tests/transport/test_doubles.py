@@ -17,14 +17,15 @@ import urllib3
 
 from paltabrain_fast import SendResult
 from paltabrain_fast import transport as transports
-from paltabrain_fast.delivery import sender
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import doubles
 
 from ..support.answers import Answer, always
 from ..support.api_server import ApiServer
 from ..support.events import TextEvent
-from ..support.sdk import MakeSdk, Sdk, run_script
+from ..support.probe import retrying_after
+from ..support.programs import run_program
+from ..support.sdk import MakeSdk, Sdk
 from .conftest import request as sent_to
 
 Seen = list[tuple[str, bytes, dict[str, str]]]
@@ -141,8 +142,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "_delay", lambda *_arguments: 0.0)
+def no_backoff() -> Iterator[None]:
+    with retrying_after(lambda *_: 0.0):
+        yield
 
 
 def track_and_flush(sdk: Sdk) -> None:
@@ -228,19 +230,16 @@ def test_answer_without_a_status_is_a_refusal(make_sdk: MakeSdk, answer: object)
     assert sdk.batch_counters == {"SUCCESS": 0, "REJECT": 1, "EXCEPTION": 0}
 
 
-def test_retry_after_of_a_double_is_read(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_retry_after_of_a_double_is_read(make_sdk: MakeSdk) -> None:
     asked = []
 
     def delay(*arguments: object) -> float:
         asked.append(arguments)
         return 0.0
 
-    monkeypatch.setattr(sender, "_delay", delay)
     answers = [MagicMock(status_code=503, headers={"Retry-After": "7"}), MagicMock(status_code=200)]
     sdk = make_sdk("api.example")
-    with patch("requests.Session.post", side_effect=answers):
+    with patch("requests.Session.post", side_effect=answers), retrying_after(delay):
         track_and_flush(sdk)
     assert asked == [(1, 7.0)]
 
@@ -354,52 +353,11 @@ def test_sockets_of_gevent_are_no_doubles(monkeypatch: pytest.MonkeyPatch) -> No
     assert doubles.Doubles("").send(sent_to("api.example")) is None
 
 
-_IMPORTED_AMONG_DOUBLES: Final = """
-import sys
-from unittest.mock import MagicMock, patch
-
-target, hostname = sys.argv[1:]
-double = patch(target, MagicMock(**{"return_value.status_code": 200}))
-double.start()
-from paltabrain_fast import PaltabrainSdk
-from tests.support.events import TextContext, TextEvent
-
-with PaltabrainSdk(hostname, "key", TextContext(), flush_max_retries=1) as sdk:
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
-    double.stop()
-    sdk.track(TextEvent())
-assert sdk.stats().delivered == (2 if target.endswith(".post") else 1), sdk.last_request_error
-"""
-
-
 @pytest.mark.parametrize("target", ["requests.Session.post", "requests.sessions.Session"])
 def test_double_may_be_there_before_the_import(api: ApiServer, target: str) -> None:
-    run_script(_IMPORTED_AMONG_DOUBLES, target, api.hostname)
+    run_program("transport/imported_among_doubles", target, api.hostname)
     assert len(api.requests) == 1
 
 
-_IMPORTED_AMONG_TRACING: Final = """
-import functools
-import requests
-
-original = requests.Session.send
-
-
-@functools.wraps(original)
-def send(*arguments, **options):
-    raise AssertionError("the SDK has connections of its own")
-
-
-requests.Session.send = send
-from paltabrain_fast import Request
-from paltabrain_fast.transport.doubles import Doubles
-
-assert Doubles("").send(Request("https://api.example/", b"", {}, 1)) is None
-requests.Session.send = original
-assert Doubles("").send(Request("http://127.0.0.1:1/", b"", {}, 1)) is not None
-"""
-
-
 def test_tracing_that_is_there_before_the_import_is_no_double() -> None:
-    run_script(_IMPORTED_AMONG_TRACING)
+    run_program("transport/imported_among_tracing")

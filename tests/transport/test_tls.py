@@ -18,8 +18,8 @@ from paltabrain_fast.process.reentrancy import is_logging
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
 from ..support.certificates import Authority
+from ..support.programs import run_program
 from ..support.scarce import needs
-from ..support.sdk import run_script
 from .conftest import MakeTransport, request
 
 
@@ -281,9 +281,4 @@ def test_bundle_that_is_the_same_is_read_once(
 @needs("gevent")
 def test_bundle_is_read_once_among_greenlets() -> None:
     """Whose contexts are not those of Python either."""
-    run_script(
-        "from gevent import monkey; monkey.patch_all()\n"
-        "from paltabrain_fast.transport.environment import Trust\n"
-        "trust = Trust(None)\n"
-        "assert trust.context() is trust.context()\n"
-    )
+    run_program("transport/trust_among_greenlets")
