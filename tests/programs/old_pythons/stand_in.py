@@ -2,10 +2,10 @@
 
 from abc import ABC
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any
+from typing import Any, DefaultDict, Dict
 
 
 class BaseEnum(IntEnum):
@@ -14,30 +14,30 @@ class BaseEnum(IntEnum):
 
 class BaseSentinel:
     @classmethod
-    def filter(cls, properties: dict[str, Any]) -> dict[str, Any]:
+    def filter(cls, properties: Dict[str, Any]) -> Dict[str, Any]:
         return {key: value for key, value in properties.items() if not isinstance(value, cls)}
 
 
 class BaseContext(ABC):  # noqa: B024
     def __init__(self) -> None:
-        self._context: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self._context: DefaultDict[str, Dict[str, Any]] = defaultdict(dict)
 
 
 class BaseEvent(ABC):  # noqa: B024
     def __init__(self) -> None:
-        self._header: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        self._payload: dict[str, Any] = {}
+        self._header: DefaultDict[str, Dict[str, Any]] = defaultdict(dict)
+        self._payload: Dict[str, Any] = {}
 
 
 def _on_the_wire(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime):
-        return round(value.replace(tzinfo=UTC).timestamp() * 1000)
+        return round(value.replace(tzinfo=timezone.utc).timestamp() * 1000)
     return value
 
 
-def set_proto(message: Any, properties: dict[str, Any]) -> None:
+def set_proto(message: Any, properties: Dict[str, Any]) -> None:
     for name, value in properties.items():
         if isinstance(value, list):
             getattr(message, name).extend(map(_on_the_wire, value))
