@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from paltabrain_fast.cli import download_config
 from paltabrain_fast.cli.download_config import main
 
+from ..support.probe import download_within
 from .archives import GOOD, HOSTILE, MODULE, archive, bare, tree
 from .config_server import (
     DEADLINE,
@@ -145,14 +145,13 @@ def test_missing_ca_bundle(
     assert "missing.pem" in error_of(capsys)
 
 
+@download_within(0.0)
 def test_trickling_body_is_given_up(
     server: ConfigServer,
     module: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(download_config, "_BODY_SECONDS", 0.0)
     release = threading.Event()
 
     def trickle(handler: BaseHTTPRequestHandler) -> None:

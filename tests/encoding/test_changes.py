@@ -44,11 +44,11 @@ class Unused:
 )
 
 IN_CLASS = """
-    def _fill(self, message, values, *, mark=True):
+    def fill_in(self, message, values, *, mark=True):
         if mark:
             message.SetInParent()
         set_proto(message, values)
-""" + PAYLOAD.replace("p.SetInParent()\n        set_proto(p,", "self._fill(p,")
+""" + PAYLOAD.replace("p.SetInParent()\n        set_proto(p,", "self.fill_in(p,")
 
 SETTER = """
     def _update(self, name, **properties):
@@ -117,7 +117,7 @@ def test_a_default_that_changes_is_obeyed(tmp_path: Path, text: str) -> None:
     with imported(with_payload(tmp_path, text)) as config:
         assert explain(config.EventPageOpen).accelerated
         check_all(config)
-        helper = config.helper if text is IN_MODULE else config.Event._fill
+        helper = config.helper if text is IN_MODULE else config.Event.fill_in
         if text is IN_MODULE:
             helper.__defaults__ = (False,)
         else:
@@ -276,7 +276,7 @@ def test_modules_with_helpers_are_freed(tmp_path: Path, text: str) -> None:
         text = IN_CLASS.replace("(self, m", "(m").replace(
             "    def _f", "    @staticmethod\n    def _f"
         )
-        text = text.replace("self._fill", "Event._fill")
+        text = text.replace("self.fill_in", "Event.fill_in")
 
     def use() -> list[weakref.ref[Any]]:
         with imported(with_payload(tmp_path, text)) as config:

@@ -30,6 +30,7 @@ __all__ = [
     "before_making_room",
     "before_telling_ends",
     "cutting_a_batch",
+    "download_within",
     "foreign_classes_unreported",
     "have_forks_wait",
     "retry_delay",
@@ -157,6 +158,13 @@ def await_end_of_other_senders(sdk: PaltabrainSdk[Any], deadline: float = 30.0) 
 def archive_entries_unchecked() -> Iterator[None]:
     """Unpack a config archive whatever its directory says of it."""
     with patch("paltabrain_fast.cli.config_archive._check_entries", lambda _entries: None):
+        yield
+
+
+@contextmanager
+def download_within(seconds: float) -> Iterator[None]:
+    """Give the body of a config archive so long to arrive."""
+    with patch("paltabrain_fast.cli.download_config._BODY_SECONDS", seconds):
         yield
 
 
