@@ -22,11 +22,19 @@ help:  ## The targets, and what each is for
 test: $(VENV)/.test  ## All tests, those in C included
 	$(BIN)/python -m pytest
 
+# Quick ones of each room; those that start processes, or wait, are left to `make test`.
+QUICK_TESTS := tests/encoding tests/engine/test_engine.py tests/engine/test_engine_services.py tests/golden \
+	tests/schema/test_form.py $(addprefix tests/collector/test_,authority.py decode.py layout.py warehouse.py) \
+	tests/cli/test_config_archive.py $(addprefix tests/test_,context_argument.py conventions.py copying.py \
+	hosts.py ledger.py locks.py masking.py options.py outcomes.py retries.py sdk.py track_method.py utils.py)
+
+test-quick: $(VENV)/.test  ## A part of them that takes less than 30 seconds
+	$(BIN)/python -m pytest --quiet --ignore=tests/encoding/test_encode.py $(QUICK_TESTS)
+
 # What may go another way in another CPython: the private parts of it that the extension reads, what
 # it compiles a user's module to, and what it does with threads at a fork and at the end.
-INTERPRETER_TESTS := tests/encoding tests/golden $(addprefix tests/test_,base.py context_cache.py \
-	encode.py encode_hostile.py engine.py engine_choice.py exit.py fork.py fork_barrier.py interruption.py \
-	memory.py python_engine.py recognition.py track_method.py track_threads.py unnoticed_fork.py uuid7.py)
+INTERPRETER_TESTS := tests/encoding tests/engine tests/golden $(addprefix tests/test_,exit.py fork.py \
+	fork_barrier.py interruption.py memory.py python_engine.py track_method.py track_threads.py unnoticed_fork.py)
 
 test-interpreter: $(VENV)/.interpreter  ## The tests that depend on the interpreter
 	PALTABRAIN_FUZZ_CASES=300 $(BIN)/python -m pytest --quiet $(INTERPRETER_TESTS)
@@ -54,7 +62,8 @@ test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Py
 		$(FREE_THREADED)/bin/python -m pytest --ignore=tests/csrc
 
 SANITIZED := build/sanitized
-SANITIZED_TESTS := $(addprefix tests/test_,encode.py encode_hostile.py context_cache.py recognition.py track_threads.py)
+SANITIZED_TESTS := tests/test_track_threads.py $(addprefix tests/encoding/test_,encode.py encode_hostile.py \
+	context_cache.py recognition.py)
 
 test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under AddressSanitizer and UBSan
 	$(BIN)/pip install --quiet --group build
@@ -67,7 +76,7 @@ test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under Address
 		$(SANITIZED_TESTS)
 
 fuzz: $(VENV)/.test  ## 100,000 random events and contexts, of random schemas, against protobuf
-	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0 -s
+	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/encoding/test_encode.py -o timeout=0 -s
 
 # atheris brings libFuzzer and the run time of AddressSanitizer along; clang builds what they watch.
 # Cython's own code adds 0 to NULL, which pointer-overflow would take for a fault.

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .schema.packages import EXAMPLE, imported
-from .support.recorder import Recorder
+from ..schema.packages import EXAMPLE, imported
+from ..support.recorder import Recorder
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from paltabrain_fast._native.classes import encoded
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Schema
 
-from .encoding.writing import random_form
-from .schema.packages import EXAMPLE, generated, imported
-from .schema.strategies import schemas, values
-from .support.equality import WIDE, Package, draw_case, draw_groups, draw_properties, package
+from ..schema.packages import EXAMPLE, generated, imported
+from ..schema.strategies import schemas, values
+from ..support.equality import WIDE, Package, draw_case, draw_groups, draw_properties, package
+from .writing import random_form
 
 CASES = int(os.environ.get("PALTABRAIN_FUZZ_CASES", "2000"))
 FUZZING = "PALTABRAIN_FUZZ_CASES" in os.environ

@@ -21,8 +21,8 @@ import pytest
 import paltabrain_fast
 from paltabrain_fast import BaseContext, BaseEvent, BaseSentinel
 
-from .schema.packages import EXAMPLE, imported
-from .support.recorder import Recorder, Sent
+from ..schema.packages import EXAMPLE, imported
+from ..support.recorder import Recorder, Sent
 
 
 @pytest.fixture(scope="module")

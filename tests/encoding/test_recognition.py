@@ -15,8 +15,8 @@ import pytest
 
 from paltabrain_fast import BaseEvent, explain
 
-from .schema.packages import EXAMPLE, imported
-from .support.recorder import Recorder
+from ..schema.packages import EXAMPLE, imported
+from ..support.recorder import Recorder
 
 SOURCE = EXAMPLE.parent / "config" / "__init__.py"
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from .support.programs import run_program
+from ..support.programs import run_program
 
 
 def run(line: str, engine: str = "") -> subprocess.CompletedProcess[str]:

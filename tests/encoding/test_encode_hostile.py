@@ -16,9 +16,9 @@ from paltabrain_fast import InMemoryTransport, PaltabrainSdk, explain
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Group, Kind, Property, Schema
 
-from .schema.packages import EXAMPLE, generated, imported
-from .support.equality import ROUNDS, Package, package
-from .support.hostile import Acting, RaisingIndex
+from ..schema.packages import EXAMPLE, generated, imported
+from ..support.equality import ROUNDS, Package, package
+from ..support.hostile import Acting, RaisingIndex
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 import paltabrain_fast
 
-from .schema.packages import EXAMPLE, imported
+from ..schema.packages import EXAMPLE, imported
 
 
 @pytest.fixture(scope="module")

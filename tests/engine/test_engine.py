@@ -15,7 +15,7 @@ from paltabrain_fast._reference.engine import ReferenceEngine
 from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE
 from paltabrain_fast.sdk_pb2 import Batch
 
-from .support.programs import run_program
+from ..support.programs import run_program
 
 CAPACITY = 16 * 1024 * 1024
 ENGINES: list[Callable[[int], Engine]] = [NativeEngine, ReferenceEngine]

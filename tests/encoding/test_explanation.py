@@ -11,9 +11,9 @@ import pytest
 import paltabrain_fast
 from paltabrain_fast import BaseContext, BaseEvent, explain
 
-from .schema.packages import EXAMPLE, imported
-from .support.events import TextEvent
-from .support.programs import run_program
+from ..schema.packages import EXAMPLE, imported
+from ..support.events import TextEvent
+from ..support.programs import run_program
 
 REASON = (
     "serialize_payload() does not do what a generated one does: it fills the message in another way"
