@@ -71,7 +71,7 @@ def test_an_sdk_is_neither_copied_nor_pickled(make_sdk: MakeSdk, name: str) -> N
     assert texts(transport) == [["before", "after"]]
 
 
-def test_the_remedies_of_the_error_are_some(make_sdk: MakeSdk) -> None:
+def test_each_remedy_that_the_error_names_works(make_sdk: MakeSdk) -> None:
     class Own(PaltabrainSdk[Any]):
         def __reduce__(self) -> Any:
             return make_sdk, (self.hostname,)

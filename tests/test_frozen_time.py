@@ -1,4 +1,4 @@
-"""Time that a user's tests have frozen: nothing waits by it, so that everything ends."""
+"""A user's tests may freeze time: the SDK still flushes, retries and ends."""
 
 from __future__ import annotations
 

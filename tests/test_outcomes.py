@@ -153,7 +153,9 @@ def test_transport_that_raises_is_an_exception(make_sdk: MakeSdk) -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit("out"), GeneratorExit()])
-def test_batch_that_is_lost_to_a_fault_is_told(make_sdk: MakeSdk, error: BaseException) -> None:
+def test_on_error_is_told_of_a_batch_that_is_lost_to_a_fault(
+    make_sdk: MakeSdk, error: BaseException
+) -> None:
     def fail(_request: Request) -> SendResult:
         raise error
 
@@ -277,8 +279,8 @@ def test_error_that_cannot_be_changed_is_told(make_sdk: MakeSdk) -> None:
     assert isinstance(errors.get(timeout=30), FrozenError)
 
 
-def test_batch_that_fails_after_the_shutdown_is_told(make_sdk: MakeSdk) -> None:
-    """The shutdown has not given it up: its outcome was known, and just being logged."""
+def test_on_error_is_told_of_a_batch_that_fails_after_the_shutdown(make_sdk: MakeSdk) -> None:
+    """``shutdown()`` does not give up a batch whose outcome is known, and only being logged."""
     logged, release = threading.Event(), threading.Event()
 
     def hold(record: logging.LogRecord) -> bool:
@@ -309,10 +311,10 @@ def test_batch_that_fails_after_the_shutdown_is_told(make_sdk: MakeSdk) -> None:
     assert sdk.stats().dropped == {"rejected": 1}
 
 
-def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns(
+def test_error_that_comes_while_on_error_returns_is_told_before_shutdown_returns(
     make_sdk: MakeSdk,
 ) -> None:
-    """All others that were to tell it have left it to the call that is just ending."""
+    """Other threads leave it to the one that tells, which must look once more at its end."""
     told: list[Exception] = []
     sdk: Sdk = make_sdk(
         transport=InMemoryTransport(), on_error=lambda error, _info: told.append(error)

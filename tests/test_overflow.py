@@ -129,7 +129,7 @@ def resident_bytes() -> int:
 @shedding_for(1_000_000)
 @pytest.mark.parametrize("event", [TextEvent("x" * 500), config.EventPageOpen(page_id="x" * 500)])
 def test_a_full_buffer_is_asked_for_room_once(make_sdk: MakeSdk, held: Held, event: Any) -> None:
-    """What does not fit is only counted then, until there has been room."""
+    """Until there has been room, ``track()`` only counts what does not fit."""
     sdk = occupied(make_sdk, held, "drop_new")
     asked = Mock()
     with before_making_room(sdk, asked):
@@ -257,7 +257,7 @@ def test_block_waits_for_room_and_loses_nothing(make_sdk: MakeSdk, held: Held) -
 
 
 def test_block_does_not_wait_when_room_was_made_meanwhile(make_sdk: MakeSdk, held: Held) -> None:
-    """Nobody makes any more then, as the buffer is empty."""
+    """The buffer is empty then, so that nobody would wake a thread that waits."""
     sdk = occupied(make_sdk, held, "block", block_timeout_ms=10_000)
 
     def make_room_meanwhile() -> None:

@@ -1,4 +1,4 @@
-"""What is promised to users holds on the pure-Python engine as well: those tests, run on it."""
+"""Tests of what is promised to users, run once more on the engine in pure Python."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def delays(attempts: int, retry_after: float | None = None, times: int = 300) ->
     ("attempts", "most"), [(1, 0.2), (2, 0.4), (5, 3.2), (10, 10.0), (100_000, 10.0)]
 )
 def test_backoff_is_exponential_with_full_jitter(attempts: int, most: float) -> None:
-    """All of the range is used, from nothing on."""
+    """Delays are spread over the whole range, from 0 on."""
     drawn = delays(attempts)
     assert 0 <= min(drawn) < most * 0.1
     assert most * 0.9 < max(drawn) <= most
@@ -253,7 +253,7 @@ def test_batch_too_large_for_the_api_is_split(api: ApiServer, make_sdk: MakeSdk)
 
 
 def test_single_event_too_large_for_the_api_is_dropped(api: ApiServer, make_sdk: MakeSdk) -> None:
-    """And its neighbours are delivered."""
+    """The other events of its batch are delivered."""
     api.answer = lambda _count, request: Answer(
         413 if any(len(event.payload) > 9 for event in request.batch.events) else 200
     )
@@ -296,7 +296,7 @@ def test_flush_waits_for_both_halves(make_sdk: MakeSdk) -> None:
 def test_attempts_that_flush_cuts_short_do_not_exhaust_the_retries(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread that sends by itself has no more time than ``flush()`` was given."""
+    """Where no thread may start, ``flush()`` sends, and its own timeout ends attempts."""
     monkeypatch.setattr("paltabrain_fast.process.lifetime.may_start_threads", lambda: False)
     results = [SendResult(error=TimeoutError())] * 5 + [SendResult(status=200)]
     sdk = make_sdk(transport=InMemoryTransport(lambda _: results.pop(0)), flush_max_retries=2)
@@ -325,11 +325,11 @@ def test_halves_have_the_deadline_of_the_whole(make_sdk: MakeSdk) -> None:
 
 
 def test_halves_of_a_batch_that_was_given_up_are_given_up(make_sdk: MakeSdk) -> None:
-    """They came about while ``shutdown()`` gave up all that there was."""
+    """The batch is split while ``shutdown()`` gives up all batches."""
     splitting, given_up = threading.Event(), threading.Event()
 
     def hold(record: logging.LogRecord) -> bool:
-        """A filter, since a handler would be locked, and all that ``shutdown()`` logs wait."""
+        """No handler, since it is locked while it waits, and ``shutdown()`` logs as well."""
         if "sent in two" in record.getMessage():
             splitting.set()
             assert given_up.wait(30)

@@ -44,7 +44,7 @@ def test_refuses(data: bytes, problem: str, tmp_path: Path) -> None:
 
 @archive_entries_unchecked()
 def test_counts_what_it_reads(tmp_path: Path) -> None:
-    """Even if every declared size were a lie that ``zipfile`` believes."""
+    """The sizes that the archive declares may be wrong."""
     with pytest.raises(ArchiveError, match="more than 33554432 bytes"):
         unpack(archive(("zero.bin", BOMB)), tmp_path)
     assert sum(len(content) for _, content in tree(tmp_path).values()) <= 33_554_432

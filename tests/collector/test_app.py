@@ -246,7 +246,7 @@ def test_a_wrong_key_is_refused_everywhere_and_never_echoed(
     assert friend.get_config().status_code == 200
 
 
-def test_any_key_will_do_where_none_is_wanted_but_no_key_will_not(
+def test_where_no_key_is_configured_any_is_accepted_but_one_is_required(
     start: Callable[..., Collector], stack: ExitStack
 ) -> None:
     url = start().http_url

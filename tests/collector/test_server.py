@@ -207,7 +207,7 @@ def test_a_client_that_stops_mid_body_is_told_so(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_clients_that_are_connected_hold_no_stop_up(
+def test_connected_clients_do_not_delay_the_stop(
     start: Callable[..., Collector],
     stack: ExitStack,
     db: Path,
@@ -238,7 +238,7 @@ def test_clients_that_are_connected_hold_no_stop_up(
     assert capfd.readouterr().err == ""
 
 
-def test_what_waits_when_it_stops_is_told_to_come_again(
+def test_a_batch_that_waits_when_it_stops_is_answered_503(
     start: Callable[..., Collector], stack: ExitStack, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stop while one batch is being stored and another waits for its turn."""

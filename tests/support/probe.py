@@ -7,20 +7,28 @@ function here.
 
 from __future__ import annotations
 
+import gc
 import random
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import MethodType
+from typing import Any, Final
 from unittest.mock import patch
 
 import paltabrain_fast.sdk
 from paltabrain_fast import PaltabrainSdk, Stats
 from paltabrain_fast.delivery import control, sender
+from paltabrain_fast.delivery.sender import Sender
 from paltabrain_fast.process import fork_barrier
+from paltabrain_fast.process.locks import Lock, RLock
 
 __all__ = [
+    "after_next_hand_over",
     "archive_entries_unchecked",
     "attempts_within",
     "await_delivery",
@@ -33,10 +41,17 @@ __all__ = [
     "download_within",
     "foreign_classes_unreported",
     "have_forks_wait",
+    "held",
+    "locks_of",
+    "locks_of_process",
     "retry_delay",
     "retrying_after",
     "shedding_for",
 ]
+
+_PACKAGE: Final = "paltabrain_fast"
+_LOCKS: Final = (type(Lock()), RLock)
+_PASSED_THROUGH: Final = (list, tuple, dict, set, deque, partial, MethodType)
 
 
 def await_delivery(sdk: PaltabrainSdk[Any], count: int, deadline: float = 30.0) -> None:
@@ -52,6 +67,18 @@ def await_stats(
     assert ledger.wait(
         lambda: condition(ledger.stats(engine.counts())), time.monotonic() + deadline
     ), sdk.stats()
+
+
+def after_next_hand_over(act: Callable[[], object]) -> None:
+    """Call this once, in the thread that frames, when a batch was taken and handed to be sent."""
+    submit = Sender.submit
+
+    def submit_then_act(*arguments: Any) -> None:
+        setattr(Sender, submit.__name__, submit)
+        submit(*arguments)
+        act()
+
+    setattr(Sender, submit.__name__, submit_then_act)
 
 
 def have_forks_wait(seconds: float) -> None:
@@ -173,3 +200,41 @@ def foreign_classes_unreported() -> Iterator[None]:
     """Forget that the hint about events on other base classes was given in this process."""
     with patch.object(paltabrain_fast.sdk, "_foreign_classes_reported", False):
         yield
+
+
+def locks_of(sdk: PaltabrainSdk[Any]) -> list[Any]:
+    """Return all locks that belong to this SDK."""
+    return list(_locks_below([sdk]))
+
+
+def locks_of_process() -> list[Any]:
+    """Return all locks of the package that belong to no SDK."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(_PACKAGE)]
+    return list(_locks_below(value for module in modules for value in vars(module).values()))
+
+
+@contextmanager
+def held(locks: Iterable[Any]) -> Iterator[None]:
+    """Hold those of the locks that nobody else does."""
+    with ExitStack() as stack:
+        taken = 0
+        for lock in locks:
+            if lock.acquire(blocking=False):
+                stack.callback(lock.release)
+                taken += 1
+        assert taken, "there is no lock"
+        yield
+
+
+def _locks_below(roots: Iterable[object]) -> Iterator[Any]:
+    """Find the locks that objects refer to, directly or by others of the package."""
+    pending, seen = list(roots), set[int]()
+    while pending:
+        found = pending.pop()
+        if id(found) in seen or isinstance(found, type):
+            continue
+        seen.add(id(found))
+        if isinstance(found, _LOCKS):
+            yield found
+        if isinstance(found, _PASSED_THROUGH) or type(found).__module__.startswith(_PACKAGE):
+            pending += gc.get_referents(found)

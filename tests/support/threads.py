@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -28,3 +29,26 @@ def running(*works: Callable[[], object]) -> Iterator[list[Future[object]]]:
         yield futures
         for future in futures:
             future.result(DEADLINE)
+
+
+def threads_of_sdks() -> set[threading.Thread]:
+    """Return the threads that belong to SDKs."""
+    return {thread for thread in threading.enumerate() if "paltabrain" in thread.name}
+
+
+def await_end(threads: Iterable[threading.Thread], deadline: float = DEADLINE) -> None:
+    """Wait until all of them have ended."""
+    for thread in threads:
+        thread.join(deadline)
+        assert not thread.is_alive(), f"{thread.name} does not end"
+
+
+@contextmanager
+def switching_often() -> Iterator[None]:
+    """Have the interpreter switch threads as often as it can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)

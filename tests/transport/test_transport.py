@@ -116,7 +116,7 @@ def test_retry_after_as_a_date(api: ApiServer, transport: Transport) -> None:
 def test_retry_after_as_a_date_counts_from_that_of_the_answer(
     api: ApiServer, transport: Transport, date: str, expected: float
 ) -> None:
-    """Not from a clock of ours, which may be set wrong, or patched."""
+    """Our own clock may be wrong, or patched."""
     headers = {"Date": date, "Retry-After": "Sat, 05 Feb 2000 12:00:07 GMT"}
     api.answer = always(Answer(503, headers))
     assert transport.send(request(api.hostname)).retry_after == expected
@@ -180,7 +180,7 @@ def test_head_cut_at_the_end_of_a_line_is_an_error(api: ApiServer, transport: Tr
 
 
 @pytest.mark.parametrize("interim", [(100,), (103,), (102, 100, 103, 199)])
-def test_interim_answers_are_none(
+def test_interim_answer_is_not_taken_for_the_answer(
     api: ApiServer, transport: Transport, interim: tuple[int, ...]
 ) -> None:
     """Each request gets its own answer, and the connection is good for the next one."""
@@ -209,7 +209,7 @@ def test_interim_answer_without_a_final_one_is_an_error(
 def test_switch_of_protocols_is_an_error(
     api: ApiServer, transport: Transport, fault: Fault | None
 ) -> None:
-    """Nobody has asked for it, and who knows what the server speaks from then on."""
+    """The client did not ask for it, and cannot know what the server speaks from then on."""
     api.answer = in_order([Answer(101, fault=fault), Answer()])
     result = transport.send(request(api.hostname, timeout=1))
     assert result.status is None
@@ -252,7 +252,7 @@ def test_bad_url_is_an_error(transport: Transport, url: str) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("stage", ["handshake", "send", "head", "drip"])
 def test_attempt_ends_at_its_deadline(api: ApiServer, transport: Transport, stage: str) -> None:
-    """Each wait is short but for the first two; none of these attempts would end by itself."""
+    """None of these attempts would end by itself: where bytes drip, each single wait is short."""
     body = b"body"
     if stage == "handshake":
         api.greet = lambda _count: Fault.SILENCE
@@ -321,7 +321,7 @@ def test_no_more_handshakes_than_places(api: ApiServer, make_transport: MakeTran
 
 
 def test_more_threads_than_places(api: ApiServer, make_transport: MakeTransport) -> None:
-    """Those that are too many are closed after use."""
+    """Connections beyond the number of places are closed after use."""
     transport = make_transport(connections=2)
     everybody = threading.Event()
     api.answer = always(Answer(release=everybody))
@@ -335,8 +335,8 @@ def test_more_threads_than_places(api: ApiServer, make_transport: MakeTransport)
 
 
 @needs("pycurl")
-def test_place_of_libcurl_holds_one_connection(api: ApiServer, plain_api: ApiServer) -> None:
-    """And that to another host no more."""
+def test_handle_of_libcurl_keeps_one_connection(api: ApiServer, plain_api: ApiServer) -> None:
+    """One to another host takes its place."""
     transport = transports.CurlTransport()
     try:
         for hostname, scheme in ((plain_api.hostname, "http"), (api.hostname, "https")):
