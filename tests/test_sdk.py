@@ -314,11 +314,15 @@ def test_events_on_other_base_classes_are_sent_with_one_hint(
         def serialize_payload(self) -> bytes:
             return b"foreign"
 
+    class AnotherForeignEvent(ForeignEvent):
+        pass
+
     sdk = make_sdk(api.hostname)
     sdk.track(ForeignEvent())
     sdk.track(ForeignEvent())
+    sdk.track(AnotherForeignEvent())
     assert sdk.flush(timeout=30)
-    assert texts(api) == [["foreign", "foreign"]]
+    assert texts(api) == [["foreign"] * 3]
     hints = [r for r in caplog.records if "install_as_paltabrain_sdk" in r.getMessage()]
     assert len(hints) == 1
 
