@@ -9,21 +9,33 @@ SEED ?=
 FREE_THREADED := $(VENV)-free-threaded
 ENVIRONMENTS := $(VENV) $(FREE_THREADED)
 
-SOURCES := $(wildcard csrc/*.[ch] src/paltabrain_fast/_native/*.pyx src/paltabrain_fast/_native/*.pxd)
+SOURCES := $(wildcard csrc/*.[ch] $(addprefix src/paltabrain_fast/_native/*.,c h pxd pyx))
 
-.PHONY: demo test test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo help test test-quick test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.collector  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
 
+help:  ## The targets, and what each is for
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-28s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
 test: $(VENV)/.test  ## All tests, those in C included
 	$(BIN)/python -m pytest
 
+# Quick ones of each room; those that start processes, or wait, are left to `make test`.
+QUICK_TESTS := tests/encoding tests/engine/test_engine.py tests/engine/test_engine_services.py tests/golden \
+	tests/schema/test_form.py $(addprefix tests/collector/test_,authority.py decode.py layout.py warehouse.py) \
+	tests/cli/test_config_archive.py $(addprefix tests/test_,context_argument.py conventions.py copying.py \
+	hosts.py locks.py masking.py options.py outcomes.py retries.py sdk.py track_method.py utils.py) \
+	tests/delivery/test_ledger.py tests/delivery/test_schedule.py tests/delivery/test_states.py
+
+test-quick: $(VENV)/.test  ## A part of them that takes less than 30 seconds
+	$(BIN)/python -m pytest --quiet --ignore=tests/encoding/test_encode.py $(QUICK_TESTS)
+
 # What may go another way in another CPython: the private parts of it that the extension reads, what
 # it compiles a user's module to, and what it does with threads at a fork and at the end.
-INTERPRETER_TESTS := tests/encoding tests/golden $(addprefix tests/test_,base.py context_cache.py \
-	encode.py encode_hostile.py engine.py engine_choice.py exit.py fork.py fork_barrier.py interruption.py \
-	memory.py python_engine.py recognition.py track_method.py track_threads.py unnoticed_fork.py uuid7.py)
+INTERPRETER_TESTS := tests/encoding tests/engine tests/golden tests/process tests/delivery/test_interruption.py \
+	$(addprefix tests/test_,exit.py fork.py memory.py python_engine.py track_method.py track_threads.py unnoticed_fork.py)
 
 test-interpreter: $(VENV)/.interpreter  ## The tests that depend on the interpreter
 	PALTABRAIN_FUZZ_CASES=300 $(BIN)/python -m pytest --quiet $(INTERPRETER_TESTS)
@@ -51,7 +63,8 @@ test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Py
 		$(FREE_THREADED)/bin/python -m pytest --ignore=tests/csrc
 
 SANITIZED := build/sanitized
-SANITIZED_TESTS := $(addprefix tests/test_,encode.py encode_hostile.py context_cache.py recognition.py track_threads.py)
+SANITIZED_TESTS := tests/test_track_threads.py $(addprefix tests/encoding/test_,encode.py encode_hostile.py \
+	context_cache.py recognition.py)
 
 test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under AddressSanitizer and UBSan
 	$(BIN)/pip install --quiet --group build
@@ -64,7 +77,7 @@ test-sanitized: $(VENV)/.test  ## Tests of encoding, the extension under Address
 		$(SANITIZED_TESTS)
 
 fuzz: $(VENV)/.test  ## 100,000 random events and contexts, of random schemas, against protobuf
-	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/test_encode.py -o timeout=0 -s
+	PALTABRAIN_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/encoding/test_encode.py -o timeout=0 -s
 
 # atheris brings libFuzzer and the run time of AddressSanitizer along; clang builds what they watch.
 # Cython's own code adds 0 to NULL, which pointer-overflow would take for a fault.
@@ -108,9 +121,11 @@ lint: $(VENV)/.lint $(VENV)/.test  ## Style and types
 	$(BIN)/ruff format --check
 	PATH="$(BIN):$$PATH" cython-lint --max-line-length 100 src/paltabrain_fast/_native
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --concise --ignore-missing-stub --ignore-disjoint-bases \
+		--allowlist tools/stubtest_allowlist.txt paltabrain_fast._native
 
-clean:
-	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.c src/paltabrain_fast/_native/*.so
+clean:  ## Remove the environments and all that was built
+	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.so
 
 $(ENVIRONMENTS:%=%/.installed): %/.installed: pyproject.toml setup.py $(SOURCES)
 	test -x $*/bin/python || $(PYTHON) -m venv $*

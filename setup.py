@@ -1,16 +1,30 @@
 """Builds the native engine; everything else is declared in ``pyproject.toml``.
 
+All of it is one shared object, ``paltabrain_fast._native._core``: each Cython module, each file of
+the C core and each hand-written C file of the package, compiled once.
+
 ``PALTABRAIN_BUILD_STRICT=1`` turns compiler warnings into errors, ``PALTABRAIN_BUILD_SANITIZE=1``
 builds under AddressSanitizer and UBSan. Neither is on in a user's build.
 """
 
 import os
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
+PACKAGE = "paltabrain_fast._native"
+NATIVE = Path("src/paltabrain_fast/_native")
+CORE = Path("csrc")
+
+# What is written by hand, beside the Cython modules.
+C_FILES = [NATIVE / "_core.c", NATIVE / "cpython_bridge.c", *sorted(CORE.glob("*.c"))]
+HEADERS = [*CORE.glob("*.h"), *NATIVE.glob("*.h")]
+
 CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden"]
 LDFLAGS: list[str] = []
+if "-g" not in os.environ.get("CFLAGS", "").split():
+    CFLAGS += ["-g0"]  # many interpreters ask for debug information, three times the code in size
 if os.environ.get("PALTABRAIN_BUILD_STRICT"):
     CFLAGS += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
     CFLAGS += ["-Wno-missing-field-initializers"]  # those that 3.15 has added to types
@@ -18,36 +32,29 @@ if os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
     CFLAGS += ["-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
     LDFLAGS += ["-fsanitize=address,undefined"]
 
-# module of paltabrain_fast._native -> parts of the C core that it links
-MODULES: dict[str, list[str]] = {
-    "fork": [],
-    "uuid7": ["uuid7"],
-    "base": [],
-    "plan": [],
-    "encode": ["encode"],
-    "classes": ["encode"],
-    "track": ["ring", "context", "wire", "encode", "record"],
-    "engine": ["ring", "context", "wire", "encode", "record", "number", "frame"],
-}
+modules = cythonize(
+    [
+        Extension(f"{PACKAGE}.{source.stem}", [str(source)])
+        for source in sorted(NATIVE.glob("*.pyx"))
+    ],
+    build_dir="build/cython",
+    compiler_directives={
+        "language_level": 3,
+        "freethreading_compatible": True,
+        "boundscheck": False,
+        "wraparound": False,
+    },
+)
 
 setup(
-    ext_modules=cythonize(
-        [
-            Extension(
-                f"paltabrain_fast._native.{module}",
-                [f"src/paltabrain_fast/_native/{module}.pyx"]
-                + [f"csrc/pbf_{part}.c" for part in parts],
-                include_dirs=["csrc"],
-                extra_compile_args=CFLAGS,
-                extra_link_args=LDFLAGS,
-            )
-            for module, parts in MODULES.items()
-        ],
-        compiler_directives={
-            "language_level": 3,
-            "freethreading_compatible": True,
-            "boundscheck": False,
-            "wraparound": False,
-        },
-    ),
+    ext_modules=[
+        Extension(
+            f"{PACKAGE}._core",
+            [*map(str, C_FILES), *(source for module in modules for source in module.sources)],
+            include_dirs=[str(CORE), str(NATIVE)],
+            depends=sorted(map(str, HEADERS)),
+            extra_compile_args=CFLAGS,
+            extra_link_args=LDFLAGS,
+        )
+    ],
 )

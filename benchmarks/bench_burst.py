@@ -1,4 +1,4 @@
-"""A burst of 20,000 events: constructed, tracked, and delivered over TLS to another process.
+"""Measures a burst of 20,000 events: made, tracked, and delivered over TLS to another process.
 
 python -m benchmarks.bench_burst
 """
@@ -37,7 +37,7 @@ def measure() -> str:
             stats = sdk.stats()
         transport.close()
     assert stats.delivered == EVENTS * (ROUNDS + 1)
-    del rates[0], costs[0]  # classes were learned and connections made
+    del rates[0], costs[0]  # the warm-up: classes are recognised, connections opened
     return (
         f"a burst of {EVENTS:,} events: {median(rates):,.0f} events/s, at best {max(rates):,.0f}"
         f" (target 300,000); {median(costs) * 1e6:.2f} µs of CPU an event, at best"

@@ -1,9 +1,9 @@
-"""CPU of an event's delivery and connections used, beside one ``requests`` session for each batch.
+"""Measures CPU and connections of delivery, against one ``requests`` session for each batch.
 
     python -m benchmarks.bench_delivery
 
-The same batches go to the same server, over TLS to another process, one after the other; the
-transports and the sessions take turns. The server counts the handshakes.
+Each transport sends the same batches to the same server, one after the other, over TLS to another
+process. The transports take turns. The server counts TLS handshakes.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from paltabrain_fast.transport.curl import CurlTransport
 from .shapes import PARENTS, make_context
 from .sink import Sink, running_sink
 
-EVENTS, BATCHES, ROUNDS = 100, 50, 20  # in a batch; in a round; of each kind
+EVENTS, BATCHES, ROUNDS = 100, 50, 20  # per batch, per round, per transport
 
 
 def make_batches(sink: Sink) -> list[Request]:
-    """What an SDK posts."""
+    """Return the requests of an SDK that sends many batches."""
     transport = InMemoryTransport()
     with PaltabrainSdk(
         sink.hostname, "key", make_context(), start_session=True, transport=transport

@@ -1,7 +1,8 @@
-"""The first event of a class: what recognition costs, but for what the import of a module has done.
+"""Measures the first event of a class, in which the class is recognised.
 
-Each round has a module of its own, so that its classes are met for the first time; an event of
-another class went before. The baseline is the first call of the event's own methods.
+Each round imports the module again, so that its classes are new, and tracks an event of another
+class first. What the import itself does is not measured. The baseline is the first call of the
+event's own methods.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ EVENTS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture
 def fresh() -> Iterator[Callable[[], Any]]:
-    """Import the module anew."""
+    """Return a function that imports the module again."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(imported(MODULE))
 

@@ -1,4 +1,4 @@
-"""Framing events of 150 bytes, beside a copy of the same bytes by memcpy."""
+"""Measures the framing of events of 150 bytes, against a memcpy of the same bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_frame(benchmark: BenchmarkFixture, make_engine: MakeEngine, events: int
 @pytest.mark.benchmark(group="frame")
 @pytest.mark.parametrize("events", EVENTS)
 def test_memcpy(benchmark: BenchmarkFixture, events: int) -> None:
-    """The same bytes in pieces of a batch's size, each into a new object."""
+    """Copy the same bytes in pieces of the size of a batch, each into a new object."""
     source = memoryview(bytearray(b"x" * (EVENT_BYTES * events)))
     piece = 524_288
 

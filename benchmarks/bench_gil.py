@@ -1,4 +1,6 @@
-"""What framing leaves of the GIL: a thread of Python beside it, and beside another process's copy.
+"""Measures the speed of a Python thread while another thread frames, for which it holds no GIL.
+
+The baseline is the thread's speed while another process copies the same bytes.
 
 python -m benchmarks.bench_gil
 """
@@ -28,7 +30,7 @@ while True:
 
 
 class Spinner:
-    """A thread of pure Python that counts how often it goes round."""
+    """A Python thread that counts the rounds of its loop."""
 
     def __init__(self) -> None:
         self.rounds = 0
@@ -49,7 +51,7 @@ class Spinner:
 
 
 def beside_framing() -> float:
-    """Rounds a second while a thread frames; filling the engines does not count."""
+    """Return the rounds per second while another thread frames; the engines are filled before."""
     engines = [NativeEngine(1 << 28) for _ in range(ENGINES)]
     for engine in engines:
         for _ in range(EVENTS):
@@ -63,7 +65,7 @@ def beside_framing() -> float:
 
 
 def beside_a_process() -> float:
-    """Rounds a second while another process copies the same bytes."""
+    """Return the rounds per second while another process copies the same bytes."""
     command = [sys.executable, "-c", COPY]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process, Spinner() as spinner:
         assert process.stdout is not None

@@ -1,9 +1,9 @@
-"""Two threads that record into one undrained ring, or each into its own, beside one thread.
+"""Measures two threads that record into one ring, or each into its own, against one thread.
 
     python -m benchmarks.bench_producers
 
-Without the GIL, on two cores, it shows what producers cost each other: with rings of their own they
-are as fast as the machine has them be.
+Without the GIL, on two cores, it shows how much producers of one ring slow each other down. Two
+rings show what the machine can do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ SIZES = {"smallest": (0, 1_000_000), "2 KB": (2048, 100_000)}  # bytes of payloa
 def record(
     engine: NativeEngine, start: threading.Barrier, size: int, count: int, times: list[float]
 ) -> None:
-    context, payload = bytes(bytearray(b"context")), bytes(bytearray(size))  # the thread's own
+    context, payload = (
+        bytes(bytearray(b"context")),
+        bytes(bytearray(size)),
+    )  # own objects: threads share no reference counts
     append = engine.record
     start.wait()
     times.append(time.perf_counter())
@@ -34,7 +37,7 @@ def record(
 
 
 def seconds(engines: list[NativeEngine], size: int, count: int) -> float:
-    """How long one thread for each engine named takes, for as many records in all."""
+    """Return the seconds that one thread per engine takes for ``count`` records in all."""
     threads = len(engines)
     start, times = threading.Barrier(threads), list[float]()
     works = [
@@ -55,7 +58,7 @@ def seconds(engines: list[NativeEngine], size: int, count: int) -> float:
 def measure(kind: str) -> str:
     size, count = SIZES[kind]
     shared, other = NativeEngine(1 << 28), NativeEngine(1 << 28)
-    for engine in shared, other, shared, other:  # their pages are there from then on
+    for engine in shared, other, shared, other:  # the warm-up: the kernel provides their pages
         seconds([engine], size, count)
     together, apart, alone = [], [], []
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Recording events of 150 bytes, into an engine that is emptied between rounds."""
+"""Measures recording events of 150 bytes into an engine, which is emptied between rounds."""
 
 from __future__ import annotations
 

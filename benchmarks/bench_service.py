@@ -1,13 +1,12 @@
-"""A service's requests, without an SDK and with one: 300 µs of CPU every 3 ms, with 10 events each.
+"""Measures a service's requests with and without an SDK: 300 µs of CPU every 3 ms, 10 events each.
 
     python -m benchmarks.bench_service
 
-What is measured is the request from its first instruction to its last, its ``track()`` calls
-included, while batches go over TLS to another process. Stretches without events, with events that
-nobody tracks, with an SDK on the default transport and with one on libcurl take turns; before each,
-all has been delivered and the threads of the SDKs sleep. Percentiles are those of a stretch, by
-median of all stretches, since a machine that does something else for a moment would decide about
-the highest of all.
+The time of a request includes its ``track()`` calls, while batches are sent over TLS to another
+process. Four kinds take turns, in stretches of many requests: without events, with events that are
+made and not tracked, with an SDK on the default transport, and with one on libcurl. Before each
+stretch everything is delivered, so that the threads of the SDKs sleep. A percentile is the median
+of those of all stretches: the machine's other work would decide the percentile of all requests.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from .shapes import PARENTS, make_context
 from .sink import Sink, running_sink
 
 CPU_SECONDS, PERIOD_SECONDS, EVENTS = 300e-6, 3e-3, 10
-STRETCHES, REQUESTS = 20, 500  # of each kind; in each stretch
+STRETCHES, REQUESTS = 20, 500  # per kind, per stretch
 
 
 def work(turns: int) -> None:
-    """What a request costs its service."""
+    """Use as much CPU as the request of a service."""
     total = 0
     for number in range(turns):
         total += number
 
 
 def calibrate() -> int:
-    """Turns of ``work`` that take as long as a request does."""
+    """Return the number of turns for which ``work`` takes ``CPU_SECONDS``."""
     turns, samples = 10_000, []
     for _ in range(200):
         start = time.thread_time()
@@ -48,7 +47,7 @@ def calibrate() -> int:
 
 
 def stretch(turns: int, track: Callable[[EventPageOpen], object] | None) -> list[float]:
-    """Seconds that each request took."""
+    """Return the seconds that each request took."""
     samples = []
     due = time.perf_counter()
     for number in range(REQUESTS):
@@ -68,7 +67,7 @@ def stretch(turns: int, track: Callable[[EventPageOpen], object] | None) -> list
 def running_sdk(
     kind: type[HttpsTransport | CurlTransport], sink: Sink
 ) -> Iterator[PaltabrainSdk[Context]]:
-    """An SDK that has to deliver all it is given."""
+    """Run an SDK; check in the end that it has delivered every event."""
     transport = kind(ca_bundle=sink.ca_file)
     with PaltabrainSdk(
         sink.hostname, "key", make_context(), start_session=True, transport=transport
@@ -87,7 +86,7 @@ def measure() -> str:
         trackers = (None, id, default.track, curl.track)
         samples: list[list[list[float]]] = [[] for _ in trackers]
         for track in trackers:
-            stretch(turns, track)  # classes are learned, connections made
+            stretch(turns, track)  # the warm-up: classes are recognised, connections opened
         for _ in range(STRETCHES):
             for track, stretches in zip(trackers, samples, strict=True):
                 assert default.flush(timeout=60)

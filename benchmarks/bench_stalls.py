@@ -1,11 +1,11 @@
-"""What delivery adds to the longest waits: turns of an asyncio loop, and ``track()`` itself.
+"""Measures how delivery lengthens the longest turns of an asyncio loop and of ``track()``.
 
     python -m benchmarks.bench_stalls
 
-A loop tracks at each turn, as fast as it can, without an SDK and with one on each transport; and,
-to tell what is the machine's, without an SDK while another process delivers as many events. And
-``track()`` is timed while a server answers, while one accepts all and answers nothing, and when the
-buffer is full for that reason. Stretches of each kind take turns.
+A loop makes events at each turn, as fast as it can: without an SDK, and with one on each transport.
+To see the machine's own part, it also runs without an SDK while another process delivers as many
+events. ``track()`` is timed with a server that answers, with a silent server, and with the buffer
+full because of the silent server. Stretches of each kind take turns.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from .sink import Address, Sink, running_sink
 
 Sdk = PaltabrainSdk[Context]
 ROUNDS = 30
-SECONDS, EVENTS = 1.0, 5  # of a loop; in each of its turns
+SECONDS, EVENTS = 1.0, 5  # per stretch of the loop, per turn
 STALL_SECONDS, BURST_SECONDS = 0.01, 0.001
 ALONE, BESIDE = "no SDK", "no SDK, as many events from another process"
-STRETCHES, CALLS = 100, 2_000  # short ones, of which some escape what else the machine does
+STRETCHES, CALLS = 100, 2_000  # short, so that the machine's other work disturbs only some
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def p999(samples: list[float]) -> float:
 
 
 async def turns(sdk: Sdk | None) -> list[float]:
-    """Seconds from each turn of the loop to the next."""
+    """Return the seconds from each turn of the loop to the next."""
     samples = []
     last = time.perf_counter()
     end = last + SECONDS
@@ -70,7 +70,7 @@ async def turns(sdk: Sdk | None) -> list[float]:
 
 
 def deliver_beside(sink: Address, rates: Connection) -> None:
-    """Track as many events a second as was asked for, until asked again; ``None`` is the end."""
+    """Track as many events per second as each message says, until the next; ``None`` ends."""
     event = EventPageOpen(page_id="page").set_parent(parent_elements=PARENTS)
     with running_sdk(HttpsTransport, sink) as sdk:
         while (rate := rates.recv()) is not None:
@@ -84,7 +84,7 @@ def deliver_beside(sink: Address, rates: Connection) -> None:
 
 @contextmanager
 def another_process(sink: Sink) -> Iterator[Connection]:
-    """Deliver in a process of its own what is asked for."""
+    """Run ``deliver_beside()`` in a process; yield the connection that takes the rates."""
     context = multiprocessing.get_context("spawn")
     ours, its = context.Pipe()
     process = context.Process(target=deliver_beside, args=(sink.address, its), daemon=True)
@@ -120,7 +120,7 @@ def measure_loop() -> str:
                     count += len(samples) * EVENTS
                 if name == "default":
                     rate = round(len(samples) * EVENTS / SECONDS)
-                if number:  # classes were learned and connections made
+                if number:  # not the warm-up: classes are recognised, connections opened
                     longest[name].append(max(samples))
                     stalls[name] += sum(sample > STALL_SECONDS for sample in samples)
                     high[name].append(p999(samples))
@@ -140,7 +140,7 @@ def measure_loop() -> str:
 
 
 def calls(sdk: Sdk) -> list[float]:
-    """Seconds of each ``track()``."""
+    """Return the seconds of each ``track()``."""
     samples = []
     event = EventPageOpen(page_id="page").set_parent(parent_elements=PARENTS)
     for _ in range(CALLS):

@@ -1,4 +1,4 @@
-"""Two threads that track an event each, in one context and into one buffer, beside one thread.
+"""Measures two threads that track with one SDK and one context, against one thread.
 
 python -m benchmarks.bench_threads
 """
@@ -31,7 +31,7 @@ def track(
 
 
 def seconds(sdk: Any, shape: str, threads: int) -> float:
-    """How long so many threads take, for the same number of events in all."""
+    """Return the seconds that the threads take for the same number of events in all."""
     count = COUNTS[shape] // threads
     start, times = threading.Barrier(threads), list[float]()
     works = [
@@ -49,7 +49,7 @@ def seconds(sdk: Any, shape: str, threads: int) -> float:
 
 def measure(shape: str) -> str:
     sdk = undrained_sdk()
-    for threads in 1, 2:  # the buffer's pages are there from then on
+    for threads in 1, 2:  # the warm-up: the kernel provides the buffer's pages
         seconds(sdk, shape, threads)
     alone, together = [], []
     for _ in range(ROUNDS):

@@ -1,8 +1,9 @@
-"""``track()`` on both engines, each in a process of its own, measured in turns.
+"""Measures ``track()`` on both engines, each in a process of its own, in turns.
 
-pytest-benchmark shows the time of one event in each shape; the table at the end sets the engines
-side by side, with the first event of a process, memory, and what bounds the ratios: the reference
-engine beside the protobuf calls it is made of, and a native method that only reads the clock.
+pytest-benchmark shows the time of one event of each shape. The table at the end compares the
+engines, with the first event of a process and with memory. Two more figures show the limits of the
+ratios: the reference engine against the protobuf calls that it makes, and a native method that only
+reads the clock.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .shapes import EVENTS, SHAPES
 
 ROUNDS, COLD_ROUNDS = 30, 5
 ENGINES = {"native": "native", "reference": "python"}
-TARGETS = {  # how many times as fast as the reference engine
+TARGETS = {  # speed as a multiple of that of the reference engine
     "no properties": 80,
     "string + header": 80,
     "everything": 30,
@@ -34,7 +35,7 @@ TARGETS = {  # how many times as fast as the reference engine
 
 
 class Worker:
-    """The other end of ``track_worker``."""
+    """A process that runs ``track_worker``."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -57,11 +58,11 @@ def worker(engine: str) -> Iterator[Worker]:
 
 @cache
 def warm(shape: str) -> dict[str, list[float]]:
-    """Samples of each engine, taken in turns, so that what else the machine does hits both."""
+    """Sample both engines in turns, so that the machine's other work disturbs both."""
     with worker("native") as native, worker("reference") as reference:
         pair = {"native": native, "reference": reference}
         for one in pair.values():
-            one.ask("warm", shape)  # classes are learned, pages are there
+            one.ask("warm", shape)  # the warm-up: classes are recognised, memory is mapped
         samples: dict[str, list[float]] = {engine: [] for engine in pair}
         for _ in range(ROUNDS):
             for engine, one in pair.items():
@@ -77,8 +78,8 @@ def cold(shape: str, engine: str) -> float:
     return median(samples)
 
 
-class WorkersClock:
-    """Stands still but for the time that a worker says it took for one event."""
+class ReportedClock:
+    """A clock for pytest-benchmark that only moves by the times that a worker has reported."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -90,7 +91,7 @@ class WorkersClock:
         self.now += seconds
 
 
-clock = WorkersClock()
+clock = ReportedClock()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

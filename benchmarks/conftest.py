@@ -1,4 +1,4 @@
-"""What the benchmarks share: engines to compare."""
+"""Fixtures of the benchmarks: the engines to compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/* An extension for the benchmarks: a track() that only reads the clock, and callgrind's switches. */
+/* An extension for the benchmarks: a track() that only reads the clock, and callgrind. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -1,4 +1,4 @@
-"""Compiles ``floor.c`` into a temporary folder and imports it; the product has no part in it."""
+"""Compiles ``floor.c`` in a temporary directory and imports it. It is not part of the package."""
 
 from __future__ import annotations
 

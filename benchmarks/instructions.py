@@ -1,11 +1,12 @@
-"""Instructions of one ``track()`` on the native engine, counted by callgrind, beside those kept.
+"""Counts the instructions of one native ``track()`` with callgrind, and compares with earlier ones.
 
     python -m benchmarks.instructions [--update]
 
-Each shape is counted at 10,000 and at 30,000 events; the difference, less that of the empty loop,
-is exact: no thread runs, nothing is delivered, and strings hash alike. Valgrind has no vDSO, so
-the kernel's part of reading the clock is missing, in the floor as well. Exits with 1 when a shape
-takes over 3 % more than ``instructions.json`` says.
+Each shape is counted with 10,000 and with 30,000 events. The difference, less that of an empty
+loop, is exact: no thread runs, nothing is delivered, and strings have the same hashes in each run.
+Valgrind has no vDSO, so that reading the clock is a system call, whose instructions are not
+counted, neither here nor for the floor. It exits with 1 if a shape takes over 3 % more than
+``instructions.json`` says.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ALLOCATORS = re.compile(r"(_PyObject_|_PyMem_Raw)?([Mm]alloc|[Cc]alloc|[Rr]eallo
 
 
 class Profile:
-    """What a dump of callgrind says: each function's own instructions, and how often it ran."""
+    """A dump of callgrind: instructions and number of calls, by function."""
 
     def __init__(self, dump: Path) -> None:
         self.own: Counter[str] = Counter()
@@ -45,7 +46,9 @@ class Profile:
             if found := re.match(r"(c?)fn=(\(\d+\))(?: (.*))?", line):
                 number, name = found[2], found[3]
                 if name:
-                    names[number] = name.partition("'")[0]  # without the depth of a recursion
+                    names[number] = name.partition("'")[
+                        0
+                    ]  # a quote separates the depth of a recursion
                 if found[1]:
                     callee = names[number]
                 else:
@@ -54,7 +57,7 @@ class Profile:
                 self.calls[callee] += int(line[6:].split()[0])
                 in_call = True
             elif re.match(r"[\d+*-]", line):
-                if not in_call:  # the line after "calls=" has what was spent in the callee
+                if not in_call:  # the line after "calls=" counts the callee
                     self.own[function] += int(line.split()[1])
                 in_call = False
 
@@ -77,14 +80,14 @@ class Profile:
 
 
 def run_loops() -> None:
-    """Run under callgrind: dump the counts of each loop, in this order, at both counts."""
+    """Run each loop with both numbers of events, and dump each count. Runs under callgrind."""
     floor, sdk = load_floor(), undrained_sdk()
     loops: dict[str, Loop] = {EMPTY: empty_loop, FLOOR: tracking(floor.Floor(), None)}
     loops |= {name: make(sdk) for name, make in SHAPES.items()}
     gc.disable()
     for name, loop in loops.items():
         print(f"counting: {name}", flush=True)
-        loop(make_values(100))  # classes are learned, bytecode is specialized
+        loop(make_values(100))  # the warm-up: classes are recognised, bytecode is specialized
         for count in COUNTS:
             values = make_values(count)
             take_all(sdk)
@@ -96,13 +99,13 @@ def run_loops() -> None:
 
 
 def measure() -> dict[str, Profile]:
-    """Return the profile of each loop, the empty one's subtracted."""
+    """Return the profile of each loop, less that of the empty loop."""
     names = [EMPTY, FLOOR, *SHAPES]
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "callgrind"
         command = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
         command += [sys.executable, "-m", "benchmarks.instructions", "--run"]
-        # always the same: where objects lie depends on the environment and the kind of stdout
+        # Always the same ones: they and the type of stdout decide where objects are in memory.
         variables = {"PYTHONHASHSEED": "0", "PALTABRAIN_SDK_ENGINE": "native"}
         variables["PATH"] = os.environ["PATH"]
         pipe, out_too = subprocess.PIPE, subprocess.STDOUT
@@ -126,7 +129,7 @@ def measure() -> dict[str, Profile]:
 
 
 def environment() -> dict[str, str]:
-    """What the counts depend on beside our own code."""
+    """Return what the counts depend on beside our own code."""
     version = subprocess.run([COMPILER[0], "--version"], check=True, capture_output=True, text=True)
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -137,12 +140,12 @@ def environment() -> dict[str, str]:
 
 
 def compare(counts: dict[str, float]) -> int:
-    """Print each count beside the one kept; return how many are too high."""
+    """Print each count with its change; return how many are too high or new."""
     kept = json.loads(KEPT.read_text())
     for name, value in environment().items():
         if value != kept["environment"].get(name):
-            print(f"NOTE: {name} is {value}, the figures kept are of {kept['environment'][name]}:")
-            print("      counts may differ for that")
+            print(f"NOTE: {name} is {value}, the figures were kept with")
+            print(f"      {kept['environment'][name]}: counts may differ for this reason")
     failures = 0
     for shape, count in counts.items():
         before = kept["instructions"].get(shape)
@@ -158,7 +161,7 @@ def compare(counts: dict[str, float]) -> int:
 
 
 def report(profiles: dict[str, Profile]) -> None:
-    """Print where the instructions go, and how often the heap is asked for memory."""
+    """Print instructions by function, and the number of heap allocations."""
     for shape in PROFILED:
         profile = profiles[shape]
         print(f"\n{shape}: {profile.instructions:.0f} instructions by function")

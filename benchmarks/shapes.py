@@ -1,4 +1,4 @@
-"""What the benchmarks track: loops over each shape of event, and an SDK that delivers nothing."""
+"""Events and loops that the benchmarks measure, and an SDK that delivers nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from examples.config import (
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 
 Loop = Callable[[Iterable[str]], None]
-"""Does its work once for each of the strings given."""
+"""Does its work once for each string that it is given."""
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PARENTS = ["main_screen", "first_block"]
@@ -48,7 +48,7 @@ EVENTS: dict[str, Callable[[], Event]] = {
 
 
 def make_context() -> Context:
-    """Return four groups of ten properties in all: the nine strings that there are, and a bool."""
+    """Return a context of four groups with nine strings and a bool."""
     return (
         Context()
         .set_application(app_id="com.example.shop", app_platform="web", app_version="1.2.3")
@@ -59,7 +59,7 @@ def make_context() -> Context:
 
 
 def undrained_sdk() -> PaltabrainSdk[Context]:
-    """Return an SDK in its steady state: it waits for more events than will ever come."""
+    """Return an SDK that never delivers: its control thread waits for more events than come."""
     sdk = PaltabrainSdk[Context](
         "localhost",
         "key",
@@ -68,12 +68,12 @@ def undrained_sdk() -> PaltabrainSdk[Context]:
         buffer_bytes=1 << 28,
         transport=InMemoryTransport(),
     )
-    sdk._engine.arm(1 << 40)  # the control thread starts with the event that wakes it
+    sdk._engine.arm(1 << 40)  # its control thread starts with the event that wakes it
     return sdk
 
 
 def empty_loop(values: Iterable[str]) -> None:
-    """What every loop costs beside its work."""
+    """Do nothing in each turn: the cost of the loop itself."""
     for _ in values:
         pass
 
@@ -106,7 +106,7 @@ def changing(sdk: PaltabrainSdk[Context]) -> Loop:
 
 
 def serializing(sdk: PaltabrainSdk[Context], event: Event) -> Loop:
-    """The protobuf calls that a ``track()`` of the reference engine contains, and nothing else."""
+    """Make only the protobuf calls that a ``track()`` of the reference engine makes."""
 
     def loop(values: Iterable[str]) -> None:
         context = sdk.context
@@ -132,7 +132,7 @@ def make_values(count: int) -> list[str]:
 
 
 def take_all(sdk: PaltabrainSdk[Context]) -> int:
-    """Empty the buffer; return how many bytes all the batches have."""
+    """Empty the buffer; return the bytes of all its batches."""
     size = 0
     while (batch := sdk._engine.take("instance")) is not None:
         size += len(batch.body)

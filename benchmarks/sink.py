@@ -1,9 +1,9 @@
-"""A minimal HTTPS server on loopback, in a process of its own, that answers 200 to every request.
+"""A minimal HTTPS server on loopback, in a process of its own: it answers 200 to every request.
 
     python -m benchmarks.sink DIRECTORY [silent]
 
-The directory has its certificate. A silent one reads every request and answers none. Each line of
-its standard input is answered by the number of TLS handshakes so far; it ends with the input.
+DIRECTORY holds its certificate. With ``silent``, it reads requests and answers none. For each line
+of standard input it prints the number of TLS handshakes so far. It ends when its input ends.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Address(NamedTuple):
-    """Where it is reached."""
+    """Hostname, with the port, and authority of a server."""
 
     hostname: str
     ca_file: Path
 
 
 class Sink:
-    """The other end of the process."""
+    """A running server."""
 
     def __init__(self, process: subprocess.Popen[str], ca_file: Path) -> None:
         self._process = process
@@ -43,11 +43,11 @@ class Sink:
 
     @property
     def address(self) -> Address:
-        """What another process needs to know."""
+        """What another process needs to connect."""
         return Address(self.hostname, self.ca_file)
 
     def handshakes(self) -> int:
-        """How many TLS handshakes it has seen; one for each connection."""
+        """Return the number of TLS handshakes so far, which is that of connections."""
         assert self._process.stdin is not None
         print(file=self._process.stdin, flush=True)
         return self._read()
@@ -59,7 +59,7 @@ class Sink:
 
 @contextmanager
 def running_sink(*options: str) -> Iterator[Sink]:
-    """Run it until the end of the block."""
+    """Run a server until the end of the block."""
     with tempfile.TemporaryDirectory() as directory:
         ca_file, _ = make_certificates(Path(directory))
         command = [sys.executable, "-m", "benchmarks.sink", directory, *options]

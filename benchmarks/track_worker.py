@@ -1,8 +1,8 @@
-"""One engine in a process of its own, which measures ``track()`` when it is asked to.
+"""A process that measures ``track()`` on one engine when it is asked to.
 
     PALTABRAIN_SDK_ENGINE=native python -m benchmarks.track_worker
 
-Each line of the input is what to measure and a shape, as JSON; each line of the output the answer.
+Each line of input is JSON: what to measure, and a shape. Each line of output is the answer.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ def seconds(loop: Loop) -> float:
 
 
 def sample(loop: Loop) -> float:
-    """Seconds that one turn of the loop takes, without the loop itself."""
+    """Return the seconds of one turn of the loop, less those of an empty loop."""
     take_all(sdk)
     return (seconds(loop) - seconds(empty_loop)) / COUNT
 
 
 def warm(shape: str) -> float:
-    """Seconds of one ``track()`` in steady state."""
+    """Return the seconds of one ``track()`` in steady state."""
     result = sample(loop_of(shape))
     assert len(sdk._engine) == COUNT
     return result
 
 
 def cold(shape: str) -> float:
-    """Seconds of the first turn; this must be the first that this process is asked."""
+    """Return the seconds of the first turn; it must be the first measurement of the process."""
     loop = loop_of(shape)
     values = VALUES[:1]
     start = time.perf_counter()
@@ -71,24 +71,24 @@ def cold(shape: str) -> float:
 
 
 def bare(shape: str) -> float:
-    """Seconds of the protobuf calls that a ``track()`` of this event stands for."""
+    """Return the seconds of the protobuf calls that the reference engine makes in ``track()``."""
     return sample(serializing(sdk, EVENTS[shape]()))
 
 
 def floor(_: str) -> float:
-    """Seconds of a native method that reads the clock and returns."""
+    """Return the seconds of a native method that only reads the clock."""
     if "floor" not in loops:
         loops["floor"] = tracking(load_floor().Floor(), None)
     return sample(loops["floor"])
 
 
 def memory(shape: str) -> dict[str, float]:
-    """Count what one event leaves on the heap and what it takes at the most, and in the buffer."""
+    """Return the memory of one event: on the heap, kept and at peak; in the buffer; encoded."""
     loop = loop_of(shape)
     loop(VALUES[:100])
     take_all(sdk)
     blocks, pending = [], []
-    # the first time brings in what is shared: the context, unless each event has one of its own
+    # The first round includes what events share, such as the context; the second counts.
     for values in make_values(COUNT), make_values(2 * COUNT)[COUNT:]:
         before, held = sys.getallocatedblocks(), sdk._engine.counts().pending_bytes
         loop(values)
@@ -104,7 +104,7 @@ def memory(shape: str) -> dict[str, float]:
 
 
 def peak(loop: Loop) -> int:
-    """Bytes of heap that are in use at the highest point of one turn, what it leaves included."""
+    """Return the bytes of heap that one turn uses at its peak, those that it keeps included."""
     values = VALUES[:1]
     loop(values)
     tracemalloc.start()
@@ -119,11 +119,11 @@ def peak(loop: Loop) -> int:
 
 def main() -> None:
     measures = {"warm": warm, "cold": cold, "bare": bare, "floor": floor, "memory": memory}
-    gc.disable()  # as timeit does: what else is alive in a process is not the SDK's
+    gc.disable()  # as timeit does: a collection depends on the other objects of the process
     for line in sys.stdin:
         measure, shape = json.loads(line)
         print(json.dumps(measures[measure](shape)), flush=True)
-    os._exit(0)  # nothing is to be delivered
+    os._exit(0)  # without delivering the events
 
 
 if __name__ == "__main__":

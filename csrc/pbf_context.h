@@ -8,11 +8,12 @@
  *
  * A slot is freed in two steps. Retiring it makes its references stale, and notes the end of what
  * was claimed by then. Once the consumer has released everything up to there, no record names the
- * slot, and it is reaped. So retiring is always safe, and only a matter of taste.
+ * slot, and it is reaped. So it is safe to retire any version at any time; which ones, is a policy.
  *
- * The taste: a version is kept while it is the newest, or was seen within the last two drains, or
- * while something is pending that was so when it was last seen. If an interning does not fit the
- * budget, only the last reason counts, until one fits again. Two contexts in turn do not thrash.
+ * The policy: a version is kept while it is the newest, or was seen within the last two drains, or
+ * while something is pending that was pending when it was last seen. After an interning that did
+ * not fit the budget, only the last reason counts, until one fits again. Two contexts that are used
+ * in turn stay in the table.
  *
  * The bytes belong to the caller, who keeps them unchanged until the slot is reaped. They and
  * PBF_CONTEXT_COST count toward the budget of the ring.
@@ -89,7 +90,7 @@ pbf_status pbf_context_add(pbf_context_table *table, pbf_ring *ring, const uint8
 void pbf_context_end_drain(pbf_context_table *table, const pbf_ring *ring);
 
 /* Frees one retired version that no record names; call it until it returns 0. Returns the slot,
- * whose bytes are the caller's again: pbf_context_slot_bytes tells them until the next add. */
+ * whose bytes are the caller's again: pbf_context_slot_bytes returns them until the next add. */
 uint32_t pbf_context_reap(pbf_context_table *table, pbf_ring *ring) PBF_MUST_CHECK;
 
 /* Any thread, after it has claimed space: whether a record there may name the version. */

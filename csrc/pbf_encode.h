@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include "pbf_copy.h"
 #include "pbf_status.h"
 #include "pbf_wire.h"
@@ -35,23 +36,15 @@ static inline size_t pbf_encoded_length(const pbf_encoder *encoder)
     return (size_t)(encoder->end - encoder->at);
 }
 
-/* The most that a varint takes. */
-#define PBF_VARINT_MAX 10
-
-/* Writes a varint in front of `at`, where there is room for it. */
-static inline uint8_t *pbf_put_varint(uint8_t *at, uint64_t value)
+/* Writes a varint in front of `at`, where there is room for it, and returns its start. */
+static inline uint8_t *pbf_put_varint_before(uint8_t *at, uint64_t value)
 {
-    if (value < 0x80) {
+    if (value < 0x80) { /* most tags */
         *--at = (uint8_t)value;
         return at;
     }
     at -= pbf_varint_size(value);
-
-    uint8_t *end = at;
-
-    for (; value >= 0x80; value >>= 7)
-        *end++ = (uint8_t)(value | 0x80);
-    *end = (uint8_t)value;
+    (void)pbf_put_varint(at, value);
     return at;
 }
 
@@ -66,7 +59,7 @@ static inline pbf_status pbf_encode_varint(pbf_encoder *encoder, uint64_t value)
 {
     if (!pbf_has_room(encoder, PBF_VARINT_MAX) && !pbf_has_room(encoder, pbf_varint_size(value)))
         return PBF_FULL;
-    encoder->at = pbf_put_varint(encoder->at, value);
+    encoder->at = pbf_put_varint_before(encoder->at, value);
     return PBF_OK;
 }
 
@@ -100,7 +93,7 @@ static inline pbf_status pbf_encode_prefix(pbf_encoder *encoder, uint64_t tag, s
     if (!pbf_has_room(encoder, 2 * PBF_VARINT_MAX) &&
         !pbf_has_room(encoder, pbf_varint_size(length) + pbf_varint_size(tag)))
         return PBF_FULL;
-    encoder->at = pbf_put_varint(pbf_put_varint(encoder->at, length), tag);
+    encoder->at = pbf_put_varint_before(pbf_put_varint_before(encoder->at, length), tag);
     return PBF_OK;
 }
 
@@ -114,7 +107,7 @@ static inline pbf_status pbf_encode_bytes_field(pbf_encoder *encoder, uint64_t t
         return PBF_FULL;
     encoder->at -= length;
     pbf_copy(encoder->at, bytes, length);
-    encoder->at = pbf_put_varint(pbf_put_varint(encoder->at, length), tag);
+    encoder->at = pbf_put_varint_before(pbf_put_varint_before(encoder->at, length), tag);
     return PBF_OK;
 }
 
@@ -126,7 +119,7 @@ static inline pbf_status pbf_encode_varint_field(pbf_encoder *encoder, uint64_t 
     if (!pbf_has_room(encoder, 2 * PBF_VARINT_MAX) &&
         !pbf_has_room(encoder, pbf_varint_size(value) + pbf_varint_size(tag)))
         return PBF_FULL;
-    encoder->at = pbf_put_varint(pbf_put_varint(encoder->at, value), tag);
+    encoder->at = pbf_put_varint_before(pbf_put_varint_before(encoder->at, value), tag);
     return PBF_OK;
 }
 

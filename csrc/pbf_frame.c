@@ -28,10 +28,9 @@ static size_t optional_bytes_size(uint32_t field, size_t length)
     return length > 0 ? pbf_bytes_field_size(field, length) : 0;
 }
 
-static bool write_optional_bytes(pbf_writer *writer, uint32_t field, const void *bytes,
-                                 size_t length)
+static uint8_t *put_optional_bytes(uint8_t *at, uint32_t field, const void *bytes, size_t length)
 {
-    return length == 0 || pbf_write_bytes_field(writer, field, bytes, length);
+    return length > 0 ? pbf_put_bytes_field(at, field, bytes, length) : at;
 }
 
 static size_t batch_common_size(const pbf_envelope *envelope)
@@ -64,19 +63,6 @@ static event_sizes sizes_of(const pbf_record *record, int64_t number)
     return sizes;
 }
 
-static uint8_t *put_varint(uint8_t *at, uint64_t value)
-{
-    if (value >= 0x80 && value < 0x4000) { /* most lengths and numbers */
-        at[0] = (uint8_t)(value | 0x80);
-        at[1] = (uint8_t)(value >> 7);
-        return at + 2;
-    }
-    for (; value >= 0x80; value >>= 7)
-        *at++ = (uint8_t)(value | 0x80);
-    *at++ = (uint8_t)value;
-    return at;
-}
-
 /* Writes an event where there is room for all of it: see the comparison in pbf_frame_take. */
 static uint8_t *put_event(uint8_t *at, const pbf_record *record, int64_t number,
                           const event_sizes *sizes)
@@ -84,41 +70,45 @@ static uint8_t *put_event(uint8_t *at, const pbf_record *record, int64_t number,
     uint32_t stored = pbf_record_common_length(record->tag);
 
     *at++ = (uint8_t)pbf_tag(BATCH_EVENTS, PBF_WIRE_BYTES);
-    at = put_varint(at, sizes->event);
+    at = pbf_put_varint(at, sizes->event);
     *at++ = (uint8_t)pbf_tag(EVENT_COMMON, PBF_WIRE_BYTES);
-    at = put_varint(at, sizes->common);
+    at = pbf_put_varint(at, sizes->common);
     pbf_copy(at, record->payload, stored);
     at += stored;
     if (sizes->sequence > 0) {
         *at++ = (uint8_t)pbf_tag(EVENT_COMMON_SEQ_NUM, PBF_WIRE_VARINT);
-        at = put_varint(at, pbf_zigzag(number));
+        at = pbf_put_varint(at, pbf_zigzag(number));
     }
     pbf_copy(at, record->payload + stored, record->length - stored);
     return at + record->length - stored;
 }
 
-/* Writes what stands before the events; false if there is no room for it. */
-static bool write_head(pbf_writer *writer, const pbf_context_table *contexts,
-                       const pbf_envelope *envelope, uint32_t slot)
+/* Writes what stands before the events, where there is room for it, as for an event. */
+static uint8_t *put_head(uint8_t *at, const pbf_context_table *contexts,
+                         const pbf_envelope *envelope, uint32_t slot)
 {
     uint32_t context_length;
     const uint8_t *context = pbf_context_slot_bytes(contexts, slot, &context_length);
 
-    return pbf_write_varint(writer, pbf_tag(BATCH_COMMON, PBF_WIRE_BYTES)) &&
-           pbf_write_varint(writer, batch_common_size(envelope)) &&
-           write_optional_bytes(writer, BATCH_COMMON_INSTANCE_ID, envelope->instance_id,
-                                envelope->instance_id_length) &&
-           write_optional_bytes(writer, BATCH_COMMON_BATCH_ID, envelope->batch_id,
-                                envelope->batch_id_length) &&
-           write_optional_bytes(writer, BATCH_CONTEXT, context, context_length);
+    *at++ = (uint8_t)pbf_tag(BATCH_COMMON, PBF_WIRE_BYTES);
+    at = pbf_put_varint(at, batch_common_size(envelope));
+    at = put_optional_bytes(at, BATCH_COMMON_INSTANCE_ID, envelope->instance_id,
+                            envelope->instance_id_length);
+    at = put_optional_bytes(at, BATCH_COMMON_BATCH_ID, envelope->batch_id,
+                            envelope->batch_id_length);
+    return put_optional_bytes(at, BATCH_CONTEXT, context, context_length);
 }
 
 size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
                        const pbf_envelope *envelope)
 {
-    /* What an event has in a body and not in the ring, at the most: two tags, two lengths, its
-     * number. */
-    enum { FRAMING = 1 + 3 + 1 + 1 + 11 };
+    /* What an event has in a body and not in the ring, at the most: two tags, the lengths of the
+     * event and of its `common`, the field of its number. */
+    enum { EVENT_LENGTH = 3, COMMON_LENGTH = 1, NUMBER = 1 + PBF_VARINT_MAX };
+    enum { FRAMING = 1 + EVENT_LENGTH + 1 + COMMON_LENGTH + NUMBER };
+
+    _Static_assert(PBF_BATCH_MAX < 1 << 7 * EVENT_LENGTH, "a length within a body has 3 bytes");
+    _Static_assert(PBF_COMMON_MAX + NUMBER < 1 << 7 * COMMON_LENGTH, "`common` is short");
     pbf_cursor cursor = pbf_ring_begin(ring);
     pbf_record record;
 
@@ -139,7 +129,7 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *
     enum { PORTION = 8192 };
     pbf_cursor cursor = pbf_ring_begin(ring), end = cursor;
     uint64_t released = cursor.position;
-    pbf_writer writer = pbf_writer_on(body, capacity);
+    uint8_t *at = body, *room_end = body + capacity;
     uint32_t slot = 0, batch_slot = 0; /* slot: whose `empty` is known */
     size_t empty = 0, telemetry = optional_bytes_size(BATCH_TELEMETRY, envelope->telemetry_length);
     pbf_record record;
@@ -154,7 +144,7 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *
         int64_t number = pbf_number_of(numbering, &cursor, &record);
         event_sizes sizes = sizes_of(&record, number);
         size_t size = pbf_bytes_field_size(BATCH_EVENTS, sizes.event);
-        size_t room = (size_t)(writer.end - writer.at);
+        size_t room = (size_t)(room_end - at);
 
         if (slot != pbf_record_slot(record.tag)) {
             slot = pbf_record_slot(record.tag);
@@ -167,15 +157,15 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *
             if (frame->events == 0) {
                 if (empty + size + telemetry > envelope->limit)
                     telemetry = 0; /* the event goes first */
-                if (empty + size + telemetry > room ||
-                    !write_head(&writer, contexts, envelope, slot))
+                if (empty + size + telemetry > room)
                     break;
-                writer.end -= telemetry; /* kept for it */
+                at = put_head(at, contexts, envelope, slot);
+                room_end -= telemetry; /* kept for it */
                 batch_slot = slot;
             } else if (slot != batch_slot || size > room) {
                 break;
             }
-            writer.at = put_event(writer.at, &record, number, &sizes);
+            at = put_event(at, &record, number, &sizes);
             frame->events++;
         }
         end = cursor;
@@ -188,11 +178,11 @@ void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *
     pbf_ring_release(ring, &end);
     frame->end = end;
     if (frame->events > 0) {
-        writer.end += telemetry;
-        frame->telemetry =
-            telemetry > 0 && write_optional_bytes(&writer, BATCH_TELEMETRY, envelope->telemetry,
-                                                  envelope->telemetry_length);
-        frame->size = (size_t)(writer.at - body);
+        frame->telemetry = telemetry > 0;
+        if (frame->telemetry)
+            at = pbf_put_bytes_field(at, BATCH_TELEMETRY, envelope->telemetry,
+                                     envelope->telemetry_length);
+        frame->size = (size_t)(at - body);
         pbf_context_seen(contexts, ring, batch_slot);
     }
 }

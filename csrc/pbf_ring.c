@@ -12,6 +12,11 @@ enum { KIND_RECORD = 1, KIND_PADDING = 2 };
 #define TAG_SHIFT 32
 #define HEADER_LEN UINT64_C(8)
 
+_Static_assert(KIND_PADDING <= KIND_MASK && KIND_MASK >> LENGTH_SHIFT == 0,
+               "kind and length do not overlap");
+_Static_assert(LENGTH_MASK << LENGTH_SHIFT >> TAG_SHIFT == 0, "nor do length and tag");
+_Static_assert(HEADER_LEN <= PBF_RING_ALIGN, "padding has room for a header");
+
 /* Bit 0 of `claim`: the lap in which the position lies was begun early, on an empty ring, so that
  * all before it is free, even if `released` does not say so yet. Without it, a producer that comes
  * between the two stores of pbf_ring_start_lap would take an empty ring for a full one. */
@@ -22,6 +27,9 @@ enum { KIND_RECORD = 1, KIND_PADDING = 2 };
 #define CLOSED UINT64_C(2)
 
 #define FLAGS (EARLY_LAP | CLOSED)
+
+_Static_assert(FLAGS < PBF_RING_ALIGN, "positions leave the bits of the flags free");
+_Static_assert(PBF_RING_MIN_CAPACITY / 2 >= PBF_RING_ALIGN, "half of a ring holds a record");
 
 static uint64_t header_word(uint64_t kind, uint64_t length, uint32_t tag)
 {

@@ -9,7 +9,7 @@
  * A position counts bytes since the start of time and never wraps in practice; the low bits of it
  * are the index into the storage. A record is a header word and the payload, rounded up to
  * PBF_RING_ALIGN, so that a payload of n bytes takes at most n + 23. It never straddles the end of
- * the storage: what is left there, if too little, becomes padding.
+ * the storage: a rest that is too short for it becomes padding.
  *
  * A header word that is zero is not committed. Whatever a payload held, no stale byte can pass for
  * a header: release zeroes each word where one may start, before it gives the space back.

@@ -9,6 +9,9 @@
 
 enum { SEED_LEN = 6, TAIL_LEN = 4 };
 
+_Static_assert(COUNTER_SEED_MASK < UINT64_C(1) << 8 * SEED_LEN, "a seed fills the counter");
+_Static_assert(SEED_LEN + TAIL_LEN <= PBF_UUID7_ENTROPY_LEN, "a refill is enough for a UUID");
+
 void pbf_uuid7_init(pbf_uuid7 *state)
 {
     memset(state, 0, sizeof *state);

@@ -4,8 +4,8 @@
  * starts at a random 41-bit value in each new millisecond and goes up by one within it, so that a
  * generator can make 2^41 identifiers in a millisecond before it has to borrow from the next.
  * A clock that stands still, or is set back by up to PBF_UUID7_MAX_STEP_MS, does not disturb the
- * order. One that is set back further is followed: the time of an identifier, which a session id is
- * read for, matters more then, and the counter's new random start keeps it unique.
+ * order. A clock that is set back further is followed: identifiers then carry the right time rather
+ * than stay in order, and the counter's new random start keeps them unique.
  */
 #ifndef PBF_UUID7_H
 #define PBF_UUID7_H
@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "pbf_status.h"
 
 #define PBF_UUID7_TEXT_LEN 36
 #define PBF_UUID7_ENTROPY_LEN 4096
@@ -38,7 +40,6 @@ void pbf_uuid7_refill(pbf_uuid7 *state, const uint8_t *random);
 
 /* Writes one UUID as 36 lower-case characters with hyphens, no terminating NUL.
  * Returns false, and writes nothing, if entropy is used up: refill, then call again. */
-bool pbf_uuid7_next(pbf_uuid7 *state, uint64_t now_ms, char *text)
-    __attribute__((warn_unused_result));
+bool pbf_uuid7_next(pbf_uuid7 *state, uint64_t now_ms, char *text) PBF_MUST_CHECK;
 
 #endif

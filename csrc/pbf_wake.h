@@ -3,8 +3,9 @@
  *
  *     consumer   arm ──▶ true: sleep      producer   commit ──▶ due? ──▶ true: wake the consumer
  *
- * A wake-up for the first record is never lost. One for a later record may come a record late, if
- * that record and the arming meet; whoever arms for more than one has a time limit anyway.
+ * A wake-up for the first record is never lost. A wake-up for a later record may come one record
+ * late, if that record is committed while the consumer arms. So a consumer that arms for more than
+ * one record sleeps with a time limit.
  */
 #ifndef PBF_WAKE_H
 #define PBF_WAKE_H
@@ -22,8 +23,8 @@ static inline void pbf_wake_init(pbf_wake *wake)
     pbf_store(&wake->mark, 1, relaxed);
 }
 
-/* Consumer: asks to be woken, once, when so many records are pending. False if they are already,
- * or the first of them is about to be: then look again soon, as no wake-up may come. */
+/* Consumer: asks to be woken, once, when so many records are pending. False if they are pending
+ * already, or the first of them is claimed: no wake-up may come, so look again soon. */
 PBF_MUST_CHECK
 static inline bool pbf_wake_arm(pbf_wake *wake, const pbf_ring *ring, uint64_t records)
 {

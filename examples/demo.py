@@ -1,6 +1,6 @@
-"""The whole path in one command: collector, service, and what arrived, read from DuckDB.
+"""Runs a collector and an example service, then shows the events that arrived in DuckDB.
 
-``make demo`` runs it. It exits with 0 only if the tables agree with the service's own books.
+``make demo`` runs it. It exits with 0 only if the tables hold exactly what the service tracked.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def run_service(collector: Collector) -> dict[str, Any]:
-    """Run the example service in a process of its own; return its books."""
+    """Run the example service in a process of its own; return the counts that it printed."""
     command = [sys.executable, str(EXAMPLES / "service.py"), collector.hostname, str(EVENTS)]
     environment = {**os.environ, "REQUESTS_CA_BUNDLE": str(collector.ca_file)}
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
@@ -54,12 +54,12 @@ def run_service(collector: Collector) -> dict[str, Any]:
         progress.update(stored, completed=collector.counters.events)
     if service.returncode:
         sys.exit(f"the service failed with exit code {service.returncode}")
-    books: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return books
+    counts: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return counts
 
 
 def sample(db: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Return the properties of one row, those that are set."""
+    """Return one row of a table as text: the columns that are set."""
     row = db.execute(f"SELECT * FROM {table} ORDER BY session_event_seq_num DESC LIMIT 1")
     names = [column[0] for column in row.description or ()]
     pairs: Iterable[tuple[str, Any]] = zip(names, row.fetchone() or (), strict=True)
@@ -70,8 +70,8 @@ def sample(db: duckdb.DuckDBPyConnection, table: str) -> str:
     )
 
 
-def report(db: duckdb.DuckDBPyConnection, schema: Schema, books: dict[str, Any]) -> list[str]:
-    """Print what arrived beside what was tracked; return where they disagree."""
+def report(db: duckdb.DuckDBPyConnection, schema: Schema, counts: dict[str, Any]) -> list[str]:
+    """Print the numbers of tracked and stored events; return where they differ."""
     problems = []
     table = Table(title="What arrived", show_lines=True)
     table.add_column("table")
@@ -82,7 +82,7 @@ def report(db: duckdb.DuckDBPyConnection, schema: Schema, books: dict[str, Any])
     for event in schema.events:
         name = f"event.f_{event.field_name}"
         (stored,) = db.execute(f"SELECT count(*) FROM {name}").fetchone() or (0,)
-        tracked = books["tracked"].get(f"Event{event.name}", 0)
+        tracked = counts["tracked"].get(f"Event{event.name}", 0)
         total += stored
         table.add_row(name, str(tracked), str(stored), escape(sample(db, name)))
         if stored != tracked or not stored:
@@ -93,17 +93,17 @@ def report(db: duckdb.DuckDBPyConnection, schema: Schema, books: dict[str, Any])
     names = ["accepted", "delivered", "dropped", "batches", "requests", "retries"]
     for name in (*names, "stored in DuckDB"):
         counters.add_column(name)
-    counters.add_row(*(json.dumps(books[name]) for name in names), str(total))
+    counters.add_row(*(json.dumps(counts[name]) for name in names), str(total))
     console.print(counters)
-    if not total == books["accepted"] == books["delivered"] == EVENTS + 1:
-        problems.append(f"{books['accepted']} accepted, {books['delivered']} delivered")
-    if books["dropped"] or books["batches"]["REJECT"] or books["batches"]["EXCEPTION"]:
-        problems.append(f"dropped: {books['dropped']}, batches: {books['batches']}")
+    if not total == counts["accepted"] == counts["delivered"] == EVENTS + 1:
+        problems.append(f"{counts['accepted']} accepted, {counts['delivered']} delivered")
+    if counts["dropped"] or counts["batches"]["REJECT"] or counts["batches"]["EXCEPTION"]:
+        problems.append(f"dropped: {counts['dropped']}, batches: {counts['batches']}")
     return problems
 
 
 def main() -> None:
-    """Collect, serve, compare."""
+    """Run the collector and the service, and compare."""
     schema = load_schema(EXAMPLES / "schema.yaml")
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "demo.duckdb"
@@ -111,9 +111,9 @@ def main() -> None:
             console.print(
                 f"collector: https://{collector.hostname}, events of examples/schema.yaml"
             )
-            books = run_service(collector)
+            counts = run_service(collector)
         with duckdb.connect(str(file), read_only=True) as db:
-            problems = report(db, schema, books)
+            problems = report(db, schema, counts)
     if problems:
         sys.exit("NOT what was tracked:\n" + "\n".join(problems))
     console.print("[green]Everything that was tracked has arrived.[/]")

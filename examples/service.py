@@ -1,4 +1,4 @@
-"""An example service: tracks events of every kind from several threads, then says what it did.
+"""An example service: tracks events of every type in several threads, then prints the counts.
 
 ``python examples/service.py HOSTNAME [EVENTS] [THREADS]``; the last line of its output is JSON.
 """
@@ -78,7 +78,7 @@ MAKERS: list[Callable[[random.Random], Event]] = [
 
 
 def main(hostname: str, events: int = 5000, threads: int = 4) -> None:
-    """Track ``events`` events and print, as JSON, what was tracked and what the SDK counted."""
+    """Track events; print, as JSON, how many of each class and what the SDK counted."""
     context = Context().set_application(
         app_id="com.example.shop", app_platform="web", app_version="1.2.3"
     )

@@ -21,7 +21,7 @@ from .support.scarce import NOT_RUN
 
 Sdk = PaltabrainSdk[Any]
 
-collect_ignore = list(NOT_RUN)
+collect_ignore = ["programs", *NOT_RUN]
 
 # protobuf may be the pure-Python one, which takes its time
 settings.register_profile("patient", deadline=None)

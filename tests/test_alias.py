@@ -9,43 +9,13 @@ from pathlib import Path
 
 import pytest
 
-SAME = """
-import paltabrain_fast
-import paltabrain_sdk
-import paltabrain_sdk.base, paltabrain_sdk.sdk, paltabrain_sdk.utils
-from paltabrain_sdk import PaltabrainSdk, BaseContext, BaseEnum, BaseEvent, BaseSentinel
-from paltabrain_sdk import set_proto, __version__
-from paltabrain_sdk.constant import SDK_NAME
-from paltabrain_sdk.sdk_pb2 import Batch, Event
-from paltabrain_sdk.utils import monotonic_time_ms, uuid_v7
-from paltabrain_sdk.version import __version__
-assert paltabrain_sdk is paltabrain_fast
-assert paltabrain_sdk.sdk.PaltabrainSdk is paltabrain_fast.PaltabrainSdk
-assert paltabrain_sdk.utils is paltabrain_fast.utils
-assert paltabrain_fast.__spec__.name == "paltabrain_fast"
-assert paltabrain_fast.utils.__name__ == "paltabrain_fast.utils"
-"""
-
-OTHER = """
-import paltabrain_fast, paltabrain_sdk
-assert paltabrain_sdk.WHO == "the other one"
-from paltabrain_sdk.sdk import WHO
-"""
-
-INSTALLED = """
-import paltabrain_fast
-import paltabrain_sdk.sdk
-paltabrain_fast.install_as_paltabrain_sdk()
-paltabrain_fast.install_as_paltabrain_sdk()
-"""
+from .support.programs import run_program
 
 
-def run(
-    code: str, *, path: Path | None = None, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def run(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": str(path or ""), **(env or {})},
+        [sys.executable, "-W", "error", "-c", line],
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -63,28 +33,24 @@ def other_package(tmp_path: Path) -> Path:
 
 
 def test_alias_is_the_package_itself() -> None:
-    done = run(SAME)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_program("alias/same", PYTHONWARNINGS="error")
 
 
 def test_installed_package_wins(other_package: Path) -> None:
-    done = run(OTHER, path=other_package)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_program("alias/other", PYTHONPATH=str(other_package), PYTHONWARNINGS="error")
 
 
 def test_install_as_wins_over_an_installed_package(other_package: Path) -> None:
-    done = run(INSTALLED + SAME, path=other_package)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_program("alias/same", "install", PYTHONPATH=str(other_package), PYTHONWARNINGS="error")
 
 
 def test_empty_directory_of_that_name_is_no_package(tmp_path: Path) -> None:
     (tmp_path / "paltabrain_sdk").mkdir()
-    done = run(SAME, path=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_program("alias/same", PYTHONPATH=str(tmp_path), PYTHONWARNINGS="error")
 
 
 def test_alias_can_be_turned_off() -> None:
-    done = run("import paltabrain_fast, paltabrain_sdk", env={"PALTABRAIN_SDK_NO_ALIAS": "1"})
+    done = run("import paltabrain_fast, paltabrain_sdk", PALTABRAIN_SDK_NO_ALIAS="1")
     assert "No module named 'paltabrain_sdk'" in done.stderr
 
 
@@ -98,16 +64,4 @@ def test_missing_submodule_is_missing() -> None:
 
 
 def test_other_package_of_the_same_messages_can_live_beside_ours() -> None:
-    """The original registers the same file and names in the default pool."""
-    code = """
-from google.protobuf import descriptor_pb2, descriptor_pool
-other = descriptor_pb2.FileDescriptorProto(
-    name="sdk.proto", package="paltabrain.event_schema.sdk", syntax="proto3"
-)
-other.message_type.add(name="Batch")
-descriptor_pool.Default().AddSerializedFile(other.SerializeToString())
-from paltabrain_fast.sdk_pb2 import Batch
-assert Batch(context=b"x").SerializeToString() == b"\\x12\\x01x"
-"""
-    done = run(code)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_program("alias/messages_of_another", PYTHONWARNINGS="error")

@@ -16,7 +16,8 @@ import paltabrain_fast
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 
 from .support.events import TextContext, TextEvent
-from .support.sdk import MakeSdk, Sdk, run_script, texts
+from .support.programs import run_program
+from .support.sdk import MakeSdk, Sdk, texts
 
 COPIES: dict[str, Callable[[Any], object]] = {
     "copy": copy.copy,
@@ -42,29 +43,6 @@ class Shared(Service):
         return Shared(self.sdk)
 
 
-PICKLED = """
-import pickle, sys
-from pathlib import Path
-from examples.config import UNDEFINED, Context, EventPageOpen
-
-assert sys.argv[1] == paltabrain_fast.engine
-file = Path(sys.argv[2])
-if not file.exists():
-    event = EventPageOpen(page_id="a").set_parent(parent_elements=["b"])
-    event.mine = 1
-    context = Context().set_os(os_name="c")
-    file.write_bytes(pickle.dumps([event, context, UNDEFINED]))
-else:
-    event, context, undefined = pickle.loads(file.read_bytes())
-    assert event.asdict() == {
-        "header": {"parent": {"parent_elements": ["b"]}},
-        "payload": {"page_id": "a", "title": None},
-    }
-    assert event.mine == 1
-    assert context.set_os(os_name=undefined).asdict() == {"os": {"os_name": "c"}}
-"""
-
-
 @pytest.mark.skipif(paltabrain_fast.engine != "native", reason="this needs both engines")
 @pytest.mark.parametrize("engines", [("native", "python"), ("python", "native")])
 def test_what_one_engine_has_pickled_the_other_reads(
@@ -72,10 +50,8 @@ def test_what_one_engine_has_pickled_the_other_reads(
 ) -> None:
     """As they meet in a queue, where the extension is not in each image yet."""
     for engine in engines:
-        start = (
-            f"import os; os.environ['PALTABRAIN_SDK_ENGINE'] = '{engine}'; import paltabrain_fast\n"
-        )
-        run_script(start + PICKLED, engine, str(tmp_path / "pickled"))
+        file = str(tmp_path / "pickled")
+        run_program("engine/pickled", engine, file, PALTABRAIN_SDK_ENGINE=engine)
 
 
 @pytest.mark.parametrize("name", COPIES)
@@ -95,7 +71,7 @@ def test_an_sdk_is_neither_copied_nor_pickled(make_sdk: MakeSdk, name: str) -> N
     assert texts(transport) == [["before", "after"]]
 
 
-def test_the_remedies_of_the_error_are_some(make_sdk: MakeSdk) -> None:
+def test_each_remedy_that_the_error_names_works(make_sdk: MakeSdk) -> None:
     class Own(PaltabrainSdk[Any]):
         def __reduce__(self) -> Any:
             return make_sdk, (self.hostname,)

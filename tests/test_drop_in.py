@@ -19,7 +19,8 @@ from paltabrain_fast import BaseEnum, InMemoryTransport, PaltabrainSdk, SendResu
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent, UnserializableEvent
-from .support.sdk import MakeSdk, run_script, start_script
+from .support.programs import run_program, start_program
+from .support.sdk import MakeSdk
 
 Sdk = PaltabrainSdk[Any]
 
@@ -63,11 +64,7 @@ def test_modules_have_the_names(module: str, values: dict[str, object]) -> None:
         "sdk_pb2": "Batch BatchCommon BatchTelemetry Event EventCommon",
         "base": "BaseEnum BaseSentinel",
     }.get(module, "")
-    code = f"import paltabrain_fast.{module} as ours, paltabrain_sdk.{module} as theirs\n"
-    code += "assert ours is theirs\n"
-    for name in [*values, *names.split()]:
-        code += f"from paltabrain_sdk.{module} import {name}\n"
-    run_script(code)
+    run_program("alias/names", module, *values, *names.split())
 
 
 def test_defaults_of_the_options_are_those_of_the_constants() -> None:
@@ -251,34 +248,8 @@ def test_running_requests_end_when_all_is_given_up(
     assert sdk.running_requests == {}
 
 
-FORK = """
-import os, threading
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
-from tests.support.events import TextContext, TextEvent
-
-release, arrived = threading.Event(), threading.Event()
-
-def answer(request):
-    arrived.set()
-    assert release.wait(60)
-    return SendResult(status=200)
-
-with PaltabrainSdk(
-    "host", "key", TextContext(), transport=InMemoryTransport(answer), max_in_flight=1
-) as sdk:
-    for context in "first", "second":
-        sdk.track(TextEvent(), TextContext(context))
-    sdk.flush()
-    assert arrived.wait(60)
-    if not (child := os.fork()):
-        os._exit(len(sdk.running_requests))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(sdk.running_requests))
-    release.set()
-"""
-
-
 def test_requests_of_a_parent_do_not_run_in_its_child() -> None:
-    assert run_script(FORK) == "0 2\n"
+    assert run_program("drop_in/requests_of_a_parent") == "0 2\n"
 
 
 # Hooks that nothing calls any more
@@ -346,26 +317,9 @@ def test_hooks_that_are_assigned_are_warned_of_once(caplog: pytest.LogCaptureFix
     ]
 
 
-HOOK = """
-import logging, sys
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk
-from tests.support.events import TextContext, TextEvent
-
-class Own(PaltabrainSdk):
-    def _send_batch(self): ...
-
-if sys.argv[1] == "silent":
-    logging.getLogger("paltabrain_sdk").setLevel("ERROR")
-elif sys.argv[1]:
-    logging.basicConfig(level=sys.argv[1])
-for _ in range(2):
-    Own("host", "key", TextContext(), transport=InMemoryTransport()).shutdown()
-"""
-
-
 @pytest.mark.parametrize(("level", "lines"), [("", 1), ("WARNING", 1), ("ERROR", 0), ("silent", 0)])
 def test_warning_is_seen_with_logging_and_without(level: str, lines: int) -> None:
-    done = start_script(HOOK, level)
+    done = start_program("drop_in/overridden_hook", level)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Own._send_batch is never used") == lines
     assert ("RuntimeWarning" in done.stderr) == (not level)

@@ -16,92 +16,20 @@ from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.schema.generate import render
 from paltabrain_fast.schema.load import load_schema
 
+from .support.programs import run_program
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
-HOW_TO_USE = """
-import sys
-from paltabrain_fast import PaltabrainSdk
-from config import *
 
-with PaltabrainSdk[Context](
-    hostname=sys.argv[1],
-    api_key='the key',
-    context=Context(),
-) as sdk:
-    sdk.context.set_application(
-        app_id='<app_id>',
-        app_platform='<app_platform>',
-        app_version='<app_version>',
+def run(program: str, collector: Collector, package: Path = EXAMPLES) -> None:
+    """Run a program that imports ``config`` from the directory ``package``."""
+    run_program(
+        program,
+        collector.hostname,
+        PYTHONPATH=str(package),
+        PYTHONWARNINGS="error",
+        REQUESTS_CA_BUNDLE=str(collector.ca_file),
     )
-    sdk.context.set_os(
-        os_name='<os_name>',
-        os_version='<os_version>',
-    )
-    # Event without properties
-    sdk.track(EventSessionStart())
-    # Event with event properties
-    sdk.track(
-        EventPermissionsRequest(
-            is_granted=True,
-            type="CAMERA"
-        )
-    )
-    # Event with event properties and header properties
-    sdk.track(
-        EventPageOpen(
-            page_id='abc'
-        ).set_parent(
-            parent_elements=['main_screen', 'first_block']
-        )
-    )
-    # Incremental updates
-    sdk.context.set_user(user_id="123", country_code="GB", is_trial=True)
-    sdk.track(EventSessionEnd(duration_ms=1))
-    sdk.context.set_user(is_paying=True)
-    sdk.track(EventSessionEnd(duration_ms=2))
-    sdk.context.set_user(user_id=None, country_code=None, is_trial=False, is_paying=False)
-    sdk.track(EventSessionEnd(duration_ms=3))
-sdk.shutdown()
-assert sdk.batch_counters == {"SUCCESS": 4, "REJECT": 0, "EXCEPTION": 0}, sdk.last_request_error
-assert sdk.last_serialization_error is None
-"""
-
-EXTREMES = """
-import sys
-from datetime import datetime, timedelta, timezone
-from decimal import Decimal
-from paltabrain_fast import PaltabrainSdk
-from config import *
-
-with PaltabrainSdk[Context](sys.argv[1], "the key", Context()) as sdk:
-    for number, when, label in [
-        (-2**63, datetime.min, ""),
-        (2**63 - 1, datetime.max, "ü" * 10_000),
-        (0, datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=5))), chr(0)),
-    ]:
-        sdk.track(EventEverything(count=number, happened_ts=when, label=label, counts=[number],
-                                  moments=[when], labels=[label], label_by_name={label: label}))
-    for amount in "9" * 20 + "." + "9" * 18, "-" + "9" * 20 + "." + "9" * 18, "1E-18":
-        sdk.track(EventTransfer(amount=Decimal(amount)))
-    sdk.track(EventElementRender(class_="c", type="t", str="s", int=1, self_=True, super_="p"))
-assert sdk.stats().delivered == 7, (sdk.stats(), sdk.last_serialization_error)
-"""
-
-
-def run(code: str, collector: Collector) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, collector.hostname],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(EXAMPLES),
-            "REQUESTS_CA_BUNDLE": str(collector.ca_file),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def rows(tmp_path: Path, query: str) -> list[tuple[Any, ...]]:
@@ -117,7 +45,7 @@ def test_example_config_is_what_the_schema_gives() -> None:
 def test_documented_use(tmp_path: Path) -> None:
     schema = load_schema(EXAMPLES / "schema.yaml")
     with running(schema, tmp_path / "events.duckdb", api_key="the key") as collector:
-        run(HOW_TO_USE, collector)
+        run("end_to_end/documented", collector)
     assert rows(
         tmp_path,
         "SELECT event_type, c_app_id, c_app_platform, c_app_version, c_os_name, c_os_version"
@@ -145,7 +73,7 @@ def test_documented_use(tmp_path: Path) -> None:
 def test_extreme_values_arrive_exactly(tmp_path: Path) -> None:
     schema = load_schema(EXAMPLES / "schema.yaml")
     with running(schema, tmp_path / "events.duckdb") as collector:
-        run(EXTREMES, collector)
+        run("end_to_end/extremes", collector)
     latest = datetime.max.replace(microsecond=999_000)
     noon = datetime(2025, 12, 31, 22)
     long = "ü" * 10_000
@@ -179,10 +107,5 @@ def test_downloaded_module_runs_the_same(tmp_path: Path) -> None:
         subprocess.run(
             [script, *options, tmp_path / "config"], env=environment, timeout=60, check=True
         )
-        subprocess.run(
-            [sys.executable, "-c", HOW_TO_USE, collector.hostname],
-            env={**environment, "PYTHONPATH": str(tmp_path)},
-            timeout=60,
-            check=True,
-        )
+        run("end_to_end/documented", collector, package=tmp_path)
     assert rows(tmp_path, "SELECT count(*) FROM event.f_session_end") == [(3,)]

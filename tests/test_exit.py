@@ -4,59 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from .support.sdk import run_script
-
-DEAD_AND_WELL = """
-import atexit, sys, time
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, SendResult
-from paltabrain_fast.process import lifetime
-from tests.support.events import TextContext, TextEvent
-
-class Dead(InMemoryTransport):
-    def send(self, request):
-        time.sleep(request.timeout)
-        return SendResult(error=TimeoutError())
-
-def make(transport):
-    sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport, exit_timeout=2)
-    return sdk
-
-class Ordered(dict):  # in place of a set, whose order is that of addresses
-    add, discard = lambda self, control: self.setdefault(control), dict.pop
-
-lifetime._at_work = Ordered()
-well = InMemoryTransport()
-
-@atexit.register  # before the SDKs, so that it comes after them
-def tell():
-    print(len(well.batches))
-
-atexit.unregister(lifetime._exit)
-atexit.register(lifetime._exit)
-"""
-
-TWO = """
-sdks = [make(transport) for transport in (Dead(), well)]
-if sys.argv[1] == "well first":
-    sdks.reverse()
-for sdk in sdks:
-    sdk.track(TextEvent())
-"""
-
-ONE = """
-class Half(InMemoryTransport):
-    def send(self, request):
-        return (dead if b"dead" in request.body else well).send(request)
-
-dead = Dead()
-sdk = make(Half())
-for name in ("dead", "well") if sys.argv[1] == "dead first" else ("well", "dead"):
-    sdk.track(TextEvent(name), TextContext(name))
-"""
+from .support.programs import run_program
 
 
-@pytest.mark.parametrize("script", [TWO, ONE], ids=["of another SDK", "of the same SDK"])
-@pytest.mark.parametrize("order", ["dead first", "well first"])
-def test_request_that_hangs_at_exit_holds_up_nobody(script: str, order: str) -> None:
-    """Nor does it matter that no thread had a reason to start before."""
-    assert run_script(DEAD_AND_WELL + script, order) == "1\n"
+def test_dead_server_at_exit_holds_up_no_other_sdk() -> None:
+    """In whatever order they come; nor does it matter that no thread has started before."""
+    assert run_program("exit/dead_servers", timeout=30) == "4\n"
+
+
+@pytest.mark.parametrize("order", [("dead", "well"), ("well", "dead")], ids=" first, ".join)
+def test_request_that_hangs_at_exit_holds_up_no_other_of_its_sdk(order: tuple[str, str]) -> None:
+    assert run_program("exit/dead_context", *order, timeout=30) == "1\n"

@@ -11,28 +11,16 @@ from pathlib import Path
 import pytest
 
 from .support.api_server import ApiServer
+from .support.programs import PROGRAMS
 from .support.scarce import needs
 from .support.sdk import ROOT, texts
-
-APPLICATION = """
-import sys
-from paltabrain_fast import PaltabrainSdk, engine
-from config import Context, EventPageOpen
-
-transport = sys.argv[2] or None
-with PaltabrainSdk(sys.argv[1], "key", Context(), transport=transport) as sdk:
-    for _ in range(3):
-        sdk.track(EventPageOpen())
-    sdk.flush(timeout=30)
-    print(engine, sdk.stats().delivered, sdk.last_request_error)
-"""
 
 
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The application, frozen as a user would."""
     directory = tmp_path_factory.mktemp("frozen")
-    (directory / "app.py").write_text(APPLICATION)
+    shutil.copy(PROGRAMS / "frozen" / "app.py", directory)
     shutil.copytree(ROOT / "examples" / "config", directory / "config")
     config = directory / "config" / "__init__.py"  # as it is served: it goes by the alias
     config.write_text(config.read_text().replace("paltabrain_fast", "paltabrain_sdk"))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import threading
 
-import pytest
-
 from paltabrain_fast.process.locks import Condition
+
+from .support.interruption import everywhere, interrupt
 
 
 def wait_in_thread(condition: Condition, woken: list[bool]) -> threading.Thread:
     """Start a thread that waits, and return when it does."""
-    waiting = len(condition._waiters)
 
     def wait() -> None:
         with condition:
@@ -23,8 +22,8 @@ def wait_in_thread(condition: Condition, woken: list[bool]) -> threading.Thread:
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     assert ready.wait(30)
-    with condition:  # which it has let go of
-        assert len(condition._waiters) == waiting + 1
+    with condition:  # which it lets go of when it waits
+        pass
     return thread
 
 
@@ -48,7 +47,7 @@ def test_wait_ends_with_its_timeout_and_lets_go_of_all_that_is_held() -> None:
         assert not condition.wait(0.01)
         assert condition.wait_for(lambda: 5, 0) == 5
         assert not condition.wait_for(lambda: 0, 0.01)
-    assert not condition._waiters
+    assert_wakes_one_that_waits(condition)
     seen = list[bool]()
     other = threading.Thread(target=lambda: seen.append(condition.acquire(blocking=False)))
     other.start()
@@ -56,52 +55,34 @@ def test_wait_ends_with_its_timeout_and_lets_go_of_all_that_is_held() -> None:
     assert seen == [True]
 
 
-class Interruption:
-    """Raises at one place where Python would call a signal handler."""
-
-    def __init__(self, place: int) -> None:
-        self.left = place
-
-    def __call__(self, _frame: object, event: str, _function: object) -> None:
-        if event in ("call", "c_return"):
-            self.left -= 1
-            if self.left == 0:
-                sys.setprofile(None)
-                raise KeyboardInterrupt
+def assert_wakes_one_that_waits(condition: Condition) -> None:
+    """Show that nobody is left who is woken in the place of another."""
+    woken = list[bool]()
+    thread = wait_in_thread(condition, woken)
+    with condition:
+        condition.notify()
+    thread.join(30)
+    assert woken == [True]
 
 
 def test_exception_anywhere_in_notify_costs_no_wake_up() -> None:
     """Whoever was to be woken is, or waits on for the next."""
-    place, left = 0, 0
-    while not left:
-        place += 1
+    for interruption in everywhere(interrupt, least=3):
         condition, woken = Condition(), list[bool]()
         thread = wait_in_thread(condition, woken)
-        interruption = Interruption(place)
         try:
-            with condition:
-                sys.setprofile(interruption)
-                try:
-                    condition.notify()
-                finally:
-                    sys.setprofile(None)
+            with condition, interruption:
+                condition.notify()
         except KeyboardInterrupt:
             with condition:
                 condition.notify()
         thread.join(30)
-        assert woken == [True], place
-        left = max(0, interruption.left)
-    assert place > 2
+        assert woken == [True]
 
 
-def test_exception_before_the_wait_leaves_no_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would be woken in the place of another."""
-    condition = Condition()
-
-    def interrupted(*_arguments: object) -> bool:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("paltabrain_fast.process.locks.acquire", interrupted)
-    with condition, pytest.raises(KeyboardInterrupt):
-        condition.wait()
-    assert not condition._waiters
+def test_exception_anywhere_in_a_wait_leaves_no_waiter_and_no_lock() -> None:
+    for interruption in everywhere(interrupt):
+        condition = Condition()
+        with contextlib.suppress(KeyboardInterrupt), condition, interruption:
+            condition.wait(0.01)
+        assert_wakes_one_that_waits(condition)

@@ -6,7 +6,6 @@ import gc
 import logging
 import queue
 import threading
-import time
 import weakref
 from dataclasses import dataclass
 
@@ -21,12 +20,12 @@ from paltabrain_fast import (
     RetriesExhaustedError,
     SendResult,
 )
-from paltabrain_fast.delivery.workers import Pool
 from paltabrain_fast.transport import Request
 
 from .support.answers import Answer, Fault
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.probe import await_end_of_other_senders, before_telling_ends
 from .support.sdk import MakeSdk, Sdk, assert_balanced
 
 
@@ -139,7 +138,7 @@ def test_api_key_is_in_no_repr(make_sdk: MakeSdk) -> None:
     sdk = make_sdk(transport=transport, api_key="s3cret")
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
-    shown = [sdk, sdk._options, transport, *transport.requests, sdk.stats(), sdk._control]
+    shown = [sdk, *vars(sdk).values(), transport, *transport.requests, sdk.stats()]
     assert "s3cret" not in "".join(map(repr, shown))
 
 
@@ -154,7 +153,9 @@ def test_transport_that_raises_is_an_exception(make_sdk: MakeSdk) -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit("out"), GeneratorExit()])
-def test_batch_that_is_lost_to_a_fault_is_told(make_sdk: MakeSdk, error: BaseException) -> None:
+def test_on_error_is_told_of_a_batch_that_is_lost_to_a_fault(
+    make_sdk: MakeSdk, error: BaseException
+) -> None:
     def fail(_request: Request) -> SendResult:
         raise error
 
@@ -278,8 +279,8 @@ def test_error_that_cannot_be_changed_is_told(make_sdk: MakeSdk) -> None:
     assert isinstance(errors.get(timeout=30), FrozenError)
 
 
-def test_batch_that_fails_after_the_shutdown_is_told(make_sdk: MakeSdk) -> None:
-    """The shutdown has not given it up: its outcome was known, and just being logged."""
+def test_on_error_is_told_of_a_batch_that_fails_after_the_shutdown(make_sdk: MakeSdk) -> None:
+    """``shutdown()`` does not give up a batch whose outcome is known, and only being logged."""
     logged, release = threading.Event(), threading.Event()
 
     def hold(record: logging.LogRecord) -> bool:
@@ -310,44 +311,29 @@ def test_batch_that_fails_after_the_shutdown_is_told(make_sdk: MakeSdk) -> None:
     assert sdk.stats().dropped == {"rejected": 1}
 
 
-def test_error_that_comes_when_the_last_was_told_is_told_before_shutdown_returns(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
+def test_error_that_comes_while_on_error_returns_is_told_before_shutdown_returns(
+    make_sdk: MakeSdk,
 ) -> None:
-    """All others that were to tell it have left it to the call that is just ending."""
+    """Other threads leave it to the one that tells, which must look once more at its end."""
     told: list[Exception] = []
     sdk: Sdk = make_sdk(
         transport=InMemoryTransport(), on_error=lambda error, _info: told.append(error)
     )
-    pool, closed = sdk._control._pool, threading.Event()
-    shutting_down = threading.Thread(target=sdk.shutdown)
+    shutting_down, ended = threading.Thread(target=sdk.shutdown), threading.Event()
 
-    class Telling:
-        """A lock that is not let go before all that is described above has happened."""
+    def track_and_shut_down() -> None:
+        if len(told) == 1:
+            tracking = threading.Thread(target=sdk.track, args=(UnserializableEvent(),))
+            tracking.start()
+            tracking.join(30)
+            shutting_down.start()
+            await_end_of_other_senders(sdk)
+            ended.set()
 
-        def __init__(self) -> None:
-            lock = threading.Lock()
-            self.acquire, self._release = lock.acquire, lock.release
-
-        def release(self) -> None:
-            if len(told) == 1:
-                tracking = threading.Thread(target=sdk.track, args=(UnserializableEvent(),))
-                tracking.start()
-                tracking.join(30)
-                shutting_down.start()
-                assert closed.wait(30)
-                for thread in pool._threads:
-                    thread.wait(time.monotonic() + 30)
-            self._release()
-
-    def close() -> None:
-        Pool.close(pool)
-        closed.set()
-
-    monkeypatch.setattr(sdk._reporter, "_telling", Telling())
-    monkeypatch.setattr(pool, "close", close)
-    sdk.track(UnserializableEvent())
-    assert closed.wait(60)
-    shutting_down.join(30)
+    with before_telling_ends(sdk, track_and_shut_down):
+        sdk.track(UnserializableEvent())
+        assert ended.wait(60)
+        shutting_down.join(30)
     assert not shutting_down.is_alive()
     assert len(told) == 2
 

@@ -10,20 +10,24 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast._engine import choice
 from paltabrain_fast._engine.protocol import RecordStatus
-from paltabrain_fast.delivery import control, notify
+from paltabrain_fast.delivery import notify
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent
+from .support.probe import before_making_room, cutting_a_batch, shedding_for
 from .support.sdk import MakeSdk, Sdk, assert_balanced
 
 config: Any = import_module("examples.config")
+
+QUEUE_FULL = "Events are dropped: queue full"
 
 
 class Held(InMemoryTransport):
@@ -79,8 +83,7 @@ def test_drop_new_keeps_the_oldest(
     assert sdk.flush(timeout=30)
     assert numbers(held.batches) == [-1, *range(kept)]
     assert sdk.stats().delivered == kept + 1
-    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert warnings == ["Events are dropped: queue full"]
+    assert [text for text in caplog.messages if "dropped" in text] == [QUEUE_FULL]
 
 
 prefaulting = pytest.mark.skipif(
@@ -94,7 +97,7 @@ def test_a_backlog_has_the_memory_of_a_full_buffer_at_hand() -> None:
     engine = choice.make_engine(16 << 20)
     before = resident_bytes()
     for _ in range(1000):
-        assert engine.record(b"", b"", b"x" * 500, None) is RecordStatus.ACCEPTED
+        assert engine.record(b"", b"", b"x" * 500, None) is RecordStatus.OK
     assert resident_bytes() - before < 4 << 20
     assert engine.take("instance") is not None
     assert resident_bytes() - before > 14 << 20
@@ -123,39 +126,26 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def count_askings(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """A list that grows by one each time that a full buffer is asked for room."""
-    askings: list[None] = []
-    make_room = sdk._control.make_room
-
-    def ask() -> Iterator[None]:
-        askings.append(None)
-        return make_room()
-
-    monkeypatch.setattr(sdk._control, "make_room", ask)
-    return askings
-
-
+@shedding_for(1_000_000)
 @pytest.mark.parametrize("event", [TextEvent("x" * 500), config.EventPageOpen(page_id="x" * 500)])
-def test_a_full_buffer_is_asked_for_room_once(
-    make_sdk: MakeSdk, held: Held, monkeypatch: pytest.MonkeyPatch, event: Any
-) -> None:
-    """What does not fit is only counted then, until there has been room."""
-    monkeypatch.setattr(control, "_SHED_MS", 1_000_000)
+def test_a_full_buffer_is_asked_for_room_once(make_sdk: MakeSdk, held: Held, event: Any) -> None:
+    """Until there has been room, ``track()`` only counts what does not fit."""
     sdk = occupied(make_sdk, held, "drop_new")
-    asked = count_askings(sdk, monkeypatch)
-    for _ in range(1000):
-        sdk.track(event)
-    assert len(asked) == 1
+    asked = Mock()
+    with before_making_room(sdk, asked):
+        for _ in range(1000):
+            sdk.track(event)
+    assert asked.call_count == 1
     assert sdk.stats().accepted + sdk.stats().dropped["queue_full"] == 1001
     held.go.set()
     assert sdk.flush(timeout=30)
     held.go.clear()
     sdk.track(event)
     sdk.flush()
-    for _ in range(1000):
-        sdk.track(event)
-    assert len(asked) == 2
+    with before_making_room(sdk, asked):
+        for _ in range(1000):
+            sdk.track(event)
+    assert asked.call_count == 2
     held.go.set()
     assert sdk.flush(timeout=30)
     sdk.track(event)
@@ -167,17 +157,17 @@ def test_a_full_buffer_is_asked_for_room_once(
     assert stats.accepted + told == 2003
 
 
-def test_a_full_buffer_is_asked_again_after_a_while(
-    make_sdk: MakeSdk, held: Held, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control, "_SHED_MS", 0)
+@shedding_for(0)
+def test_a_full_buffer_is_asked_again_after_a_while(make_sdk: MakeSdk, held: Held) -> None:
     sdk = occupied(make_sdk, held, "drop_new")
-    asked = count_askings(sdk, monkeypatch)
-    for _ in range(1000):
-        sdk.track(TextEvent("x" * 500))
-    assert len(asked) == sdk.stats().dropped["queue_full"]
+    asked = Mock()
+    with before_making_room(sdk, asked):
+        for _ in range(1000):
+            sdk.track(TextEvent("x" * 500))
+    assert asked.call_count == sdk.stats().dropped["queue_full"]
 
 
+@shedding_for(0)  # what is shed is not warned of
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
 def test_overflow_is_warned_of_every_twenty_seconds(
     make_sdk: MakeSdk,
@@ -188,14 +178,13 @@ def test_overflow_is_warned_of_every_twenty_seconds(
 ) -> None:
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(notify, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(control, "_SHED_MS", 0)  # what is shed is not warned of
     sdk = occupied(make_sdk, held, overflow)
 
     def warnings_of(events: int) -> int:
         caplog.clear()
         for _ in range(events):
             sdk.track(TextEvent("x" * 500))
-        return [r.getMessage() for r in caplog.records].count("Events are dropped: queue full")
+        return [r.getMessage() for r in caplog.records].count(QUEUE_FULL)
 
     assert warnings_of(1000) == 1
     for last in 1000.0, 1020.0, 1040.0:
@@ -224,8 +213,7 @@ def test_drop_old_keeps_the_newest_with_their_numbers(
     assert last.common.session_event_seq_num == 1001
     assert_balanced(sdk)
     assert sdk.stats().delivered == 1001 - dropped
-    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert warnings == ["Events are dropped: queue full"]
+    assert [text for text in caplog.messages if "dropped" in text] == [QUEUE_FULL]
 
 
 def test_drop_old_while_a_batch_is_cut_drops_the_new(make_sdk: MakeSdk, held: Held) -> None:
@@ -233,22 +221,9 @@ def test_drop_old_while_a_batch_is_cut_drops_the_new(make_sdk: MakeSdk, held: He
     for number in range(200):
         sdk.track(TextEvent(f"{number:0500}"))
     evicted = sdk.stats().dropped_after_acceptance
-    framing, done = threading.Event(), threading.Event()
-
-    def frame() -> None:
-        with sdk._control._framing:
-            framing.set()
-            done.wait(60)
-
-    thread = threading.Thread(target=frame)
-    thread.start()
-    framing.wait(60)
-    try:
+    with cutting_a_batch(sdk):
         for _ in range(10):
             sdk.track(TextEvent("9" * 5000))
-    finally:
-        done.set()
-        thread.join()
     stats = sdk.stats()
     assert stats.dropped_after_acceptance == evicted
     assert stats.dropped["queue_full"] == evicted + 10
@@ -281,21 +256,17 @@ def test_block_waits_for_room_and_loses_nothing(make_sdk: MakeSdk, held: Held) -
     assert sdk.stats().dropped == {}
 
 
-def test_block_does_not_wait_when_room_was_made_meanwhile(
-    make_sdk: MakeSdk, held: Held, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody makes any more then, as the buffer is empty."""
+def test_block_does_not_wait_when_room_was_made_meanwhile(make_sdk: MakeSdk, held: Held) -> None:
+    """The buffer is empty then, so that nobody would wake a thread that waits."""
     sdk = occupied(make_sdk, held, "block", block_timeout_ms=10_000)
-    make_room = sdk._control.make_room
 
-    def ask() -> Iterator[None]:
+    def make_room_meanwhile() -> None:
         held.go.set()
         assert sdk.flush(timeout=30)
-        return make_room()
 
-    monkeypatch.setattr(sdk._control, "make_room", ask)
-    for number in range(200):
-        sdk.track(TextEvent(f"{number:0500}"))
+    with before_making_room(sdk, make_room_meanwhile):
+        for number in range(200):
+            sdk.track(TextEvent(f"{number:0500}"))
     assert sdk.flush(timeout=30)
     assert numbers(held.batches) == [-1, *range(200)]
 

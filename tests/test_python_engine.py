@@ -1,4 +1,4 @@
-"""What is promised to users holds on the pure-Python engine as well: those tests, run on it."""
+"""Tests of what is promised to users, run once more on the engine in pure Python."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 import paltabrain_fast
 
 FILES = [
+    "encoding/test_base.py",
+    "encoding/test_display.py",
     "golden/test_golden.py",
-    "test_base.py",
     "test_context_argument.py",
     "test_copying.py",
-    "test_display.py",
     "test_drop_in.py",
     "test_session_numbers.py",
     "test_track_method.py",

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -19,27 +20,34 @@ from paltabrain_fast import (
     RetriesExhaustedError,
     SendResult,
 )
-from paltabrain_fast.delivery import sender
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
 from .support.answers import Answer, Fault, Received
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent
-from .support.sdk import MakeSdk, assert_balanced, await_delivery, texts
+from .support.probe import (
+    attempts_within,
+    await_delivery,
+    await_stats,
+    backoff_drawn_from,
+    retry_delay,
+    retrying_after,
+)
+from .support.sdk import MakeSdk, assert_balanced, texts
 
 # When
 
 
 def delays(attempts: int, retry_after: float | None = None, times: int = 300) -> list[float]:
-    return [sender._delay(attempts, retry_after) for _ in range(times)]
+    return [retry_delay(attempts, retry_after) for _ in range(times)]
 
 
 @pytest.mark.parametrize(
     ("attempts", "most"), [(1, 0.2), (2, 0.4), (5, 3.2), (10, 10.0), (100_000, 10.0)]
 )
 def test_backoff_is_exponential_with_full_jitter(attempts: int, most: float) -> None:
-    """All of the range is used, from nothing on."""
+    """Delays are spread over the whole range, from 0 on."""
     drawn = delays(attempts)
     assert 0 <= min(drawn) < most * 0.1
     assert most * 0.9 < max(drawn) <= most
@@ -53,14 +61,12 @@ def test_retry_after_is_honoured_and_capped(asked: float, delay: float) -> None:
 
 
 @pytest.mark.parametrize("asked", [0.0, 0.5, -1.0, float("nan")])
-def test_retry_after_never_shortens_the_backoff(
-    monkeypatch: pytest.MonkeyPatch, asked: float
-) -> None:
-    monkeypatch.setattr(sender, "_random", random.Random(1))
-    backoffs = delays(5)
-    monkeypatch.setattr(sender, "_random", random.Random(1))
+def test_retry_after_never_shortens_the_backoff(asked: float) -> None:
+    with backoff_drawn_from(random.Random(1)):
+        backoffs = delays(5)
     least = asked if asked > 0 else 0.0
-    assert delays(5, asked) == [max(backoff, least) for backoff in backoffs]
+    with backoff_drawn_from(random.Random(1)):
+        assert delays(5, asked) == [max(backoff, least) for backoff in backoffs]
 
 
 @pytest.mark.parametrize(
@@ -68,20 +74,18 @@ def test_retry_after_never_shortens_the_backoff(
     ["3000", format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)],
     ids=["seconds", "date"],
 )
-def test_retry_after_of_a_real_answer(
-    api: ApiServer, make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_retry_after_of_a_real_answer(api: ApiServer, make_sdk: MakeSdk, value: str) -> None:
     asked = []
 
     def shorter(attempts: int, retry_after: float | None) -> float:
         asked.append((attempts, retry_after))
         return 0.0
 
-    monkeypatch.setattr(sender, "_delay", shorter)
     api.answer = lambda count, _request: Answer(503 if not count else 200, {"Retry-After": value})
     sdk = make_sdk(api.hostname)
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
+    with retrying_after(shorter):
+        sdk.track(TextEvent())
+        assert sdk.flush(timeout=30)
     ((attempts, retry_after),) = asked
     assert attempts == 1
     assert retry_after is not None
@@ -127,10 +131,8 @@ def test_any_status_of_success_is_success(api: ApiServer, make_sdk: MakeSdk, sta
     assert sdk.stats().delivered == 1
 
 
-def test_batch_has_a_deadline_over_all_attempts(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "_BATCH_SECONDS", 20.0)
+@attempts_within(20.0)
+def test_batch_has_a_deadline_over_all_attempts(make_sdk: MakeSdk) -> None:
     told: list[tuple[Exception, ErrorInfo]] = []
     transport = InMemoryTransport(lambda _request: SendResult(status=503, retry_after=25.0))
     sdk = make_sdk(
@@ -148,6 +150,17 @@ def test_batch_has_a_deadline_over_all_attempts(
     ((error, info),) = told
     assert isinstance(error, RetriesExhaustedError)
     assert (info.reason, info.events) == ("deadline", 1)
+
+
+@attempts_within(0.1)
+@retrying_after(lambda _attempts, _retry_after: 0.03)
+def test_waits_between_attempts_take_the_time_of_the_batch(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport(lambda _request: SendResult(status=503))
+    sdk = make_sdk(transport=transport, flush_max_retries=1000)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert 1 < len(transport.requests) <= 4  # 0.1 s are three waits
+    assert sdk.stats().dropped == {"deadline": 1}
 
 
 # Beside each other
@@ -190,10 +203,8 @@ def test_waiting_for_a_retry_holds_no_thread(api: ApiServer, make_sdk: MakeSdk) 
     assert (stats.delivered, stats.dropped) == (20, {"deadline": 40})
 
 
-def test_retries_come_when_they_are_due_while_new_batches_hang(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "_delay", lambda *_arguments: 0.05)
+@retrying_after(lambda *_: 0.05)
+def test_retries_come_when_they_are_due_while_new_batches_hang(make_sdk: MakeSdk) -> None:
     release, retried, hanging = threading.Event(), threading.Event(), threading.Semaphore(0)
     seen = []
 
@@ -253,7 +264,7 @@ def test_batch_too_large_for_the_api_is_split(api: ApiServer, make_sdk: MakeSdk)
 
 
 def test_single_event_too_large_for_the_api_is_dropped(api: ApiServer, make_sdk: MakeSdk) -> None:
-    """And its neighbours are delivered."""
+    """The other events of its batch are delivered."""
     api.answer = lambda _count, request: Answer(
         413 if any(len(event.payload) > 9 for event in request.batch.events) else 200
     )
@@ -292,12 +303,12 @@ def test_flush_waits_for_both_halves(make_sdk: MakeSdk) -> None:
     assert sorted(texts(transport)) == [["1"], ["1", "2"], ["2"]]
 
 
+@retrying_after(lambda *_: 0.0)
 def test_attempts_that_flush_cuts_short_do_not_exhaust_the_retries(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread that sends by itself has no more time than ``flush()`` was given."""
+    """Where no thread may start, ``flush()`` sends, and its own timeout ends attempts."""
     monkeypatch.setattr("paltabrain_fast.process.lifetime.may_start_threads", lambda: False)
-    monkeypatch.setattr(sender, "_delay", lambda *_: 0.0)
     results = [SendResult(error=TimeoutError())] * 5 + [SendResult(status=200)]
     sdk = make_sdk(transport=InMemoryTransport(lambda _: results.pop(0)), flush_max_retries=2)
     sdk.track(TextEvent())
@@ -305,40 +316,42 @@ def test_attempts_that_flush_cuts_short_do_not_exhaust_the_retries(
     assert sdk.stats().delivered == 1
 
 
-def test_halves_have_the_deadline_of_the_whole(
-    make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "_BATCH_SECONDS", 20.0)
+@attempts_within(20.0)
+def test_halves_have_the_deadline_of_the_whole(make_sdk: MakeSdk) -> None:
     deadlines: list[float] = []
 
     def refuse(request: Request) -> SendResult:
         deadlines.append(time.monotonic() + request.timeout)
-        monkeypatch.setattr(sender, "_BATCH_SECONDS", 300.0)
-        return SendResult(status=413 if len(deadlines) == 1 else 200)
+        if len(deadlines) > 1:
+            return SendResult(status=200)
+        others.enter_context(attempts_within(300.0))
+        return SendResult(status=413)
 
     sdk = make_sdk(transport=InMemoryTransport(refuse), request_timeout=60)
-    sdk.track(TextEvent())
-    sdk.track(TextEvent())
-    assert sdk.flush(timeout=30)
+    with ExitStack() as others:
+        sdk.track(TextEvent())
+        sdk.track(TextEvent())
+        assert sdk.flush(timeout=30)
     assert deadlines == [pytest.approx(deadlines[0], abs=10)] * 3
 
 
 def test_halves_of_a_batch_that_was_given_up_are_given_up(make_sdk: MakeSdk) -> None:
-    """They came about while ``shutdown()`` gave up all that there was."""
+    """The batch is split while ``shutdown()`` gives up all batches."""
     splitting, given_up = threading.Event(), threading.Event()
 
-    class Late(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if "sent in two" in record.getMessage():
-                splitting.set()
-                assert given_up.wait(30)
+    def hold(record: logging.LogRecord) -> bool:
+        """No handler, since it is locked while it waits, and ``shutdown()`` logs as well."""
+        if "sent in two" in record.getMessage():
+            splitting.set()
+            assert given_up.wait(30)
+        return True
 
     transport = InMemoryTransport(
         lambda request: SendResult(413 if len(Batch.FromString(request.body).events) > 1 else 503)
     )
     sdk = make_sdk(transport=transport)
-    handler, level = Late(), sdk.logger.level
-    sdk.logger.addHandler(handler)
+    level = sdk.logger.level
+    sdk.logger.addFilter(hold)
     sdk.logger.setLevel(logging.INFO)
     try:
         sdk.track(TextEvent())
@@ -349,9 +362,8 @@ def test_halves_of_a_batch_that_was_given_up_are_given_up(make_sdk: MakeSdk) -> 
     finally:
         given_up.set()
         sdk.logger.setLevel(level)
-        sdk.logger.removeHandler(handler)
-    ledger = sdk._control.ledger
-    assert ledger.wait(lambda: not ledger.in_flight, time.monotonic() + 30)
+        sdk.logger.removeFilter(hold)
+    await_stats(sdk, lambda stats: not stats.batches_in_flight)
     assert sdk.stats().dropped == {"deadline": 2}
 
 

@@ -20,6 +20,7 @@ from paltabrain_fast import ErrorInfo, InMemoryTransport, PaltabrainSdk
 from .support.answers import Answer
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
+from .support.probe import foreign_classes_unreported
 from .support.sdk import MakeSdk, assert_balanced, texts
 
 # The constructor
@@ -300,11 +301,11 @@ def test_track_completes_while_no_request_is_answered(api: ApiServer, make_sdk: 
     assert sdk.stats().delivered == 100
 
 
+@foreign_classes_unreported()
 def test_events_on_other_base_classes_are_sent_with_one_hint(
     api: ApiServer,
     make_sdk: MakeSdk,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class ForeignEvent:
         def serialize_header(self) -> bytes:
@@ -313,12 +314,15 @@ def test_events_on_other_base_classes_are_sent_with_one_hint(
         def serialize_payload(self) -> bytes:
             return b"foreign"
 
-    monkeypatch.setattr("paltabrain_fast.sdk._foreign_classes_reported", False)
+    class AnotherForeignEvent(ForeignEvent):
+        pass
+
     sdk = make_sdk(api.hostname)
     sdk.track(ForeignEvent())
     sdk.track(ForeignEvent())
+    sdk.track(AnotherForeignEvent())
     assert sdk.flush(timeout=30)
-    assert texts(api) == [["foreign", "foreign"]]
+    assert texts(api) == [["foreign"] * 3]
     hints = [r for r in caplog.records if "install_as_paltabrain_sdk" in r.getMessage()]
     assert len(hints) == 1
 

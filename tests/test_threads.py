@@ -62,9 +62,9 @@ def test_all_that_threads_record_comes_out_once(make_engine: Callable[[int], Eng
         for number in range(events):
             context = f"{number // 7} of {thread}".encode()
             payload = f"{thread}:{number}".encode()
-            while (status := engine.record(context, b"", payload, 1)) is RecordStatus.BUFFER_FULL:
+            while (status := engine.record(context, b"", payload, 1)) is RecordStatus.FULL:
                 os.sched_yield()
-            assert status is RecordStatus.ACCEPTED
+            assert status is RecordStatus.OK
 
     with running(*(partial(record, thread) for thread in range(THREADS))) as recorders:
         while not all(recorder.done() for recorder in recorders) or len(engine):
@@ -83,7 +83,7 @@ def test_close_is_final(make_engine: Callable[[int], Engine]) -> None:
     def record(engine: Engine, thread: int) -> int:
         context, payload, number = str(thread).encode(), b"p" * 1000, 0
         while (status := engine.record(context, b"", payload, 1)) is not RecordStatus.CLOSED:
-            number += status is RecordStatus.ACCEPTED
+            number += status is RecordStatus.OK
         return number
 
     for _ in range(50):
@@ -109,7 +109,7 @@ def test_number_is_right_while_a_batch_is_cut(make_engine: Callable[[int], Engin
 
     for done in range(1, rounds + 1):
         for _ in range(events):
-            assert engine.record(b"c", b"", b"p", 1) is RecordStatus.ACCEPTED
+            assert engine.record(b"c", b"", b"p", 1) is RecordStatus.OK
         with running(take_all) as (taker,):
             while not taker.done():
                 assert engine.last_number == done * events
@@ -122,7 +122,7 @@ def test_restarts_race_those_who_record(make_engine: Callable[[int], Engine]) ->
 
     def record() -> None:
         for _ in range(events):
-            while engine.record(b"c", b"", b"p", 1) is RecordStatus.BUFFER_FULL:
+            while engine.record(b"c", b"", b"p", 1) is RecordStatus.FULL:
                 os.sched_yield()
 
     def restart() -> None:

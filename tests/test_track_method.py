@@ -1,4 +1,4 @@
-"""``track`` as a method: what looks at it, wraps it or stands in for it meets a Python function."""
+"""``track`` looks like a Python function to ``inspect``, to wrappers and to mocks."""
 
 from __future__ import annotations
 

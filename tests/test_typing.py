@@ -9,83 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from .support.programs import PROGRAMS
 from .support.sdk import ROOT
-
-GOOD = """
-from decimal import Decimal
-from typing import assert_type
-from paltabrain_fast import (
-    DropReason,
-    ErrorInfo,
-    InMemoryTransport,
-    Overflow,
-    PaltabrainSdk,
-    SerializableContext,
-    SerializableEvent,
-)
-from server_config import *
-import paltabrain_sdk
-from paltabrain_sdk.constant import BATCH_MAX_BYTE_SIZE, DEFAULT_FLUSH_INTERVAL_MS
-from paltabrain_sdk.utils import build_amplitude_dict, monotonic_time_ms, transform_proto_val
-
-
-class TheirEvent:
-    def serialize_header(self) -> bytes:
-        return b""
-
-    def serialize_payload(self) -> bytes:
-        return b""
-
-
-class TheirContext:
-    def serialize_context(self) -> bytes:
-        return b""
-
-
-class Quiet(PaltabrainSdk[Context]):
-    def track(
-        self, event: SerializableEvent, context: SerializableContext | None = None
-    ) -> None:
-        super().track(event, context)
-
-
-def told(error: Exception, info: ErrorInfo) -> None:
-    reason: DropReason = info.reason
-
-
-overflow: Overflow = "drop_old"
-size: int = BATCH_MAX_BYTE_SIZE + DEFAULT_FLUSH_INTERVAL_MS
-with PaltabrainSdk[Context](
-    hostname="host",
-    api_key="key",
-    context=Context().set_application(app_id="a").set_identify(country_code=None),
-    flush_interval_ms=0.5,
-    overflow=overflow,
-    on_error=told,
-    transport=InMemoryTransport(),
-) as sdk:
-    sdk.context.set_application(app_version="1")
-    sdk.track(EventSessionStart())
-    sdk.track(EventPageOpen(page_id="abc").set_parent(parent_elements=["a"]))
-    sdk.track(EventPurchase(result=EnumPaymentResult.PAID, prices={"a": Decimal(1)}))
-    sdk.track(TheirEvent(), TheirContext())
-    sdk.track(EventSessionStart(), None)
-    sdk.last_request_error = sdk.last_serialization_error = None
-    sdk.logger = sdk.logger
-    counters: dict[str, int] = sdk.batch_counters
-    running: dict[str, str] = sdk.running_requests
-    assert_type(sdk.context, Context)
-assert_type(paltabrain_sdk.PaltabrainSdk(context=TheirContext()).context, TheirContext)
-assert_type(sdk.stats().dropped.get("queue_full"), int | None)
-assert_type(monotonic_time_ms(), int)
-"""
 
 # The server leaves its methods without return types, and nobody can change that.
 MYPY = """
 [mypy]
 strict = true
-untyped_calls_exclude = server_config
-[mypy-server_config.*]
+untyped_calls_exclude = config
+[mypy-config.*]
 disallow_untyped_defs = false
 disallow_incomplete_defs = false
 """
@@ -112,11 +44,11 @@ BAD = [
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("typing")
-    shutil.copytree(ROOT / "examples" / "config", directory / "server_config")
-    module = directory / "server_config" / "__init__.py"  # as it is served
+    shutil.copytree(ROOT / "examples" / "config", directory / "config")
+    module = directory / "config" / "__init__.py"  # as it is served
     module.write_text(module.read_text().replace("paltabrain_fast", "paltabrain_sdk"))
-    (directory / "good.py").write_text(GOOD)
-    begin = "from paltabrain_fast import PaltabrainSdk\nfrom server_config import *\n"
+    shutil.copy(PROGRAMS / "typing" / "user.py", directory / "good.py")
+    begin = "from paltabrain_fast import PaltabrainSdk\nfrom config import *\n"
     begin += "context = Context()\nsdk = PaltabrainSdk('host', 'key', context)\n"
     (directory / "bad.py").write_text(begin + "\n".join(BAD) + "\n")
     (directory / "mypy.ini").write_text(MYPY)
@@ -152,7 +84,7 @@ CHECKERS = pytest.mark.parametrize("checker", [mypy, pyright])
 @CHECKERS
 def test_good_code_and_the_server_s_module_pass(checker: object, directory: Path) -> None:
     assert callable(checker)
-    code, output = checker(directory, "good.py", "server_config")
+    code, output = checker(directory, "good.py", "config")
     assert code == 0, output
 
 

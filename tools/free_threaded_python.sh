@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the path of a free-threaded CPython: FREE_THREADED_PYTHON, one on PATH, or one that it
-# builds from Debian's sources, about five minutes, into .cache/free-threaded, for good.
+# builds from Debian's sources in .cache/free-threaded. Building takes about five minutes, once.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -8,12 +8,12 @@ cd "$(dirname "$0")/.."
 cache=$PWD/.cache/free-threaded
 archives=/usr/share/keyrings/debian-archive-keyring.gpg
 
-exec 3>&2 # what is said is seen, wherever the output of a command goes
+exec 3>&2 # messages go to the original stderr, also where that of a command is redirected
 say() { echo "free-threaded Python: $*" >&3; }
 
 fail() {
     say "$*"
-    say "or else set FREE_THREADED_PYTHON to a free-threaded interpreter, version 3.13 or later"
+    say "or set FREE_THREADED_PYTHON to a free-threaded interpreter, version 3.13 or later"
     exit 1
 }
 
@@ -28,7 +28,7 @@ find_python() {
     return 1
 }
 
-# With lists of its own, so that the machine's stay as they are.
+# Runs apt-get with package lists of its own, so that those of the machine stay as they are.
 apt() {
     apt-get --quiet --quiet -o APT::Sandbox::User="$(id -un)" \
         -o Dir::Etc::sourcelist="$cache/apt/sources.list" -o Dir::Etc::sourceparts=- \
@@ -43,7 +43,7 @@ fetch() {
         echo "deb-src [signed-by=$archives] $1 $suite main" >"$cache/apt/sources.list"
         say "fetching the source of $release"
         apt update && (cd "$cache/apt" && apt source --download-only "$release") && return
-        say "$release is not to be had"
+        say "$release is not available"
     done
     return 1
 }

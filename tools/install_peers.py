@@ -1,6 +1,6 @@
-"""Installs, for the interpreter that runs it, what the SDK is tested beside.
+"""Installs the packages that the SDK is tested together with, for the interpreter that runs this.
 
-Its tests run without what cannot be had for this interpreter, except for those that want it.
+If a package is not available for this interpreter, only the tests that need it do not run.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import tomllib
 from pathlib import Path
 
 ONLY_AS_WHEELS = ["cffi", "cryptography", "duckdb", "gevent", "pycurl", "pydantic-core"]
-"""What takes minutes or hours to build, or more than a compiler of C."""
+"""Packages that take long to build from source, or more than a C compiler."""
 
 
 def install(*packages: str) -> bool:
-    """Install all of these packages, or tell that it cannot be done."""
+    """Install packages; return whether all could be installed."""
     command = [sys.executable, "-m", "pip", "install", "--quiet"]
     command += [f"--only-binary={','.join(ONLY_AS_WHEELS)}", *packages]
     return subprocess.run(command, check=False).returncode == 0
 
 
 def main() -> None:
-    """Install all at once, or each by itself where that fails."""
+    """Install all packages at once; if that fails, one by one."""
     project = tomllib.loads(Path("pyproject.toml").read_text())
     peers: list[str] = project["dependency-groups"]["peers"]
     peers += project["project"]["optional-dependencies"]["collector"]
     missing = [] if install(*peers) else [package for package in peers if not install(package)]
     for package in missing:
-        print(f"NOT INSTALLED: {package} cannot be had for this interpreter", file=sys.stderr)
+        print(f"NOT INSTALLED: {package} is not available for this interpreter", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs a command in this working tree on Debian sid, where CPython 3.14 and 3.15 are, as in
+# Runs a command in this working tree on Debian sid, which has CPython 3.14 and 3.15:
 #     tools/on_debian_sid.sh make test PYTHON=python3.15 VENV=.venv-3.15
-# The system is made in .cache/debian-sid, for good: 2 GB, a few minutes. It takes root.
+# The first run installs the system in .cache/debian-sid: 2 GB, a few minutes. It needs root.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -24,7 +24,7 @@ make_system() {
     command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
     mirror=$(mirror)
     [ -n "$mirror" ] || fail "apt has no mirror of Debian's main archive"
-    say "making it from $mirror"
+    say "installing it from $mirror"
     rm -rf "$root.new"
     mkdir -p "$root.new"
     debootstrap --variant=minbase --include="$packages" sid "$root.new" "$mirror" \
@@ -33,7 +33,7 @@ make_system() {
     mv "$root.new" "$root"
 }
 
-# How this machine reaches the network, and how its pip is set up.
+# Copies the settings of the network and of pip from this machine.
 copy_settings() {
     for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt \
         /etc/pip.conf "$HOME/.config/pip/pip.conf"; do
@@ -44,10 +44,10 @@ copy_settings() {
 }
 
 [ $# -gt 0 ] || fail "usage: $0 COMMAND [ARGUMENT...]"
-[ "$(id -u)" = 0 ] || fail "only root can make it, and run commands in it"
+[ "$(id -u)" = 0 ] || fail "only root can install it and run commands in it"
 [ -d "$root" ] || make_system
 copy_settings
-# what is mounted in a namespace of its own is gone when the command ends
+# in a mount namespace of its own, so that all mounts are gone when the command ends
 exec unshare --mount --propagation private sh -euc '
     root=$1 tree=$2
     shift 2

@@ -1,10 +1,10 @@
-"""``python -m paltabrain_fast``: the command line, as ``paltabrain-fast`` is.
+"""``python -m paltabrain_fast``: the same command line as ``paltabrain-fast``.
 
-Under their names in ``paltabrain_sdk.__main__``, what downloads the config module:
+The module also has two functions under the names that they have in ``paltabrain_sdk.__main__``:
 
-- ``download_config_entry_point()`` is the console script ``paltabrain-sdk-download-config``: it
-  reads ``sys.argv``, and exits by ``SystemExit`` when the download fails;
-- ``download_config_zip(hostname, api_key)`` returns the bytes of the ZIP that the server has.
+- ``download_config_entry_point()`` is the console script ``paltabrain-sdk-download-config``. It
+  reads ``sys.argv`` and raises ``SystemExit`` if the download fails.
+- ``download_config_zip(hostname, api_key)`` returns the ZIP that the server sends, as bytes.
 """
 
 import sys
@@ -17,7 +17,7 @@ __all__ = ["download_config_entry_point", "download_config_zip"]
 
 
 def download_config_entry_point() -> None:
-    """Download the config module as the arguments of this process say.
+    """Download the config module; the arguments are those of the process, ``sys.argv``.
 
     Raises:
         SystemExit: with code 1 if it fails, 2 after a usage error, 0 after ``--help``.

@@ -1,4 +1,4 @@
-"""Makes ``paltabrain_sdk`` importable as another name of this package."""
+"""Makes this package importable under the name ``paltabrain_sdk``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PACKAGE: Final = __package__ or "paltabrain_fast"
 
 
 class _Loader(Loader):
-    """Puts the package's own module in place of the one that is being imported."""
+    """Imports a module of this package in place of the one of ``paltabrain_sdk``."""
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Let the import system make a module; it is thrown away."""
+        """Let the import system make an empty module; ``exec_module()`` replaces it."""
 
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
@@ -29,7 +29,11 @@ class _Loader(Loader):
 
 
 class _Finder(MetaPathFinder):
-    """Answers for ``paltabrain_sdk`` if nothing else does, or always, and for its submodules."""
+    """Finds ``paltabrain_sdk`` and its submodules in this package.
+
+    Attributes:
+        wins: whether it does so even if another ``paltabrain_sdk`` is installed.
+    """
 
     wins = False
 
@@ -50,7 +54,10 @@ class _Finder(MetaPathFinder):
         return ModuleSpec(fullname, _Loader())
 
     def _is_installed(self, path: Sequence[str] | None, target: ModuleType | None) -> bool:
-        """A bare directory of that name on the path (a namespace package) does not count."""
+        """Tell whether another ``paltabrain_sdk`` can be imported.
+
+        A plain directory of that name on the path, a namespace package, does not count.
+        """
         specs = (
             finder.find_spec(_ALIAS, path, target)
             for finder in sys.meta_path
@@ -63,21 +70,21 @@ _finder: Final = _Finder()
 
 
 def install_fallback() -> None:
-    """Make ``import paltabrain_sdk`` give this package where nothing else of that name exists.
+    """Make ``import paltabrain_sdk`` give this package if no other ``paltabrain_sdk`` is installed.
 
-    Asked anew at each import of it that is not cached, so a distribution that provides
-    ``paltabrain_sdk`` always wins. Runs at the import of ``paltabrain_fast`` unless the environment
-    variable ``PALTABRAIN_SDK_NO_ALIAS`` is ``1``.
+    Whether one is installed is checked when ``paltabrain_sdk`` is imported, not now: an installed
+    one always wins. ``import paltabrain_fast`` calls this function, unless the environment variable
+    ``PALTABRAIN_SDK_NO_ALIAS`` is ``1``.
     """
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 
 
 def install_as_paltabrain_sdk() -> None:
-    """Make ``import paltabrain_sdk`` give this package, even where another is installed.
+    """Make ``import paltabrain_sdk`` give this package, even if another one is installed.
 
-    Call it before the config module is imported. Modules that already hold the other package's
-    classes keep them.
+    Call it before the config module is imported. Modules that have imported classes from the other
+    package keep those.
     """
     install_fallback()
     _finder.wins = True

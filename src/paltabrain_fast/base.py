@@ -1,4 +1,4 @@
-"""Base classes of the generated config module: enums, contexts, events."""
+"""Base classes that generated config modules derive from: of enums, contexts and events."""
 
 from __future__ import annotations
 
@@ -6,39 +6,42 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._engine.choice import ContextBase, EventBase, Sentinel, adopt
+from ._engine.choice import ContextBase, EventBase, Sentinel, install_native_methods
 from .encoding.display import Parts, call_text
 
 if TYPE_CHECKING:
 
-    class _Fitting(Sentinel, Any):  # type: ignore[misc]  # as a default, it fits any parameter
+    class _AnySentinel(Sentinel, Any):  # type: ignore[misc]  # so it may be any parameter's default
         pass
 else:
-    _Fitting = Sentinel
+    _AnySentinel = Sentinel
 
 __all__ = ["BaseContext", "BaseEnum", "BaseEvent", "BaseSentinel"]
 
 
 class BaseEnum(IntEnum):
-    """Base of the generated enums. On the wire a member is its integer value."""
+    """Base of the generated enums. A member is sent as its integer value."""
 
 
-class BaseSentinel(_Fitting):
-    """Default of a setter's parameter: "not given", as opposed to an explicit ``None``."""
+class BaseSentinel(_AnySentinel):
+    """Class of ``UNDEFINED``, the default of a setter's parameters.
+
+    It means that the argument was not given, as opposed to an explicit ``None``.
+    """
 
     def __repr__(self) -> str:
         return "UNDEFINED"
 
     def __reduce__(self) -> tuple[type[BaseSentinel], tuple[()]]:
-        return type(self), ()  # which either engine can read
+        return type(self), ()  # so that a pickle of one engine loads on the other
 
 
 class BaseContext(ContextBase, ABC):
-    """Base of the generated ``Context``: properties by group, shared by all events of a batch."""
+    """Base of the generated ``Context``: properties by group, which all events of a batch share."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        adopt(cls)
+        install_native_methods(cls)
 
     def __repr__(self) -> str:
         return call_text(self, lambda: Parts(groups=self._context))
@@ -48,21 +51,22 @@ class BaseContext(ContextBase, ABC):
         """Return the context as a serialized ``Context`` message."""
 
     def asdict(self) -> dict[str, dict[str, Any]]:
-        """Return the properties by group; a property that was unset is ``None``.
+        """Return the properties by group.
 
-        No copy: to change what is returned changes the context.
+        A property that was set to ``None`` is included. The dict is not a copy: to change it
+        changes the context.
         """
         return self._context
 
 
 class BaseEvent(EventBase, ABC):
-    """Base of the generated events: header properties by group, and the event's own payload."""
+    """Base of the generated events: properties of the event, and of its header by group."""
 
     event_type_id: ClassVar[int] = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        adopt(cls)
+        install_native_methods(cls)
 
     def __repr__(self) -> str:
         return call_text(self, lambda: Parts(self._payload, header=self._header))
@@ -78,6 +82,6 @@ class BaseEvent(EventBase, ABC):
     def asdict(self) -> dict[str, dict[str, Any]]:
         """Return ``{"header": properties by group, "payload": properties}``.
 
-        Neither is a copy: to change them changes the event.
+        Both dicts are not copies: to change them changes the event.
         """
         return {"header": self._header, "payload": self._payload}

@@ -1,19 +1,23 @@
-"""Facts of the PaltaBrain protocol, that a receiver can see, and the defaults of the options."""
+"""Constants of the PaltaBrain protocol, defaults of the options, and their variables."""
 
 from typing import Final
 
 SDK_NAME: Final = "PALTABRAIN_PYTHON"
-"""Sent as ``X-SDK-Name``; the value that PaltaBrain's API knows this SDK by."""
+"""Value of the header ``X-SDK-Name``, by which PaltaBrain's API knows this SDK."""
 
 LOGGER_NAME: Final = "paltabrain_sdk"
-"""Name of the package's logger, as users of ``paltabrain_sdk`` already configure it."""
+"""Name of the package's logger: the one that users of ``paltabrain_sdk`` already configure."""
 
 ENDPOINT_BATCH: Final = "/v2/paltabrain"
 ENDPOINT_CONFIG: Final = "/v2/schema/sdk_python.zip"
 CONTENT_TYPE: Final = "application/protobuf"
 
+HOSTNAME_VARIABLE: Final = "PALTABRAIN_SDK_HOSTNAME"
+API_KEY_VARIABLE: Final = "PALTABRAIN_SDK_API_KEY"
+"""Environment variables that stand in for the options ``hostname`` and ``api_key``."""
+
 BATCH_MAX_BYTE_SIZE: Final = 524_288
-"""Largest body of a batch, framing included (512 KiB)."""
+"""Largest body of a batch in bytes (512 KiB), framing included."""
 
 DEFAULT_FLUSH_BUFFER_SIZE: Final = 100
 """Number of buffered events that starts a flush."""
@@ -25,10 +29,10 @@ DEFAULT_FLUSH_MAX_RETRIES: Final = 5
 """Total number of attempts for a batch."""
 
 REQUEST_MAX_WORKERS: Final = 20
-"""How many requests run in parallel, and how many batches may be in flight if not told."""
+"""Number of requests that run in parallel; default of ``max_in_flight``."""
 
 REQUEST_TIMEOUT: Final = 10
-"""Seconds for one attempt, if not told."""
+"""Seconds for one attempt; default of ``request_timeout``."""
 
 BATCH_STATUS_SUCCESS: Final = "SUCCESS"
 BATCH_STATUS_REJECT: Final = "REJECT"

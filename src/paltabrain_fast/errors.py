@@ -1,4 +1,4 @@
-"""Exceptions of the package, and why events are dropped."""
+"""Exceptions of the package, and the reasons for which events are dropped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DropReason = Literal[
     "deadline",
     "internal_error",
 ]
-"""Why an event was dropped; ``Stats.dropped`` explains each."""
+"""Reason for which an event was dropped; ``Stats.dropped`` explains each."""
 
 
 class PaltabrainError(Exception):
@@ -33,7 +33,7 @@ class PaltabrainError(Exception):
 
 
 class BatchRejectedError(PaltabrainError):
-    """The API refused a batch with a status that no retry mends.
+    """The API refused a batch with a status that is not retried.
 
     Attributes:
         status: the HTTP status.
@@ -45,11 +45,11 @@ class BatchRejectedError(PaltabrainError):
 
 
 class RetriesExhaustedError(PaltabrainError):
-    """The last attempt for a batch was answered with a status that asks to try again.
+    """The last attempt to send a batch was answered with a status that would be retried.
 
     Attributes:
         status: the HTTP status of the last attempt.
-        attempts: how many there were.
+        attempts: number of attempts.
     """
 
     def __init__(self, status: int, attempts: int) -> None:
@@ -59,12 +59,12 @@ class RetriesExhaustedError(PaltabrainError):
 
 
 class EventTooLargeError(PaltabrainError):
-    """An event was dropped, since no batch can hold it with its context.
+    """An event was dropped because it does not fit into a batch, together with its context.
 
     Attributes:
-        size: bytes of header, payload and context; ``None`` if that came out only when a batch was
-            cut, where nothing is known of the event any more.
-        limit: bytes that a batch may have, with what else is in it.
+        size: bytes of header, payload and context. ``None`` if this was found only when a batch was
+            cut: then the event itself is no longer known.
+        limit: largest size of a batch in bytes, framing included.
     """
 
     def __init__(self, size: int | None, limit: int) -> None:
@@ -76,14 +76,14 @@ class EventTooLargeError(PaltabrainError):
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """What an error has cost; ``on_error`` is called with it.
+    """What an error did to events; the second argument of ``on_error``.
 
     Attributes:
         reason: why events were dropped, as in ``Stats.dropped``.
-        events: how many.
-        batch_id: of the batch that failed or was refused; ``None`` for an event of no batch.
-        event_class: name of the class of the event that could not be serialized or was too large;
-            ``None`` for a batch, and where it is not known any more.
+        events: number of events that were dropped.
+        batch_id: id of the batch that failed or was refused; ``None`` if the event was in no batch.
+        event_class: class name of the event that could not be serialized or was too large; ``None``
+            for a batch, or if the class is no longer known.
     """
 
     reason: DropReason

@@ -1,4 +1,4 @@
-"""``explain()``: whether a class of events or contexts is accelerated, and if not, why."""
+"""``explain()``: tells whether a class of events or contexts is accelerated, and if not, why."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Explanation:
     """How the objects of a class are serialized.
 
     Attributes:
-        name: of the class, with its module.
-        accelerated: whether the native engine encodes them from their properties; otherwise their
-            own ``serialize_*()`` methods do it, which is as correct, but slower.
-        reason: why they are not accelerated, ``None`` if they are.
+        name: name of the class, with its module.
+        accelerated: whether the native engine encodes the objects. Otherwise their own
+            ``serialize_*()`` methods do, which gives the same bytes, but is slower.
+        reason: why they are not accelerated; ``None`` if they are.
     """
 
     name: str
@@ -31,13 +31,15 @@ class Explanation:
 
 
 def explain(cls: type) -> Explanation:
-    """Tell how the events or contexts of a class are serialized, as the class is now.
+    """Tell how the events or contexts of a class are serialized.
+
+    The answer holds for the class as it is now: to patch a method later may change it.
 
     Args:
         cls: an event class or a context class.
 
     Raises:
-        TypeError: ``cls`` is no class, or neither events nor contexts are made from it.
+        TypeError: ``cls`` is no class, or its objects are neither events nor contexts.
     """
     if not isinstance(cls, type):
         raise TypeError(f"an event or context class is wanted, not {cls!r}")

@@ -1,19 +1,24 @@
-"""The options of ``PaltabrainSdk``: each is checked when it is given and when it is assigned."""
+"""The options of ``PaltabrainSdk``, each checked when it is given and when it is assigned.
+
+Any thread may call what is here.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import operator
 import os
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
-__all__ = ["Options", "Overflow", "base_url", "given_or_set", "session_wire_id", "switch"]
+from .constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from .transport.headers import checked_api_key
+from .transport.urls import base_url
+
+__all__ = ["Options", "Overflow", "given_or_set", "session_wire_id", "switch"]
 
 Overflow = Literal["drop_new", "drop_old", "block"]
 """What happens to an event when the buffer is full."""
@@ -22,34 +27,32 @@ _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 _MAX_ID_BYTES: Final = 65_536
 _MAX_WAIT_MS: Final = threading.TIMEOUT_MAX * 500
-"""Half of what a lock can be waited for, so that sums of two times can be, too."""
-_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
-_NUMERIC_NAME: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_PLAIN_SCHEME: Final = "http://"
-_SECURE_SCHEME: Final = "https://"
+"""Half of the longest wait for a lock, so that one can wait for the sum of two such times."""
 _ON: Final = ("1", "true", "yes", "on")
 _OFF: Final = ("0", "false", "no", "off", "")
+_VARIABLES: Final = {"hostname": HOSTNAME_VARIABLE, "api_key": API_KEY_VARIABLE}
 _UNUSED: Final = {"hostname": "disabled.invalid", "api_key": "disabled"}
-"""What a disabled SDK has in place of what it was not given."""
+"""The values of a disabled SDK that was given none."""
 
 
 def switch(variable: str) -> bool | None:
-    """Return whether a variable of the environment is on; ``None`` if it says neither."""
+    """Return whether an environment variable is on; ``None`` if its text is neither on nor off."""
     text = os.environ.get(variable, "").strip().lower()
     return True if text in _ON else False if text in _OFF else None
 
 
 def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: bool) -> Any:
-    """Return an argument, or what the environment has for it if it is not given.
+    """Return an argument of the constructor, or the environment's value if it was not given.
 
-    A disabled SDK, which sends nothing, may have neither.
+    Args:
+        name: name of the option.
+        value: the argument, ``None`` if it was not given.
+        disabled: whether the SDK sends nothing. It gets a placeholder if there is no value.
 
     Raises:
-        TypeError: there is neither.
+        TypeError: there is no value, and the SDK is not disabled.
     """
-    variable = f"PALTABRAIN_SDK_{name.upper()}"
+    variable = _VARIABLES[name]
     if value is None:
         value = os.environ.get(variable) or None
     if disabled and not value:
@@ -61,67 +64,14 @@ def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: 
     return value
 
 
-def base_url(hostname: str) -> str:
-    """Return the URL that ``hostname`` (``host`` or ``host:port``) stands for, without a path.
-
-    Always ``https``, which may be said: ``https://host``, and ``https://host/``. ``http://`` may be
-    given for a loopback host only.
-
-    Raises:
-        TypeError: ``hostname`` is no string.
-        ValueError: it holds anything but a host and a port.
-    """
-    if not isinstance(hostname, str):
-        raise TypeError(f"hostname must be a str, not {type(hostname).__name__}")
-    plain = hostname.startswith(_PLAIN_SCHEME)
-    authority = hostname
-    for scheme in (_PLAIN_SCHEME, _SECURE_SCHEME):
-        if hostname.startswith(scheme):
-            authority = hostname.removeprefix(scheme).removesuffix("/")
-    problem = f"hostname must be 'host' or 'host:port' in ASCII, not {hostname!r}"
-    host, _, port = authority.rpartition(":")
-    if not host or authority.endswith("]"):
-        host, port = authority, "443"
-    if not _is_host(host) or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
-        raise ValueError(problem)
-    if plain and not _is_loopback(host):
-        raise ValueError(f"hostname may use http:// for a loopback host only, not {hostname!r}")
-    return f"{'http' if plain else 'https'}://{authority}"
-
-
-def _is_host(host: str) -> bool:
-    """Tell whether this is a name of DNS, in ASCII, or an address.
-
-    What looks like an IPv4 address must be one as it is usually written: the system's resolver
-    also takes ``127.1`` and ``0x7f.1``, and every library reads them in its own way.
-    """
-    try:
-        if host.startswith("[") and host.endswith("]"):
-            return ipaddress.IPv6Address(host[1:-1]).scope_id is None
-        if _NUMERIC_NAME.fullmatch(host):
-            return ipaddress.IPv4Address(host).version == 4
-    except ValueError:
-        return False
-    return _NAME.fullmatch(host) is not None
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def session_wire_id(session_id: int | str | None) -> int | None:
-    """Return what the wire carries for a session: a signed 64-bit integer, ``None`` for none.
+    """Return what the wire carries for a session: a signed 64-bit integer; ``None`` for none.
 
-    An integer goes as it is; a UUIDv7 as its Unix milliseconds; any other UUID as its leading 63
-    bits. ``0`` and ``""`` mean none.
+    An integer is sent as it is, a UUIDv7 as its Unix milliseconds, any other UUID as its leading 63
+    bits. ``0`` and ``""`` mean that there is no session.
 
     Raises:
-        ValueError: neither ``None``, a 64-bit integer nor a UUID string.
+        ValueError: the id is neither ``None``, a 64-bit integer nor a UUID string.
     """
     if session_id is None or (isinstance(session_id, str) and not session_id):
         return None
@@ -150,18 +100,6 @@ def _hostname(_name: str, value: Any) -> str:
     return str(value)
 
 
-def _api_key(name: str, value: Any) -> str:
-    """The value is never quoted in an error. Blanks at its end are no part of a header's value."""
-    if isinstance(value, bytes):  # which requests sends as they are
-        value = value.decode("latin-1")
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    key: str = value.rstrip(" \t")
-    if not _HEADER_VALUE.fullmatch(key):
-        raise ValueError(f"{name} must be printable ASCII, without blanks before it, not empty")
-    return key
-
-
 def _instance_id(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
@@ -180,7 +118,7 @@ def _session_id(_name: str, value: Any) -> int | str | None:
 
 
 def _number(name: str, value: Any) -> float:
-    """Any number, also of a type that only converts to one of Python's own, as numpy's do."""
+    """Accept any number, also of a type such as numpy's that can be converted to Python's own."""
     number = _converted(value)
     if number is None:
         raise TypeError(f"{name} must be a number, not {value!r}")
@@ -190,7 +128,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _converted(value: Any) -> float | None:
-    """As an ``int`` if it can be one without loss, else as a ``float``, ``None`` if as neither."""
+    """Return a number as an ``int``, or else as a ``float``; ``None`` if it is neither."""
     try:
         return operator.index(value)
     except TypeError:
@@ -239,7 +177,7 @@ def _one_of(*choices: str) -> Callable[[str, Any], str]:
 
 _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "hostname": _hostname,
-    "api_key": _api_key,
+    "api_key": checked_api_key,
     "instance_id": _instance_id,
     "session_id": _session_id,
     "flush_buffer_size": _number,
@@ -257,7 +195,9 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
 
 @dataclass
 class Options:
-    """Checked options; a value that is assigned later is checked as well.
+    """The options; a value that is assigned later is checked as well.
+
+    Threads that send read them while others assign: each option is one reference.
 
     Raises:
         TypeError: a value has the wrong type.
@@ -284,10 +224,10 @@ class Options:
 
     @property
     def flush_events(self) -> int:
-        """``flush_buffer_size`` as a number of events that the buffer can hold, at least one."""
+        """``flush_buffer_size`` as a whole number of events, at least one."""
         return math.ceil(min(max(self.flush_buffer_size, 1), _INT64_MAX))
 
     @property
     def flush_seconds(self) -> float:
-        """``flush_interval_ms`` as a time that can be waited for; 0: flush what there is."""
+        """``flush_interval_ms`` in seconds, clamped to what ``wait()`` accepts."""
         return min(max(self.flush_interval_ms, 0), _MAX_WAIT_MS) / 1000

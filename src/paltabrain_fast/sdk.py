@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import weakref
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Sized
 from types import TracebackType
 from typing import (
     TYPE_CHECKING,
@@ -20,15 +19,12 @@ from typing import (
     overload,
 )
 
-from ._engine.choice import Tracker, direct, make_engine, uuid_v7
+from ._engine.choice import direct, make_engine, uuid_v7
 from ._engine.protocol import (
-    RecordStatus,
     SerializableContext,
     SerializableEvent,
-    class_given_error,
 )
-from .base import BaseEvent
-from .compat import hooks
+from .compat import ignored
 from .constant import (
     BATCH_STATUS_EXCEPTION,
     BATCH_STATUS_REJECT,
@@ -39,16 +35,17 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
-from .delivery.control import Control
 from .delivery.ledger import Stats
 from .delivery.notify import Callback, Reporter, check_callback
+from .delivery.pipeline import Pipeline
+from .delivery.tracking import Tracking
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
-from .errors import DropReason, ErrorInfo
+from .errors import ErrorInfo
 from .options import Options, Overflow, given_or_set, session_wire_id, switch
-from .process import lifetime
+from .process import forks, lifetime
+from .process.fork_barrier import hold_forks
 from .process.log import check_logger
-from .process.reentrancy import is_inside
-from .transport import InMemoryTransport, Transport
+from .transport import InMemoryTransport, Transport, make_transport
 
 __all__ = ["PaltabrainSdk"]
 
@@ -56,14 +53,8 @@ ContextT = TypeVar("ContextT", bound=SerializableContext)
 T = TypeVar("T")
 
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
-_REASONS: Final[dict[RecordStatus, DropReason]] = {
-    RecordStatus.BUFFER_FULL: "queue_full",
-    RecordStatus.CLOSED: "already_shutdown",
-}
 _MAX_NUMBER: Final = 2**62
 """Half of what the wire carries, so that the numbers never come to the end of it."""
-
-_foreign_classes_reported = False
 
 
 class _Option(Generic[T]):
@@ -87,10 +78,10 @@ class _Option(Generic[T]):
 
     def __set__(self, sdk: PaltabrainSdk[Any], value: T) -> None:
         setattr(sdk._options, self._name, value)
-        sdk._control.wake()  # so that a new interval does not wait for the end of the old one
+        sdk._pipeline.wake()  # so that a new interval does not wait for the end of the old one
 
 
-class PaltabrainSdk(Tracker, Generic[ContextT]):
+class PaltabrainSdk(Tracking, Generic[ContextT]):
     """Tracks typed events and delivers them to PaltaBrain in batches, in the background.
 
     Use it as a context manager, or call ``shutdown()`` in the end. Every method may be called from
@@ -209,35 +200,38 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         self._session_wire_id = session_wire_id(session_id)
         self._callback = None if on_error is None else Callback(on_error)
         self._reporter = Reporter(self._callback, self._options)
-        # before locks are taken that another thread of the parent held, and an SDK comes about that
-        # is not to be renewed
-        lifetime.renew_unnoticed()
+        # before locks are taken that another thread of the parent held
+        forks.reinit_if_forked()
         if switched is None:
-            hooks.advise(
+            ignored.warn_user(
                 f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
             )
-        hooks.report_overridden(type(self), PaltabrainSdk)
+        ignored.warn_of_overrides(type(self), PaltabrainSdk)
         if disabled:
             transport = InMemoryTransport()
-        self._set_up(make_engine(self._options.buffer_bytes), disabled)
-        self._control = Control(self._engine, self._options, transport, self._reporter)
-        lifetime.renew_after_fork(self)
+        self._disabled_by_option = disabled
+        self._owns_transport = transport is None or isinstance(transport, str)
+        if transport is None or isinstance(transport, str):
+            with hold_forks():
+                transport = make_transport(transport)
+        self._transport = transport
+        self._start()
+        forks.register(self)
         if lifetime.lacks_threads():
             self._reporter.log(
                 logging.ERROR,
                 "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
                 " it the option enable-threads",
             )
-        if self._control.is_forked:  # by a signal handler, before it was known
-            self._renew()
-        weakref.finalize(self, self._control.release).atexit = False  # type: ignore[misc,unused-ignore]
+        if self._engine.forked:  # by a signal handler, before it was registered
+            self._reinit_after_fork()
         self._known_classes: set[type] = set()
 
     if not TYPE_CHECKING:  # to a type checker, it would allow any attribute at all
 
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
-            hooks.report_assigned(type(self), name)
+            ignored.warn_of_assignment(type(self), name)
 
     def __enter__(self) -> Self:
         return self
@@ -262,21 +256,25 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
         """Buffer an event, as it is now, to be delivered in the background.
 
-        Never raises an ``Exception``, never blocks, never does I/O. An event that cannot be
-        serialized is logged and skipped; one that does not fit into the buffer is dropped and
-        counted in ``stats()``.
+        Never raises an ``Exception`` and never does I/O. It never waits either, but with
+        ``overflow="block"`` for a full buffer, up to ``block_timeout_ms``. An event that cannot be
+        serialized is logged and skipped. One that does not fit into the buffer is dropped, unless
+        older ones are in favour of it (``overflow="drop_old"``). Both are counted in ``stats()``.
 
         Args:
             event: an event of the config module.
-            context: context to send with this event in place of ``sdk.context``, which ``None`` and
-                whatever else is false stand for.
+            context: is sent with this event in place of ``sdk.context``; ignored if it is false, as
+                ``None`` is.
         """
         self._track(event, context)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Frame what is buffered into batches and hand them to the senders.
+        """Have what is buffered framed into batches and sent.
 
-        Beyond ``max_in_flight`` batches, the rest follows as others are settled.
+        The control thread does it: the call waits for it to frame, which takes moments, and no more
+        than a second if a logging handler of the user's holds that thread up. Beyond
+        ``max_in_flight`` batches, the rest follows as others are settled. In a signal handler or a
+        logging handler that interrupts the SDK's own work, the call waits for nothing.
 
         Args:
             timeout: seconds to wait until all that was tracked before the call is settled:
@@ -285,29 +283,31 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         Returns:
             Whether all of it is settled.
         """
-        self._renew_if_forked()
-        return self._control.flush(timeout)
+        self._reinit_if_forked()
+        return self._pipeline.flush(timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
-        """Flush, wait for all requests, end the threads. Can be called again without harm.
+        """Flush, wait until all is settled, end the threads. Can be called again without harm.
 
         Args:
-            timeout: seconds after which to give up; what is not delivered by then is counted and
-                logged, and the threads have ended a tenth of a second later, unless a transport of
-                the user's own holds them. ``shutdown_timeout`` if not given.
+            timeout: seconds after which to give up; ``shutdown_timeout`` if not given. What is not
+                delivered by then is counted and logged. The threads end within another tenth of a
+                second, unless a transport of the user's own holds them.
 
         Returns:
-            Whether everything was settled in time.
+            Whether everything was settled in time. ``False`` at once in a signal handler or a
+            logging handler that interrupts the SDK's own work: the rest is done at exit, or by the
+            next call.
         """
-        self._renew_if_forked()
-        return self._control.shutdown(
+        self._reinit_if_forked()
+        return self._pipeline.shutdown(
             self._options.shutdown_timeout if timeout is None else timeout
         )
 
     def stats(self) -> Stats:
         """Return one consistent snapshot of what became of all events."""
-        self._renew_if_forked()
-        return self._control.stats()
+        self._reinit_if_forked()
+        return self._pipeline.stats()
 
     @property
     def context(self) -> ContextT:
@@ -343,7 +343,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             TypeError: what is assigned is no ``int``.
             ValueError: it is negative, or above 2**62.
         """
-        self._renew_if_forked()
+        self._reinit_if_forked()
         return self._engine.last_number
 
     @session_event_seq_num.setter
@@ -352,7 +352,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
             raise TypeError(f"session_event_seq_num must be an int, not {number!r}")
         if not 0 <= number <= _MAX_NUMBER:
             raise ValueError(f"session_event_seq_num must be from 0 to 2**62, not {number!r}")
-        self._renew_if_forked()
+        self._reinit_if_forked()
         self._engine.last_number = number
 
     @property
@@ -361,7 +361,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
         See ``stats()`` for more.
         """
-        return dict(self._control.ledger.batch_counters)
+        return dict(self._pipeline.ledger.batch_counters)
 
     @property
     def running_requests(self) -> dict[str, str]:
@@ -369,8 +369,8 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
 
         What a ``flush()`` has left in the buffer until there is room for more is in it as well.
         """
-        self._renew_if_forked()
-        return self._control.running()
+        self._reinit_if_forked()
+        return self._pipeline.running()
 
     @property
     def last_request_error(self) -> Exception | None:
@@ -396,7 +396,7 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
     @property
     def is_shutdown(self) -> bool:
         """Whether ``shutdown()`` was called."""
-        return self._control.is_shutdown
+        return self._pipeline.is_shutdown
 
     @property
     def logger(self) -> logging.Logger:
@@ -413,90 +413,36 @@ class PaltabrainSdk(Tracker, Generic[ContextT]):
         """What is buffered; ``len()`` of it is the number of events."""
         return self._engine
 
-    def _renew(self) -> None:
-        """Begin anew in a forked child; see ``process``."""
+    def _start(self, *, is_closed: bool = False) -> None:
+        """Make buffer and pipeline, which a fork replaces."""
+        self._set_up(make_engine(self._options.buffer_bytes), self._disabled_by_option)
+        self._pipeline = Pipeline(
+            self._engine,
+            self._options,
+            self._transport,
+            self._reporter,
+            owns_transport=self._owns_transport,
+            is_closed=is_closed,
+        )
+        self._finalizer = weakref.finalize(self, self._pipeline.release)
+        self._finalizer.atexit = False  # type: ignore[misc,unused-ignore]
+
+    def _reinit_after_fork(self) -> None:
+        """Replace buffer and pipeline in a forked child; see ``process.forks``."""
+        predecessor = self._pipeline
+        self._finalizer.detach()
         if self._session_is_generated:
             self.session_id = uuid_v7()
             self._session_is_generated = True
-        self._control.renew()
-
-    def _renew_if_forked(self) -> None:
-        """Notice a fork that has called no hooks of Python."""
-        if self._control.is_forked:
-            lifetime.renew_unnoticed()
-
-    # What the tracker calls; see TrackerHooks.
-
-    def _recorded(self) -> None:
-        self._control.event_recorded()
-
-    def _record_serialized(
-        self, event: Any, context: bytes, header: bytes, payload: bytes
-    ) -> RecordStatus:
-        status = self._engine.record(context, header, payload, self._session_wire_id)
-        if status is RecordStatus.FORKED:
-            lifetime.renew_unnoticed()
-            status = self._engine.record(context, header, payload, self._session_wire_id)
-        if status is RecordStatus.BUFFER_FULL:
-            if self._engine.shed():
-                return status
-            for _ in self._make_room():
-                status = self._engine.record(context, header, payload, self._session_wire_id)
-                if status is not RecordStatus.BUFFER_FULL:
-                    break
-        if status is RecordStatus.TOO_LARGE:
-            self._control.ledger.refuse("too_large")
-            size = len(context) + len(header) + len(payload)
-            self._reporter.too_large(1, type(event).__name__, size)
-            return status
-        if status is not RecordStatus.ACCEPTED:
-            self._refused(status)
-            return status
-        if type(event) not in self._known_classes:
-            self._meet(type(event))
-        if self._engine.due():
-            self._recorded()
-        return status
-
-    def _make_room(self) -> Iterator[None]:
-        return self._control.make_room()
-
-    def _failed(self, event: Any, error: Exception) -> None:
-        if isinstance(event, type):
-            error = class_given_error("event", event)
-        self._control.ledger.refuse("serialization_error")
-        self._reporter.serialization_failed(event, error)
-
-    def _is_inside(self) -> bool:
-        return is_inside()
-
-    def _refused(self, status: RecordStatus) -> None:
-        if status is RecordStatus.REENTRANT:
-            self._control.ledger.refuse("reentrant")
-            self._reporter.reentrant()
-            return
-        reason = _REASONS[status]
-        if status is RecordStatus.BUFFER_FULL:
-            self._control.shed()
-        self._control.ledger.refuse(reason)
-        self._reporter.warn_sparingly(
-            reason,
-            "Events are dropped: %s",
-            reason.replace("_", " "),
-            quiet_seconds=math.inf if status is RecordStatus.CLOSED else 20.0,
-        )
-
-    def _meet(self, event_class: type) -> None:
-        """Say once what a config module on other base classes costs."""
-        global _foreign_classes_reported
-        self._known_classes.add(event_class)
-        if not issubclass(event_class, BaseEvent) and not _foreign_classes_reported:
-            _foreign_classes_reported = True
-            self._reporter.log(
-                logging.WARNING,
-                "%s.%s is not built on paltabrain_fast's base classes: its events are sent, but not"
-                " accelerated. Import paltabrain_fast before the config module, or call"
-                " paltabrain_fast.install_as_paltabrain_sdk() first",
-                event_class.__module__,
-                event_class.__qualname__,
-            )
+        self._reporter = Reporter(self._callback, self._options, self._reporter)
+        try:
+            self._start(is_closed=predecessor.is_shutdown)
+        finally:
+            predecessor.abandon()
+        if callable(after_fork := getattr(self._transport, "after_fork", None)):
+            try:
+                after_fork()
+            except Exception as error:
+                self._reporter.log(
+                    logging.WARNING, "the transport cannot be used in a forked process: %r", error
+                )

@@ -1,7 +1,7 @@
 """Messages of the PaltaBrain protocol: ``Batch``, ``Event`` and their parts.
 
-They are registered in a descriptor pool of their own, so that they can live in one process beside
-another package's messages of the same file and package name.
+They are registered in a descriptor pool of their own. So another package, such as
+``paltabrain_sdk``, can register messages of the same names in the same process.
 """
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory

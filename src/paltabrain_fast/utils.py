@@ -1,4 +1,4 @@
-"""Helpers that generated config modules and users import: ``set_proto``, UUIDs, clocks."""
+"""Helpers that generated config modules and users import: ``set_proto()``, UUIDs, clocks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ _MONOTONIC_ANCHOR_NS: Final = real_time_ns() - monotonic_ns()
 
 
 def time_ms() -> int:
-    """Unix time in milliseconds, read from the real-time clock at each call."""
+    """Return the Unix time in milliseconds, read from the real-time clock at each call."""
     return real_time_ns() // 1_000_000
 
 
 def monotonic_time_ms() -> int:
-    """Unix time in milliseconds that never goes back: the monotonic clock, anchored at import.
+    """Return a Unix time in milliseconds that never goes back.
 
-    Kept for callers of ``paltabrain_sdk``; events and uploads are stamped with the real-time clock,
-    from which an anchored one drifts.
+    It is the Unix time of the import plus what the monotonic clock has counted since. So it drifts
+    from the real-time clock, which stamps events and uploads. It is kept for callers of
+    ``paltabrain_sdk``.
     """
     return (_MONOTONIC_ANCHOR_NS + monotonic_ns()) // 1_000_000

@@ -22,7 +22,7 @@ Entry = tuple[str | zipfile.ZipInfo, bytes]
 
 
 def archive(*extra: Entry, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A good config module, and then the extra entries, however bad their names are."""
+    """Return a valid config archive with extra entries, whose names may be invalid."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as package, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about duplicate names
@@ -35,7 +35,7 @@ GOOD = archive()
 
 
 def bare(files: dict[str, bytes]) -> bytes:
-    """An archive of these files alone."""
+    """Return an archive of these files only."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as package:
         for name, content in files.items():
@@ -51,12 +51,12 @@ def _typed(name: str, file_type: int, content: bytes) -> bytes:
 
 
 def _renamed(name: bytes) -> bytes:
-    """An entry with a name that ``zipfile`` itself would not write."""
+    """Return an archive with an entry name that ``zipfile`` would not write."""
     return archive(("x" * len(name), b"evil")).replace(b"x" * len(name), name)
 
 
 def _central(patch: Callable[[bytearray, int], None]) -> bytes:
-    """A good archive whose last central directory record is patched."""
+    """Return a valid archive whose last central directory record is patched."""
     data = bytearray(archive(("last.py", b"x = 1\n" * 1000)))
     patch(data, data.rindex(b"PK\x01\x02"))
     return bytes(data)
@@ -76,7 +76,7 @@ def _declared_size(size: int) -> bytes:
 
 
 def _offset(offset: int) -> bytes:
-    """An entry that, by its ZIP64 extra field (APPNOTE 4.5.3), lies far outside the archive."""
+    """Return an archive whose last entry lies outside, by its ZIP64 extra field (APPNOTE 4.5.3)."""
     entry = zipfile.ZipInfo("far.py")
     entry.extra = struct.pack("<HHQ", 0xFFFF, 8, offset)  # an id that zipfile leaves alone
     data = bytearray(archive((entry, b"")))
@@ -159,11 +159,11 @@ HOSTILE = {
         "not valid Python in the archive: extra.py: ",
     ),
 }
-"""Name → archive, and a part of the error that it gets."""
+"""Archive and a part of its error, by name of the case."""
 
 
 def tree(directory: Path) -> dict[str, tuple[int, bytes]]:
-    """All that lies below a directory: path → mode, and content or target of the link."""
+    """Return mode and content, or target of a link, of everything in a directory, by path."""
     return {
         str(path.relative_to(directory)): (path.lstat().st_mode, _content(path))
         for path in sorted(directory.rglob("*"))

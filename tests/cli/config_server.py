@@ -19,7 +19,7 @@ DEADLINE = 20.0
 
 @dataclass
 class ConfigServer:
-    """Keeps what it is asked; ``answer`` writes the response."""
+    """Records its requests; ``answer`` writes the responses."""
 
     port: int
     answer: Answer
@@ -44,7 +44,7 @@ def serve(tls: ssl.SSLContext | None) -> Iterator[ConfigServer]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_args: object) -> None:
-            """Clients that hang up are part of the tests."""
+            """Print nothing: tests have clients that hang up."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         if tls:
@@ -62,7 +62,7 @@ def serve(tls: ssl.SSLContext | None) -> Iterator[ConfigServer]:
 
 
 def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-    """Answer with a whole response."""
+    """Answer with a complete response."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(code)
@@ -87,7 +87,7 @@ def reset_after(body: bytes, announced: int) -> Answer:
 
 
 def cut_after(body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Send a body and close the connection in good order, whatever the headers promise."""
+    """Send a body and close the connection cleanly, even if the headers announce more."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.protocol_version = "HTTP/1.1"
@@ -114,7 +114,7 @@ def endless(chunk: bytes) -> Answer:
 
 
 def raw(data: bytes) -> Answer:
-    """Send these bytes where a response should be."""
+    """Send these bytes in place of a response."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(data)

@@ -23,7 +23,7 @@ def tls(certificates: tuple[Path, ssl.SSLContext]) -> ssl.SSLContext:
 
 @pytest.fixture(autouse=True)
 def environment(ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trust the tests' authority, and let nothing of the developer's environment in."""
+    """Trust the tests' authority, and remove the developer's own settings."""
     for name in list(os.environ):
         if name.startswith("PALTABRAIN_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

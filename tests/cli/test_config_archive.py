@@ -1,4 +1,4 @@
-"""The archive: what is unpacked, what is refused, and which bytes of an import change."""
+"""Config archives: what is unpacked, what is refused, and how imports are changed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from paltabrain_fast.cli.config_archive import ArchiveError, point_imports_at, unpack
 
+from ..support.probe import archive_entries_unchecked
 from .archives import BOMB, GOOD, HOSTILE, MODULE, archive, tree
 
 
@@ -41,9 +42,9 @@ def test_refuses(data: bytes, problem: str, tmp_path: Path) -> None:
         unpack(data, tmp_path)
 
 
-def test_counts_what_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if every declared size were a lie that ``zipfile`` believes."""
-    monkeypatch.setattr("paltabrain_fast.cli.config_archive._check_entries", lambda _entries: None)
+@archive_entries_unchecked()
+def test_counts_what_it_reads(tmp_path: Path) -> None:
+    """The sizes that the archive declares may be wrong."""
     with pytest.raises(ArchiveError, match="more than 33554432 bytes"):
         unpack(archive(("zero.bin", BOMB)), tmp_path)
     assert sum(len(content) for _, content in tree(tmp_path).values()) <= 33_554_432

@@ -29,7 +29,7 @@ def files(module: Path) -> dict[str, bytes]:
 
 
 def assert_error(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
-    """One line on stderr with these parts, nothing else, no key."""
+    """Check for one line on stderr with these parts, and no API key."""
     assert done.returncode == code
     assert done.stdout == ""
     assert done.stderr.startswith("paltabrain-sdk-download-config: error: ")
@@ -167,7 +167,7 @@ USAGE_ERRORS = {
     "no key": ((*HOST, "x"), ["missing --api-key (or PALTABRAIN_SDK_API_KEY) "]),
     "empty key": ((*HOST, "--api-key=", "x"), ["missing --api-key"]),
     "key of two lines": ((*HOST, "--api-key", f"{KEY}\nX-Evil: 1", "x"), ["--api-key must"]),
-    "key with a blank": ((*HOST, "--api-key", f"{KEY} ", "x"), ["--api-key must"]),
+    "key with a blank": ((*HOST, "--api-key", f" {KEY}", "x"), ["--api-key must"]),
     "key beyond ASCII": ((*HOST, "--api-key", f"{KEY}é", "x"), ["--api-key must"]),
     "mistyped option": ((*HOST, "--apikey", KEY, "x"), ["unknown option --apikey "]),
     "mistyped option=": ((*HOST, f"--apikey={KEY}", "x"), ["unknown option --apikey "]),

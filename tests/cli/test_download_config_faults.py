@@ -1,4 +1,4 @@
-"""Whatever fails, the old module and all that is around it stay as they are."""
+"""If a download fails in any way, the old module and the files around it stay as they are."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from paltabrain_fast.cli import download_config
 from paltabrain_fast.cli.download_config import main
 
+from ..support.probe import download_within
 from .archives import GOOD, HOSTILE, MODULE, archive, bare, tree
 from .config_server import (
     DEADLINE,
@@ -31,7 +31,7 @@ KEY = "1237c694a824422a88e2a3c5a90510e3"
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
-    """A config module of an earlier download, with neighbours."""
+    """Install a config module of an earlier download, with other files beside it."""
     old = tmp_path / "project" / "config"
     old.mkdir(parents=True)
     (old / "__init__.py").write_text("from .config_v2_pb2 import *\n")
@@ -45,7 +45,7 @@ def run(server: ConfigServer, module: Path, *options: str) -> int:
 
 
 def error_of(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that was printed."""
+    """Return the one line that was printed."""
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("paltabrain-sdk-download-config: error: ")
@@ -145,14 +145,13 @@ def test_missing_ca_bundle(
     assert "missing.pem" in error_of(capsys)
 
 
+@download_within(0.0)
 def test_trickling_body_is_given_up(
     server: ConfigServer,
     module: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(download_config, "_BODY_SECONDS", 0.0)
     release = threading.Event()
 
     def trickle(handler: BaseHTTPRequestHandler) -> None:
@@ -228,7 +227,7 @@ def test_fault_while_overwriting(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """After any fault either the old or the new module stands there, whole, and nothing else."""
+    """After any fault, either the old or the new module is there, complete, and nothing else."""
     server.answer = status(200, GOOD)
     (module / "notes.txt").write_text("mine")
     before = tree(tmp_path)

@@ -95,13 +95,13 @@ def test_a_path_is_enough_where_the_environment_has_the_rest(
     assert "exists and is not empty" in done.stderr
 
 
-def test_the_rest_names_the_extra_that_it_lacks() -> None:
+def test_other_commands_name_the_extra_that_is_missing() -> None:
     for arguments in ((), ("--help",), ("generate", "a.yaml", "b")):
         done = run("-c", WITHOUT_TYPER, *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            "paltabrain-fast: typer is not installed, which all but download-config needs: "
-            "pip install 'paltabrain-fast[collector]'\n"
+            "paltabrain-fast: typer is not installed, and every command but download-config needs"
+            " it: pip install 'paltabrain-fast[collector]'\n"
         )
 
 

@@ -1,4 +1,4 @@
-"""A schema that has everything, batches of its events, and a client that posts them."""
+"""A schema with all types, batches of its events, and a client that posts them."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def batch(*payloads: bytes, context: bytes = b"", batch_id: str | None = None) -
 
 
 class Client:
-    """What any HTTP client of the protocol does, without the SDK."""
+    """An HTTP client of the protocol that is not the SDK."""
 
     def __init__(self, url: str, *, api_key: str = "key", ca_file: Path | None = None) -> None:
         self._url = url
@@ -105,7 +105,7 @@ class Client:
         self._session.headers.update({"X-API-Key": api_key, "Content-Type": CONTENT_TYPE})
 
     def post(self, body: Any, **headers: str | None) -> requests.Response:
-        """Post bytes, a message, or (chunked) an iterable of bytes; None drops a header."""
+        """Post bytes, a message, or an iterable of bytes (chunked); a ``None`` removes a header."""
         data = body.SerializeToString() if isinstance(body, Batch) else body
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._session.post(self._url + ENDPOINT_BATCH, data=data, headers=named, timeout=30)
@@ -124,7 +124,7 @@ class Client:
 
 
 def rows(db: Path, query: str) -> list[dict[str, Any]]:
-    """Return what a query finds in a closed database file."""
+    """Return the rows of a query on a database file that no collector has open."""
     with duckdb.connect(str(db), read_only=True) as connection:
         cursor = connection.execute(query)
         names = [column[0] for column in cursor.description or ()]

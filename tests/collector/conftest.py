@@ -20,7 +20,7 @@ def db(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
-    """What the test started; ``close()`` stops it early, to look at what it left."""
+    """Stops what a test has started; ``close()`` does so early, to look at the files."""
     with ExitStack() as stack:
         yield stack
 

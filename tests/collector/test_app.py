@@ -1,4 +1,4 @@
-"""The collector over HTTP: what it stores, what it refuses, and that nothing breaks it."""
+"""The collector over HTTP: what it stores, what it refuses, and that no request breaks it."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_clients_in_parallel(start: Callable[..., Collector]) -> None:
 
 
 def _of_size(size: int) -> bytes:
-    """A good batch of exactly this many bytes."""
+    """Return a valid batch of exactly this many bytes."""
     long = [payload(2, page_id="x" * 65_000)] * 8
     rough = size - len(batch(*long, payload(2, page_id="")).SerializeToString())
     for length in range(rough - 30, rough + 1):
@@ -246,7 +246,7 @@ def test_a_wrong_key_is_refused_everywhere_and_never_echoed(
     assert friend.get_config().status_code == 200
 
 
-def test_any_key_will_do_where_none_is_wanted_but_no_key_will_not(
+def test_where_no_key_is_configured_any_is_accepted_but_one_is_required(
     start: Callable[..., Collector], stack: ExitStack
 ) -> None:
     url = start().http_url
@@ -299,7 +299,7 @@ def test_the_config_zip_imports(
 
 
 def _scrambled(data: bytes, header: bytes, context: bytes) -> bytes:
-    """A good batch with arbitrary bytes in the places that are decoded against the schema."""
+    """Return a valid batch with arbitrary bytes where the schema decides what is valid."""
     message = batch(data, context=context)
     message.events[0].header = header
     return bytes(message.SerializeToString())

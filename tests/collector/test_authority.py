@@ -1,4 +1,4 @@
-"""The collector's authority: kept as long as it can be used, and renewed otherwise."""
+"""The collector's authority: kept as long as it can be used, and replaced otherwise."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from paltabrain_fast.collector.authority import kept_authority
+from paltabrain_fast.collector.authority import load_or_create_authority
 from paltabrain_fast.collector.errors import CollectorError
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """Where the certificate and the key of an authority are kept."""
+    """Create an authority; return the files of its certificate and its key."""
     certificate, key = tmp_path / "ca.pem", tmp_path / "ca.key"
-    kept_authority(certificate, key)
+    load_or_create_authority(certificate, key)
     return certificate, key
 
 
 def test_it_is_kept(files: tuple[Path, Path]) -> None:
     before = [path.read_bytes() for path in files]
-    authority = kept_authority(*files)
+    authority = load_or_create_authority(*files)
     assert [path.read_bytes() for path in files] == before
     assert [authority.cert_pem.bytes(), authority.private_key_pem.bytes()] == before
 
@@ -57,7 +57,7 @@ def _make_it_end_in(files: tuple[Path, Path], left: timedelta) -> None:
 def test_it_is_kept_until_shortly_before_it_expires(files: tuple[Path, Path]) -> None:
     _make_it_end_in(files, timedelta(days=2))
     before = files[0].read_bytes()
-    assert kept_authority(*files).cert_pem.bytes() == before
+    assert load_or_create_authority(*files).cert_pem.bytes() == before
 
 
 SPOILT: dict[str, Callable[[tuple[Path, Path]], object]] = {
@@ -73,12 +73,12 @@ SPOILT: dict[str, Callable[[tuple[Path, Path]], object]] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-def test_it_is_renewed(
+def test_it_is_replaced(
     files: tuple[Path, Path], spoil: Callable[[tuple[Path, Path]], object]
 ) -> None:
     before = files[0].read_bytes()
     spoil(files)
-    authority = kept_authority(*files)
+    authority = load_or_create_authority(*files)
     assert authority.cert_pem.bytes() == files[0].read_bytes() != before
     assert authority.private_key_pem.bytes() == files[1].read_bytes()
     assert files[1].stat().st_mode & 0o777 == 0o600
@@ -89,5 +89,5 @@ def test_it_is_renewed(
 def test_a_file_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "ca.key").mkdir()
     with pytest.raises(CollectorError, match=r"cannot write .*ca\.key: Is a directory"):
-        kept_authority(tmp_path / "ca.pem", tmp_path / "ca.key")
+        load_or_create_authority(tmp_path / "ca.pem", tmp_path / "ca.key")
     assert [path.name for path in tmp_path.iterdir()] == ["ca.key"]

@@ -1,4 +1,4 @@
-"""What a body must be to be accepted, and why it is refused."""
+"""Bodies that the collector accepts, and the reasons for which it refuses others."""
 
 from __future__ import annotations
 

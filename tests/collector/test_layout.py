@@ -1,4 +1,4 @@
-"""Which tables and columns a schema's events land in."""
+"""Tables and columns of a schema's events."""
 
 from __future__ import annotations
 

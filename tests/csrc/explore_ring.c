@@ -1,6 +1,6 @@
 /* Scenarios of the ring and of context retirement, for the interleaving explorer.
  *
- * Links: explore pbf_ring pbf_context pbf_record pbf_wire
+ * Links: explore pbf_ring pbf_context pbf_record pbf_encode
  */
 #include <stdio.h>
 #include <string.h>
@@ -350,7 +350,8 @@ static void run_contexts(int thread)
     context_ghost *known = context_ghosts();
 
     if (thread < 2) { /* producers; the payload is too short to reach a word of the next header */
-        pbf_event event = {.event_ts = 1};
+        static const uint8_t bytes[] = {0x08, 0x02}; /* event_ts: 1 */
+        pbf_event event = {.bytes = bytes, .length = sizeof bytes, .common_length = sizeof bytes};
         pbf_status status =
             pbf_record_append(ring(), &contexts()->table, known->first, &event);
 

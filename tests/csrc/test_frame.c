@@ -1,6 +1,6 @@
 /* Records and framing: golden bytes, limits to the byte, and random events against a naive framer.
  *
- * Links: pbf_ring pbf_context pbf_wire pbf_encode pbf_record pbf_number pbf_frame
+ * Links: pbf_ring pbf_context pbf_encode pbf_record pbf_number pbf_frame
  */
 #include "pbf_frame.h"
 #include "test.h"
@@ -55,53 +55,56 @@ static pbf_envelope envelope_of(const char *instance_id, const char *batch_id, s
                           .limit = limit};
 }
 
-static pbf_event event_of(int64_t event_ts, const char *header, const void *payload, size_t length)
+/* An event as it is tracked. */
+typedef struct {
+    int64_t event_ts;
+    int64_t session_id;
+    bool has_session;
+    const uint8_t *header;
+    size_t header_length;
+    const uint8_t *payload;
+    size_t payload_length;
+} test_event;
+
+static test_event event_of(int64_t event_ts, const char *header, const void *payload, size_t length)
 {
-    return (pbf_event){.event_ts = event_ts,
-                       .header = (const uint8_t *)header,
-                       .header_length = strlen(header),
-                       .payload = payload,
-                       .payload_length = length};
+    return (test_event){.event_ts = event_ts,
+                        .header = (const uint8_t *)header,
+                        .header_length = strlen(header),
+                        .payload = payload,
+                        .payload_length = length};
 }
 
-static pbf_event in_session(pbf_event event, int64_t session_id)
+static test_event in_session(test_event event, int64_t session_id)
 {
     event.has_session = true;
     event.session_id = session_id;
     return event;
 }
 
-static void append(fixture *f, pbf_context_ref context, pbf_event event)
+static pbf_status encode(uint8_t *buffer, size_t room, const test_event *from, pbf_event *event)
 {
-    CHECK_EQUAL(pbf_record_append(f->ring, &f->contexts, context, &event), PBF_OK);
+    pbf_encoder encoder = pbf_encoder_on(buffer, room);
+    pbf_status status = pbf_encode_parts(&encoder, from->header, from->header_length,
+                                         from->payload, from->payload_length);
+
+    if (status != PBF_OK)
+        CHECK_EQUAL(pbf_encoded_length(&encoder), 0);
+    else
+        status = pbf_encode_common(&encoder, from->event_ts, from->has_session, from->session_id,
+                                   event);
+    return status;
 }
 
-/* Appends the same event by way of the encoder, as a record's finished payload. */
-static void append_encoded(fixture *f, pbf_context_ref context, const pbf_event *event)
+static void append(fixture *f, pbf_context_ref context, test_event from)
 {
-    static uint8_t scratch[8192];
-    pbf_encoder encoder = pbf_encoder_on(scratch, sizeof scratch);
-    uint32_t common_length;
+    size_t room = from.header_length + from.payload_length + PBF_EVENT_OVERHEAD;
+    uint8_t *buffer = test_memory(room);
+    pbf_event event;
 
-    if (event->payload_length > 0) {
-        CHECK_EQUAL(pbf_encode_raw(&encoder, event->payload, event->payload_length), PBF_OK);
-        CHECK_EQUAL(pbf_encode_prefix(&encoder, pbf_tag(PBF_EVENT_PAYLOAD, PBF_WIRE_BYTES), 0),
-                    PBF_OK);
-    }
-    if (event->header_length > 0) {
-        size_t before = pbf_encoded_length(&encoder);
-
-        CHECK_EQUAL(pbf_encode_raw(&encoder, event->header, event->header_length), PBF_OK);
-        CHECK_EQUAL(pbf_encode_prefix(&encoder, pbf_tag(PBF_EVENT_HEADER, PBF_WIRE_BYTES), before),
-                    PBF_OK);
-    }
-    CHECK_EQUAL(pbf_encode_common(&encoder, event->event_ts, event->has_session, event->session_id,
-                                  &common_length), PBF_OK);
-
-    pbf_encoded_event encoded = {encoder.at, pbf_encoded_length(&encoder), common_length,
-                                 event->has_session};
-
-    CHECK_EQUAL(pbf_record_append_encoded(f->ring, &f->contexts, context, &encoded), PBF_OK);
+    CHECK_EQUAL(encode(buffer, room, &from, &event), PBF_OK);
+    CHECK_EQUAL(pbf_record_append(f->ring, &f->contexts, context, &event), PBF_OK);
+    test_free(buffer, room);
 }
 
 /* Takes the next batch and checks it against the expected body: with the room that the bound asks
@@ -284,32 +287,63 @@ static void test_telemetry(void)
     tear_down(&f);
 }
 
+static void check_encoded(test_event from, const char *golden, size_t length, uint32_t common)
+{
+    for (size_t room = 0; room <= length + 1; room++) {
+        uint8_t *buffer = test_memory(room);
+        pbf_event event;
+
+        CHECK_EQUAL(encode(buffer, room, &from, &event), room < length ? PBF_FULL : PBF_OK);
+        if (room >= length) {
+            CHECK_EQUAL(event.length, length);
+            CHECK_EQUAL(event.common_length, common);
+            CHECK_EQUAL(event.has_session, from.has_session);
+            CHECK(memcmp(event.bytes, golden, length) == 0);
+        }
+        test_free(buffer, room);
+    }
+}
+
+static void test_encoding_takes_the_room_that_it_needs(void)
+{
+    check_encoded(in_session(event_of(-1, "head", "payload", 7), INT64_MIN),
+                  "\x08\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+                  "\x12\x04head\x1a\x07payload", 28, 13);
+    check_encoded(event_of(0, "h", "payload", 7), "\x12\x01h\x1a\x07payload", 12, 0);
+}
+
+/* The limit is that of a body, for header and payload together. */
+static void test_encoding_refuses_what_is_too_large(void)
+{
+    static uint8_t bytes[PBF_BATCH_MAX + 1], buffer[PBF_BATCH_MAX + PBF_EVENT_OVERHEAD];
+    test_event from = event_of(1, "", bytes, sizeof bytes);
+    pbf_event event;
+
+    CHECK_EQUAL(encode(buffer, sizeof buffer, &from, &event), PBF_TOO_LARGE);
+    from.payload_length = PBF_BATCH_MAX;
+    CHECK_EQUAL(encode(buffer, sizeof buffer, &from, &event), PBF_OK);
+    from.header = bytes;
+    from.header_length = 1;
+    CHECK_EQUAL(encode(buffer, sizeof buffer, &from, &event), PBF_TOO_LARGE);
+    from.payload_length = PBF_BATCH_MAX - 1;
+    CHECK_EQUAL(encode(buffer, sizeof buffer, &from, &event), PBF_OK);
+    from.payload_length = 0;
+    from.header_length = SIZE_MAX;
+    CHECK_EQUAL(encode(buffer, sizeof buffer, &from, &event), PBF_TOO_LARGE);
+}
+
 static void test_append_refuses(void)
 {
     fixture f;
-    static uint8_t bytes[PBF_BATCH_MAX + 1];
-    pbf_event event = event_of(1, "", bytes, sizeof bytes);
+    static const uint8_t bytes[CAPACITY];
+    pbf_event event = {.bytes = bytes, .length = sizeof bytes};
 
     set_up(&f, 0);
     pbf_context_ref context = add_context(&f, "ctx", 3), stale = {context.version + 1, context.slot};
 
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_TOO_LARGE);
-    event.payload_length = PBF_BATCH_MAX; /* alone it would do, with a header it does not */
-    event.header = bytes;
-    event.header_length = 1;
-    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_TOO_LARGE);
-    event.payload_length = 0;
-    event.header = bytes;
-    event.header_length = SIZE_MAX;
-    CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_TOO_LARGE);
-    event.header_length = 3;
+    event.length = 3;
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, stale, &event), PBF_STALE);
-
-    pbf_encoded_event encoded = {bytes, PBF_BATCH_MAX + 1, 0, false};
-
-    CHECK_EQUAL(pbf_record_append_encoded(f.ring, &f.contexts, context, &encoded), PBF_TOO_LARGE);
-    encoded.length = 3;
-    CHECK_EQUAL(pbf_record_append_encoded(f.ring, &f.contexts, stale, &encoded), PBF_STALE);
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, (pbf_context_ref){0}, &event), PBF_STALE);
     CHECK_EQUAL(pbf_ring_accepted(f.ring), 0);
     CHECK(pbf_ring_reserve(f.ring, CAPACITY - pbf_ring_used(f.ring) - 3 - PBF_CONTEXT_COST));
@@ -415,7 +449,7 @@ static size_t naive_bytes(uint8_t *out, uint8_t tag, const void *bytes, size_t l
     return at + length;
 }
 
-static size_t naive_event(uint8_t *out, const pbf_event *event, uint64_t number)
+static size_t naive_event(uint8_t *out, const test_event *event, uint64_t number)
 {
     static uint8_t message[8192];
     uint8_t common[64];
@@ -441,7 +475,7 @@ enum { RANDOM_EVENTS = 600, RANDOM_CONTEXTS = 4, LIMIT = 6000 };
 static void test_against_naive_framer(uint64_t seed)
 {
     static uint8_t noise[5000], body[2 * LIMIT + 8192], contexts[RANDOM_CONTEXTS][300];
-    static pbf_event events[RANDOM_EVENTS];
+    static test_event events[RANDOM_EVENTS];
     static uint32_t context_of[RANDOM_EVENTS];
     static uint64_t numbers[RANDOM_EVENTS];
     pbf_context_ref refs[RANDOM_CONTEXTS];
@@ -460,7 +494,7 @@ static void test_against_naive_framer(uint64_t seed)
         uint64_t dice = test_random(&state);
         size_t most = dice % 32 == 0 ? sizeof noise : dice % 4 == 0 ? 300 : 20;
 
-        events[i] = (pbf_event){
+        events[i] = (test_event){
             .event_ts = (int64_t)(test_random(&state) >> dice % 64),
             .has_session = dice >> 20 & 1,
             .session_id = (int64_t)test_random(&state) >> (dice >> 8) % 64,
@@ -478,10 +512,7 @@ static void test_against_naive_framer(uint64_t seed)
             CHECK(pbf_number_restart(&f.numbering, f.ring, (int64_t)number));
         }
         numbers[i] = events[i].has_session ? ++number : 0;
-        if (dice >> 16 & 1)
-            append(&f, refs[context_of[i]], events[i]);
-        else
-            append_encoded(&f, refs[context_of[i]], &events[i]);
+        append(&f, refs[context_of[i]], events[i]);
     }
 
     for (int next = 0; next < RANDOM_EVENTS;) {
@@ -529,6 +560,8 @@ int main(void)
     test_context_change_and_numbers();
     test_limit_to_the_byte();
     test_telemetry();
+    test_encoding_takes_the_room_that_it_needs();
+    test_encoding_refuses_what_is_too_large();
     test_append_refuses();
     test_room_ends_the_batch();
     test_space_comes_back();

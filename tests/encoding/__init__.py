@@ -1,1 +1,1 @@
-"""How classes are recognised as generated."""
+"""How classes are recognised as generated, and how events and contexts are encoded."""

@@ -1,8 +1,9 @@
-"""What recognition rests on may change afterwards; and code is run on recorders without harm."""
+"""What recognition depends on may change later; and symbolic execution has no side effects."""
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import gc
 import sys
 import textwrap
@@ -16,13 +17,13 @@ from typing import Any
 import pytest
 
 from paltabrain_fast import explain
-from paltabrain_fast.encoding.recorders import Recorder as Shown
+from paltabrain_fast.encoding.symbolic import Proxy
 from paltabrain_fast.schema.load import load_schema
 
 from ..schema.packages import EXAMPLE, generated, imported
 from ..support.recorder import Recorder
-from . import further_forms
-from .forms import PAYLOAD, rewritten
+from . import groups
+from .rewriting import PAYLOAD, rewritten
 from .test_forms import check, contexts, events, written
 
 SERVER = EXAMPLE.parent / "config"
@@ -44,11 +45,11 @@ class Unused:
 )
 
 IN_CLASS = """
-    def _fill(self, message, values, *, mark=True):
+    def fill_in(self, message, values, *, mark=True):
         if mark:
             message.SetInParent()
         set_proto(message, values)
-""" + PAYLOAD.replace("p.SetInParent()\n        set_proto(p,", "self._fill(p,")
+""" + PAYLOAD.replace("p.SetInParent()\n        set_proto(p,", "self.fill_in(p,")
 
 SETTER = """
     def _update(self, name, **properties):
@@ -83,11 +84,13 @@ def check_all(config: Any, cls: Any = None) -> None:
 
 
 def mute(_message: Any, _values: Any, mark: bool = True) -> None:
-    """Takes the place of a helper."""
+    """Replaces a helper, and does nothing."""
 
 
 @pytest.mark.parametrize("other", [None, mute, 0, pytest.param(..., id="deleted")])
-def test_a_function_of_the_module_that_goes_away_is_missed(tmp_path: Path, other: Any) -> None:
+def test_a_function_of_the_module_that_is_replaced_or_deleted_is_missed(
+    tmp_path: Path, other: Any
+) -> None:
     with imported(with_payload(tmp_path, IN_MODULE)) as config:
         assert explain(config.EventPageOpen).accelerated
         check_all(config)
@@ -101,7 +104,7 @@ def test_a_function_of_the_module_that_goes_away_is_missed(tmp_path: Path, other
 
 
 def test_a_default_of_a_method_that_changes_is_obeyed(tmp_path: Path) -> None:
-    text = further_forms.FAST["serialize_context"]["a default"]
+    text = groups.ACCELERATED["serialize_context"]["a default"]
     with imported(written(tmp_path, "serialize_context", text)) as config:
         context = config.Context().set_identify(experiments={"b": "2", "a": "1"})
         recorder = Recorder(context)
@@ -117,7 +120,7 @@ def test_a_default_that_changes_is_obeyed(tmp_path: Path, text: str) -> None:
     with imported(with_payload(tmp_path, text)) as config:
         assert explain(config.EventPageOpen).accelerated
         check_all(config)
-        helper = config.helper if text is IN_MODULE else config.Event._fill
+        helper = config.helper if text is IN_MODULE else config.Event.fill_in
         if text is IN_MODULE:
             helper.__defaults__ = (False,)
         else:
@@ -179,8 +182,10 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_to_stop_after_any_number_of_groups_is_obeyed(tmp_path: Path, limit: str) -> None:
-    """A header may have more groups than are tried with a message of few members."""
+def test_a_method_that_stops_after_some_groups_is_called_as_it_is(
+    tmp_path: Path, limit: str
+) -> None:
+    """Also where that number is larger than the paths of a message with few members try."""
     before, test, after = LIMITS[limit]
     schema = tmp_path / "schema.yaml"
     group = "{{id: {}, properties: {{Name: {{id: 1, type: string}}}}}}"
@@ -276,7 +281,7 @@ def test_modules_with_helpers_are_freed(tmp_path: Path, text: str) -> None:
         text = IN_CLASS.replace("(self, m", "(m").replace(
             "    def _f", "    @staticmethod\n    def _f"
         )
-        text = text.replace("self._fill", "Event._fill")
+        text = text.replace("self.fill_in", "Event.fill_in")
 
     def use() -> list[weakref.ref[Any]]:
         with imported(with_payload(tmp_path, text)) as config:
@@ -311,11 +316,11 @@ def test_a_module_that_is_executed_again_is_recognised_again(config: Any) -> Non
     assert explain(config.EventPageOpen).accelerated
 
 
-def test_who_traces_and_looks_at_every_value_disturbs_nothing() -> None:
+def test_a_tracer_that_prints_every_value_disturbs_nothing() -> None:
     seen: list[str] = []
 
     def look(frame: FrameType, _what: str, _argument: object) -> Any:
-        found = [value for value in frame.f_locals.values() if type(value) is Shown]
+        found = [value for value in frame.f_locals.values() if type(value) is Proxy]
         seen.extend(map(repr, found))
         return look
 
@@ -352,12 +357,13 @@ def test_threads_recognise_a_class_at_the_same_time() -> None:
         assert explain(config.EventPageOpen).accelerated
 
 
-def test_tools_that_look_at_every_object_may(config: Any) -> None:
-    """Some recorders are always there."""
+def test_tools_may_inspect_every_object(config: Any) -> None:
+    """Some proxies always exist."""
     assert explain(config.EventPageOpen).accelerated
     for found in gc.get_objects():
-        isinstance(found, Recorder)
-        if type(found) is Shown:
-            assert repr(found) == "<recorder>"
-            assert found.__class__ is Shown
+        with contextlib.suppress(ReferenceError):  # a weak proxy of somebody else's
+            isinstance(found, Recorder)
+        if type(found) is Proxy:
+            assert repr(found) == "<symbolic value>"
+            assert found.__class__ is Proxy
             assert not hasattr(found, "__len__")

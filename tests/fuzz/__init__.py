@@ -1,5 +1,5 @@
-"""Coverage-guided fuzzing of the encoder, and the inputs that it found worth keeping.
+"""Coverage-guided fuzzing of the encoder, and its corpus.
 
-``make fuzz-coverage`` looks for new ones, ``make fuzz-corpus`` keeps those that are needed, and the
-suite replays them on every interpreter, without the fuzzer.
+``make fuzz-coverage`` looks for new inputs. ``make fuzz-corpus`` keeps the fewest that cover the
+same code. The test suite replays the corpus on every interpreter, without the fuzzer.
 """

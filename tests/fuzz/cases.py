@@ -1,4 +1,4 @@
-"""Makes an event and a context of the bytes of an input, and checks how they are encoded."""
+"""Turns the bytes of an input into an event and a context, and checks how they are encoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from paltabrain_fast import explain
-from paltabrain_fast._native.classes import encoded
+from paltabrain_fast._native.contexts import encoded_context
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Group, Kind, Property, Schema
 
@@ -53,12 +53,12 @@ _LONELY = tuple(
     )
 )
 EXTREME = Schema((*_LONELY, _LONG), (*_LONELY, _LONG), (), (*_LONELY, _LONG))
-"""As many properties as a group may have, or only one, whose number is the largest."""
+"""Groups with very many properties, or with one that has the largest field number."""
 
 
 @contextmanager
 def packages() -> Iterator[list[Package]]:
-    """What the inputs are about."""
+    """Yield the generated packages that an input may choose."""
     with ExitStack() as stack:
         yield [
             package(stack.enter_context(imported(EXAMPLE.parent / "config")), load_schema(EXAMPLE)),
@@ -68,10 +68,10 @@ def packages() -> Iterator[list[Package]]:
 
 
 def check(candidates: list[Package], data: bytes) -> None:
-    """Encode what ``data`` says, as its own methods do and natively.
+    """Make an event and a context from ``data``; encode them natively and by their own methods.
 
     Raises:
-        AssertionError: the two differ.
+        AssertionError: the bytes differ.
     """
     reader = Reader(data)
     chosen = reader.choice(candidates)
@@ -86,20 +86,23 @@ def check(candidates: list[Package], data: bytes) -> None:
 
 
 def _check_deterministic(chosen: Package, context: Any) -> None:
-    """Which comes first in a context is no matter."""
+    """Check that the order of groups and properties does not change the bytes of a context."""
     other = chosen.module.Context()
-    other._context = _backwards(context._context)
-    assert encoded(other) == encoded(context)
+    other._context = _reversed(context._context)
+    assert encoded_context(other) == encoded_context(context)
 
 
-def _backwards(value: Any) -> Any:
+def _reversed(value: Any) -> Any:
     if type(value) is not dict:
         return value
-    return {name: _backwards(found) for name, found in reversed(value.items())}
+    return {name: _reversed(found) for name, found in reversed(value.items())}
 
 
 def _check_harmless(chosen: Package, event: Any, context: Any) -> None:
-    """What changes while it is encoded may be sent as before or as after, or be an error."""
+    """Check that an event that changes while it is encoded leaves no lasting damage.
+
+    It may be sent as before the change or as after it, or be an error.
+    """
     for _ in range(3):
         chosen.tracked(event, context)
     for instance in (event, context):
@@ -142,7 +145,7 @@ class _Case:
         return found
 
     def spoil(self, properties: dict[Any, Any]) -> Any:
-        """Add what no setter adds, or replace it all."""
+        """Add a property that no setter adds, or replace all properties."""
         match self.reader.below(3):
             case 0:
                 found = self.anything()
@@ -156,7 +159,7 @@ class _Case:
         return properties
 
     def value(self, prop: Property) -> Any:
-        """A value for a property: mostly such as it expects, sometimes any at all."""
+        """Return a value for a property: mostly of its type, sometimes of any other."""
         match self.reader.below(32):
             case 1:
                 return None
@@ -193,7 +196,7 @@ class _Case:
         mode = self.reader.below(8)
         if mode >= 6:
             found = self.reader.choice(OTHERS)
-            # a case may put into it what another must not see
+            # a copy, since a case may change it
             return deepcopy(found) if isinstance(found, dict | list) else found
         return self.element(list(Kind)[mode], None)
 
@@ -240,7 +243,7 @@ class _Case:
         return moment.replace(tzinfo=self.reader.choice(ZONES), fold=self.reader.below(2))
 
     def disturb(self, event: Any, context: Any) -> None:
-        """Put in a value that changes the event once, while it is encoded."""
+        """Insert a value that changes the event once, while it is encoded."""
         top = [part for part in (event._payload, event._header, context._context) if part]
         dicts = [part for part in top if isinstance(part, dict)]
         inner = [value for part in dicts for value in part.values()]
@@ -280,6 +283,6 @@ class _Case:
                 event._payload, event._header = {}, {}
             else:
                 event.__dict__.clear()
-            [datetime(1999, 1, 1) for _ in range(100)]  # takes the memory that was given back
+            [datetime(1999, 1, 1) for _ in range(100)]  # so that freed memory is used again
 
         return act

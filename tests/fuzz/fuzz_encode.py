@@ -1,7 +1,7 @@
-"""Drives atheris, and so libFuzzer, whose options it takes; ``make fuzz-coverage`` runs it.
+"""Runs the fuzzer atheris with the options of libFuzzer; ``make fuzz-coverage`` calls it.
 
-Its guides are the native code, which clang has instrumented, and the tests' Python, which
-decodes the inputs.
+The fuzzer sees the coverage of the native code, which clang has instrumented, and of the Python
+code that decodes the inputs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,6 @@ with atheris.instrument_imports(include=["tests"]):
 
 if __name__ == "__main__":
     with packages() as candidates:
-        command = f"{sys.executable} {sys.argv[0]}"  # merging starts it again
+        command = f"{sys.executable} {sys.argv[0]}"  # which merging starts again
         atheris.Setup([command, *sys.argv[1:]], lambda data: check(candidates, data))
         atheris.Fuzz()

@@ -1,1 +1,1 @@
-"""Facts: events as the original SDK serializes them, to be compared with ours."""
+"""Golden bytes: events as the original SDK serializes them, to compare with ours."""

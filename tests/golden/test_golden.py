@@ -1,9 +1,12 @@
-"""What arrives is what the original SDK sends: 1,500 random events, on both engines.
+"""Events are serialized as by the original SDK: 1,500 random ones, on both engines.
 
-Each line of ``events.jsonl.gz`` is an event of ``examples/schema.yaml``: ``event``, its class;
-``args`` of the constructor; ``header`` and ``context``, setters and their keywords in order; then
-what the original makes of it, in hexadecimal and with maps sorted, or ``"skipped": true`` where its
-serialization raises.
+Each line of ``events.jsonl.gz`` is an event of ``examples/schema.yaml``, as JSON:
+
+- ``event``: the class;
+- ``args``: arguments of the constructor;
+- ``header`` and ``context``: setters and their keywords, in order;
+- ``context_hex``, ``header_hex``, ``payload_hex``: the bytes of the original SDK, with maps sorted;
+- or ``"skipped": true`` if its serialization raises.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ def config() -> Iterator[Any]:
 
 
 def value_of(config: Any, fact: Any) -> Any:
-    """A value: JSON as it is, or named by its kind."""
+    """Return the value of JSON: itself, or one of another type from ``{type: value}``."""
     if isinstance(fact, list):
         return [value_of(config, element) for element in fact]
     if not isinstance(fact, dict):
@@ -72,8 +75,8 @@ def in_order(message: Any, data: bytes) -> str:
     return found.hex()
 
 
-def test_every_event_arrives_as_the_original_sends_it(config: Any) -> None:
-    """Twice each, since the first of a kind is what later ones are trusted for."""
+def test_every_event_is_serialized_as_by_the_original(config: Any) -> None:
+    """Each event twice: native encoding is verified with the first one and used for the second."""
     recorder = Recorder(config.Context())
     outcomes: Counter[str] = Counter()
     for fact in facts():

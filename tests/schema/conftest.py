@@ -1,4 +1,4 @@
-"""Names, at the end, the interpreters that a generated package was not loaded on."""
+"""Names, at the end of the run, the old interpreters that are missing on this machine."""
 
 from __future__ import annotations
 

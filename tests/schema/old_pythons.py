@@ -1,4 +1,4 @@
-"""The interpreters of this machine that are older than those that the SDK itself runs on."""
+"""Finds interpreters that generated packages support and the SDK itself does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERSIONS: Final = ("3.7", "3.8", "3.9", "3.10")
 
 
 def _find(version: str) -> Path | None:
-    """One of pyenv's, or one on the path; a name may be there that only says how to get one."""
+    """Return an interpreter of pyenv or on PATH, which runs and has this version."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     on_path = (Path(folder, f"python{version}") for folder in os.get_exec_path())
     for candidate in (*sorted(pyenv.glob(f"{version}.*/bin/python")), *on_path):

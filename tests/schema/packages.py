@@ -1,4 +1,4 @@
-"""Imports generated packages for tests, each under a name of its own, and forgets them again."""
+"""Imports generated packages for tests, each under a name of its own, and unloads them again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _numbers = itertools.count()
 
 @contextmanager
 def imported(directory: Path) -> Iterator[Any]:
-    """The generated package in ``directory``, as a module."""
+    """Import the generated package in ``directory``; unload it at the end of the block."""
     name = f"generated_config_{next(_numbers)}"
     spec = importlib.util.spec_from_file_location(
         name, directory / "__init__.py", submodule_search_locations=[str(directory)]
@@ -40,7 +40,7 @@ def imported(directory: Path) -> Iterator[Any]:
 
 @contextmanager
 def generated(schema: Schema, rewrite: Callable[[str], str] | None = None) -> Iterator[Any]:
-    """The config module of ``schema``, its source rewritten if so wished."""
+    """Generate and import the config module of a schema; ``rewrite`` may change its source."""
     with tempfile.TemporaryDirectory() as parent:
         directory = Path(parent, "config")
         generate(schema, directory)

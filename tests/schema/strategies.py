@@ -55,13 +55,13 @@ _enum_value_names = st.from_regex(r"[A-Z][A-Z0-9_]{0,9}", fullmatch=True).filter
 
 
 def _letters(name: str) -> str:
-    """Names that differ in this differ in every form that protobuf and SQL give them."""
+    """Reduce a name so that names that stay different never collide in protobuf or SQL."""
     return name.replace("_", "").lower()
 
 
 @st.composite
 def properties(draw: st.DrawFn, name: str, number: int, enums: tuple[Enum, ...]) -> Property:
-    """A property of any type."""
+    """Draw a property of any type."""
     kinds = [kind for kind in Kind if kind is not Kind.ENUM or enums]
     kind = draw(st.sampled_from(kinds))
     container = draw(st.sampled_from(["", "repeated", "map"]))
@@ -100,7 +100,7 @@ def _groups(draw: st.DrawFn, enums: tuple[Enum, ...]) -> tuple[Group, ...]:
 def _named(
     candidates: st.SearchStrategy[str], max_size: int
 ) -> st.SearchStrategy[list[tuple[str, int]]]:
-    """Names with ids, unique in both."""
+    """Draw pairs of a name and an id; both are unique."""
     pairs = st.tuples(candidates, field_numbers)
     unique_by = (lambda pair: _letters(pair[0]), lambda pair: pair[1])
     return st.lists(pairs, max_size=max_size, unique_by=unique_by)
@@ -124,13 +124,13 @@ def _enums(draw: st.DrawFn) -> tuple[Enum, ...]:
 
 @st.composite
 def schemas(draw: st.DrawFn) -> Schema:
-    """Any valid schema, small."""
+    """Draw any small, valid schema."""
     enums = draw(_enums())
     return Schema(draw(_groups(enums)), draw(_groups(enums)), enums, draw(_groups(enums)))
 
 
 def to_yaml(schema: Schema) -> str:
-    """The schema file that ``schema`` is read from."""
+    """Return the text of a schema file for ``schema``."""
     document = {
         "context": _document(schema.context),
         "header": _document(schema.header),
@@ -173,7 +173,7 @@ def _whole_milliseconds(moment: datetime) -> datetime:
 
 
 def values(prop: Property, module: Any) -> st.SearchStrategy[Any]:
-    """Values for a property, ``None`` included; enums come from the generated ``module``."""
+    """Draw values for a property, or ``None``; enums are those of the generated ``module``."""
     elements: st.SearchStrategy[Any]
     match prop.kind:
         case Kind.BOOLEAN:

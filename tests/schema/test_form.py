@@ -1,4 +1,4 @@
-"""The text of a generated module, which is that of the server's modules, to the letter."""
+"""The text of a generated module is the same as that of the server's modules, to the letter."""
 
 from paltabrain_fast.schema.generate import render
 from paltabrain_fast.schema.load import load_schema

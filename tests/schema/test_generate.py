@@ -1,4 +1,4 @@
-"""Writing the package: whole or not at all, never over something else; the command around it."""
+"""Writing the package: completely or not at all, never over other files; and the command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEXT = Schema(events=(Group("New", 1),))
 
 
 def contents(directory: Path) -> dict[str, bytes | None]:
-    """Everything under a directory: bytes of files, ``None`` for directories."""
+    """Return the content of a directory: bytes of files, ``None`` for directories."""
     return {
         str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None
         for path in sorted(directory.rglob("*"))

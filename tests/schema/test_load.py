@@ -1,4 +1,4 @@
-"""Reading schema files: good ones as they are, bad ones with every problem and its place."""
+"""Reading schema files: valid ones exactly, others with every problem and its place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .strategies import schemas, to_yaml
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file for Hypothesis to write, example after example."""
+    """Return a file that Hypothesis overwrites with each example."""
     return tmp_path_factory.mktemp("schema") / "schema.yaml"
 
 
@@ -53,7 +53,7 @@ def test_a_valid_schema_is_read_as_written(file: Path, schema: Schema) -> None:
     assert load(file, to_yaml(schema)) == schema
 
 
-def test_small_liberties(file: Path) -> None:
+def test_optional_parts_may_be_left_out(file: Path) -> None:
     schema = load(
         file,
         """
@@ -76,7 +76,7 @@ event:
     assert [event.description for event in schema.events] == ["😀", ""]
 
 
-# the place of the schema where the fragment stands -> text around the fragment
+# the text around a fragment, by the place of the fragment in the schema
 _AROUND = {
     "": "{}",
     "event": "event:\n  {}",
@@ -85,7 +85,7 @@ _AROUND = {
     "enum": "enum:\n  {}",
     "values": "enum:\n  E:\n    id: 1\n    values:\n      {}",
 }
-# place, fragment ("|" is a new line of the same depth), line, path, part of the message
+# place, fragment ("|" begins a line with the same indent), line, path, part of the message
 _BAD = [
     ("", "events: {}", 1, "events", "unknown key, expected one of context, header, enum, event"),
     ("", "event: [A]", 1, "event", "must be a mapping"),

@@ -1,4 +1,4 @@
-"""The generated package: its shape and documentation, and every tool and runtime it meets."""
+"""The generated package: its form and docstrings, and the tools and runtimes that load it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import inspect
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from paltabrain_fast.schema.generate import generate, render
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.schema.model import Enum, EnumValue, Group, Kind, Property, Schema
 
+from ..support.programs import PROGRAMS, run_program
 from .packages import EXAMPLE, generated, imported
 from .strategies import descriptions
 
@@ -29,7 +31,7 @@ SECONDS = 100  # deadline of a process
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example schema's package."""
+    """Generate the package of the example schema."""
     directory = tmp_path_factory.mktemp("generated") / "config"
     generate(load_schema(EXAMPLE), directory)
     return directory
@@ -54,7 +56,7 @@ def run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def test_the_document_s_examples(config: Any) -> None:
+def test_setters_and_constructors(config: Any) -> None:
     context = config.Context()
     assert context.set_application(app_id="a", app_platform="p", app_version="v") is context
     context.set_user(user_id="123", country_code="GB", is_trial=True)
@@ -171,7 +173,7 @@ def test_docstrings(config: Any) -> None:
     ]
 
 
-def test_nothing_to_say_is_a_blank_docstring() -> None:
+def test_without_descriptions_docstrings_are_blank() -> None:
     schema = Schema(enums=(Enum("E", 1),), events=(Group("A", 1),))
     with generated(schema) as module:
         assert module.EventA.__init__.__doc__.split() == []
@@ -205,19 +207,19 @@ def test_a_description_stays_text(text: str) -> None:
 
 
 def _words(text: str) -> str:
-    """The text without its white space, which Python 3.13 changes in docstrings."""
+    """Return the text with single spaces: Python 3.13 changes white space in docstrings."""
     return " ".join(text.split())
 
 
 def _described(text: str) -> Schema:
-    """A schema with ``text`` wherever a description can stand."""
+    """Return a schema with ``text`` as each description."""
     group = Group("A", 1, text, properties=(Property("p", 1, Kind.STRING, text),))
     enum = Enum("E", 1, text, values=(EnumValue("V", 1, text),))
     return Schema(context=(group,), header=(group,), enums=(enum,), events=(group,))
 
 
 def _code(source: str) -> str:
-    """The source without its docstrings."""
+    """Return the source without its docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -226,15 +228,8 @@ def _code(source: str) -> str:
 
 
 def test_the_output_is_the_same_byte_for_byte(package: Path) -> None:
-    script = """
-import sys
-from pathlib import Path
-from paltabrain_fast.schema.generate import generate
-from paltabrain_fast.schema.load import load_schema
-generate(load_schema(Path(sys.argv[1])), Path(sys.argv[2]))
-"""
     again = package.parent / "again"
-    run(sys.executable, "-c", script, EXAMPLE, again, PYTHONHASHSEED="1")
+    run_program("schema/generate", str(EXAMPLE), str(again), PYTHONHASHSEED="1")
     names = ["__init__.py", "config_v2_pb2.py", "config_v2_pb2.pyi"]
     assert sorted(path.name for path in again.iterdir()) == names
     for name in names:
@@ -243,32 +238,7 @@ generate(load_schema(Path(sys.argv[1])), Path(sys.argv[2]))
 
 def test_a_user_s_code_passes_mypy_strict(package: Path, tmp_path: Path) -> None:
     user = tmp_path / "user.py"
-    user.write_text(
-        """
-from typing import assert_type
-from config import *
-from config.config_v2_pb2 import Context as ContextMessage
-from config.config_v2_pb2 import EventPayload as EventPayloadMessage
-
-event = EventPageOpen(page_id="abc").set_parent(parent_elements=["a"])
-assert_type(EventPageOpen(page_id="abc"), EventPageOpen)
-EventElementRender(class_="c", str="s", int=1)
-context: Context = Context().set_user(user_id=None)
-event.serialize_header()
-context.serialize_context()  # type: ignore[no-untyped-call]
-assert_type(ContextMessage.FromString(b"").user.user_id, str)
-everything = EventPayloadMessage.FromString(b"").event_100
-assert_type(everything.flag, bool)
-assert_type(everything.price, str)
-assert_type(everything.theme, int)
-assert_type(everything.count, int)
-assert_type(everything.happened_ts, int)
-assert_type(list(everything.amounts), list[str])
-assert_type(dict(everything.moment_by_name), dict[str, int])
-EventPageOpen(page_id=1)  # type: ignore[arg-type]
-""",
-        encoding="utf-8",
-    )
+    shutil.copy(PROGRAMS / "typing" / "user_of_config.py", user)
     run(
         *(sys.executable, "-m", "mypy", "--strict", "--config-file=", "--python-executable"),
         *(sys.executable, f"--cache-dir={tmp_path}", "--follow-imports=silent", user),
@@ -362,34 +332,10 @@ def test_it_loads_on_every_supported_protobuf(
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
     target = tmp_path / "site"
     run(*pip, "install", "--quiet", "--no-deps", f"--target={target}", requirement)
-    script = """
-import sys
-from pathlib import Path
-
-import google.protobuf
-assert google.protobuf.__version__.split(".")[0] == sys.argv[1], google.protobuf.__version__
-assert google.protobuf.__file__.startswith(sys.argv[2]), google.protobuf.__file__
-
-from config import *
-from paltabrain_fast.schema.generate import render
-from paltabrain_fast.schema.load import load_schema
-
-event = EventEverything(
-    flag=True, rate=Decimal("1.5"), theme=EnumTheme.DARK, count=-(1 << 63), label="é",
-    happened_ts=datetime(2024, 1, 1), themes=[EnumTheme.DARK], amount_by_name={"a": Decimal(2)},
-).set_parent(parent_elements=["a"])
-member = EventPayloadMessage.FromString(event.serialize_payload()).event_100
-assert (member.rate, member.theme, member.count, member.label) == ("1.5", 2, -(1 << 63), "é")
-assert list(member.themes) == [2] and dict(member.amount_by_name) == {"a": "2"}
-assert not member.HasField("price")
-context = Context().set_application(app_id="a")
-assert ContextMessage.FromString(context.serialize_context()).application.app_id == "a"
-for name, text in render(load_schema(Path(sys.argv[3]))).items():
-    assert Path(sys.argv[4], name).read_text("utf-8") == text, name
-"""
     major = requirement.partition("==")[2].partition(".")[0]
-    warnings = ("-W", "error", "-W", "ignore:Type google._upb")  # of protobuf's own types on 3.13
-    run(
-        *(sys.executable, *warnings, "-c", script, major, target, EXAMPLE, package),
+    run_program(
+        "schema/on_a_protobuf",
+        *(major, str(target), str(EXAMPLE), str(package)),
         PYTHONPATH=f"{target}{os.pathsep}{package.parent}",
+        PYTHONWARNINGS="error,ignore:Type google._upb",  # of protobuf's own types on 3.13
     )

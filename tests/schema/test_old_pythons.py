@@ -1,8 +1,9 @@
-"""A package with the server's import line, beside another SDK, on the Pythons before ours."""
+"""A generated package with the server's import line loads beside another SDK on old Pythons."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -14,84 +15,12 @@ import pytest
 from paltabrain_fast.schema.generate import generate
 from paltabrain_fast.schema.load import load_schema
 
+from ..support.programs import PROGRAMS
 from .old_pythons import FOUND
 from .packages import EXAMPLE, imported
 
 SECONDS = 100  # deadline of a process
-
-# What a generated package asks of the package that it imports from, in few lines.
-STAND_IN = """
-from abc import ABC
-from collections import defaultdict
-from datetime import datetime, timezone
-from decimal import Decimal
-from enum import IntEnum
-
-
-class BaseEnum(IntEnum):
-    pass
-
-
-class BaseSentinel:
-    @classmethod
-    def filter(cls, properties):
-        return {key: value for key, value in properties.items() if not isinstance(value, cls)}
-
-
-class BaseContext(ABC):
-    def __init__(self):
-        self._context = defaultdict(dict)
-
-
-class BaseEvent(ABC):
-    def __init__(self):
-        self._header = defaultdict(dict)
-        self._payload = {}
-
-
-def _on_the_wire(value):
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime):
-        return round(value.replace(tzinfo=timezone.utc).timestamp() * 1000)
-    return value
-
-
-def set_proto(message, properties):
-    for name, value in properties.items():
-        if isinstance(value, list):
-            getattr(message, name).extend(map(_on_the_wire, value))
-        elif isinstance(value, dict):
-            for key, element in value.items():
-                getattr(message, name)[key] = _on_the_wire(element)
-        elif value is not None:
-            setattr(message, name, _on_the_wire(value))
-"""
-
-SCRIPT = """
-import sys
-
-import google.protobuf
-
-assert "%d.%d" % sys.version_info[:2] == sys.argv[1], sys.version
-assert google.protobuf.__version__.startswith(sys.argv[2]), google.protobuf.__version__
-
-from config import *
-from config import config_v2_pb2
-
-assert BaseEvent.__module__ == "paltabrain_sdk"
-event = EventEverything(
-    flag=True, rate=Decimal("1.5"), theme=EnumTheme.DARK, count=-(1 << 63), label="\\u00e9",
-    happened_ts=datetime(2024, 1, 1), themes=[EnumTheme.DARK], amount_by_name={"a": Decimal(2)},
-).set_parent(parent_elements=["a"])
-read = EventPayloadMessage.FromString(event.serialize_payload())
-assert read.WhichOneof("event_type") == "event_100"
-assert read.event_100.HasField("flag") and not read.event_100.HasField("price")
-assert EventHeaderMessage.__module__ == "config.config_v2_pb2"
-context = Context().set_application(app_id="a").set_os(os_name=None)
-for data in (event.serialize_payload(), event.serialize_header(), context.serialize_context()):
-    print(data.hex())
-"""
+HERE = PROGRAMS / "old_pythons"
 
 PROTOBUFS = [
     *(("3.7", "3.15.0"), ("3.7", "3.20.3"), ("3.7", "4.21.0"), ("3.7", "4.24.4")),
@@ -101,10 +30,10 @@ PROTOBUFS = [
 
 @pytest.mark.parametrize(("python", "protobuf"), [pair for pair in PROTOBUFS if pair[0] in FOUND])
 def test_it_loads_and_runs(package: Path, tmp_path: Path, python: str, protobuf: str) -> None:
-    """On protobuf's native implementation, and on its pure-Python one."""
+    """With protobuf's native implementation, and with its pure-Python one."""
     site = tmp_path / "site"
     (site / "paltabrain_sdk").mkdir(parents=True)
-    (site / "paltabrain_sdk" / "__init__.py").write_text(STAND_IN)
+    shutil.copy(HERE / "stand_in.py", site / "paltabrain_sdk" / "__init__.py")
     run(
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"),
         *("--quiet", "--only-binary=:all:", f"--python-version={python}"),
@@ -113,7 +42,7 @@ def test_it_loads_and_runs(package: Path, tmp_path: Path, python: str, protobuf:
     pure: dict[str, str] = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
     for environment in ({}, pure):
         lines = run(
-            *(FOUND[python], "-s", "-c", SCRIPT, python, protobuf),
+            *(FOUND[python], "-s", HERE / "serialize.py", python, protobuf),
             PYTHONPATH=f"{site}{os.pathsep}{package.parent}",
             **environment,
         ).splitlines()
@@ -128,7 +57,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def expected(package: Path) -> list[bytes]:
-    """What the package serializes on our own classes, on this Python."""
+    """Return the bytes that the package serializes with our base classes, on this Python."""
     with imported(package) as config:
         event = config.EventEverything(
             flag=True,

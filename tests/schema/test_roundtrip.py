@@ -1,4 +1,4 @@
-"""Any valid schema, any values: what an event serializes is what the collector's messages read."""
+"""Any valid schema and values: the collector's messages read what an event serializes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def as_parameters(properties: dict[str, Any]) -> dict[str, Any]:
 def fill(
     target: Any, groups: tuple[Group, ...], module: Any, data: st.DataObject
 ) -> dict[str, dict[str, Any]]:
-    """Set every group of a context or an event; return what was set."""
+    """Set every group of a context or an event; return the values by group."""
     given: dict[str, dict[str, Any]] = {}
     for group in groups:
         given[group.field_name] = draw_properties(group, module, data)

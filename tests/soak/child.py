@@ -84,7 +84,8 @@ def live(
     for number, subject in enumerate(subjects):
         subject.renamed(f"{name}s{number}")
         subject.start(chance.randint(0, 2), chance)
-    time.sleep(chance.uniform(0, 0.5))
+    for subject in subjects:
+        subject.await_bursts(chance.randint(0, 5))
     if end == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     for subject in subjects:

@@ -10,10 +10,9 @@ from importlib import import_module
 from typing import Any, Final
 
 from paltabrain_fast import PaltabrainSdk
-from paltabrain_fast.delivery import control
 from paltabrain_fast.delivery.ledger import Stats
-from paltabrain_fast.transport import make_transport
 
+from ..support import probe
 from ..support.audit import WitnessTransport
 from ..support.events import TextContext, TextEvent, UnserializableEvent
 
@@ -22,10 +21,8 @@ _BATCH_BYTES: Final = 524_288
 
 config: Any = import_module("examples.config")
 
-# so that the SDK makes, renews and closes transports of its own, as it does for its users
-control.make_transport = lambda name=None: WitnessTransport(  # type: ignore[attr-defined]
-    make_transport(name)
-)
+# so that the SDK makes and closes transports of its own, as it does for its users
+probe.wrap_transports(WitnessTransport)
 
 
 class _PaddedEvent(TextEvent):
@@ -60,6 +57,7 @@ class Subject:
     Attributes:
         sdk: ``None`` once its reference is dropped.
         tracked: how many events each thread has tracked.
+        bursts: released by its threads, each time that they have tracked some.
     """
 
     def __init__(
@@ -76,18 +74,22 @@ class Subject:
             start_session=chance.random() < 0.5,
             **options,
         )
-        self.control = self.sdk._control
+        self._delivery = probe.Delivery(self.sdk)
         self.tracked: list[int] = []
         self._most_bytes = options["buffer_bytes"] + 2 * options["max_in_flight"] * _BATCH_BYTES
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
+        self.bursts = threading.Semaphore(0)
 
     def renamed(self, name: str) -> None:
         """Begin anew in a forked child, under a name of its own."""
+        assert self.sdk is not None
         self.name = name
+        self._delivery = probe.Delivery(self.sdk)
         self.tracked = []
         self._threads = []
         self._stop = threading.Event()
+        self.bursts = threading.Semaphore(0)
 
     def start(self, threads: int, chance: random.Random) -> None:
         for _ in range(threads):
@@ -96,6 +98,18 @@ class Subject:
             work = threading.Thread(target=self._work, args=(thread, chance.randrange(2**32)))
             self._threads.append(work)
             work.start()
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether it has threads that track."""
+        return bool(self._threads)
+
+    def await_bursts(self, count: int) -> None:
+        """Wait until its threads, if any, have tracked so many bursts of events more."""
+        while self.bursts.acquire(blocking=False):
+            pass  # those of before
+        for _ in range(count if self.is_tracking else 0):
+            self.bursts.acquire(timeout=0.5)  # less, where events wait for room
 
     def stop(self) -> None:
         """End the threads that track."""
@@ -110,9 +124,13 @@ class Subject:
         self.stop()
         self.sdk = None
 
+    def stats(self) -> Stats:
+        """Return what the SDK would say, which may be forgotten."""
+        return self._delivery.stats()
+
     def check(self) -> Stats:
         """Check the books at any moment, and that memory is bounded as promised."""
-        stats = self.control.stats()
+        stats = self.stats()
         total = stats.delivered + stats.dropped_after_acceptance + stats.pending_events
         assert stats.accepted == total, f"{self.name} does not balance: {stats}"
         assert stats.pending_bytes <= self._most_bytes, f"{self.name} has too much: {stats}"
@@ -120,8 +138,7 @@ class Subject:
 
     def end(self) -> None:
         """Wait for its threads, once it was shut down or dropped."""
-        control = self.control._thread
-        for thread in [*([] if control is None else [control]), *self.control._pool._threads]:
+        for thread in self._delivery.threads():
             thread.join(DEADLINE)
             if thread.is_alive():
                 faulthandler.dump_traceback()
@@ -129,9 +146,9 @@ class Subject:
 
     def books(self) -> dict[str, Any]:
         """Return all that is to be compared with the server's log, for another process."""
-        stats = self.control.stats()
+        stats = self.stats()
         values = {field.name: getattr(stats, field.name) for field in fields(stats)}
-        transport = self.control._transport
+        transport = self._delivery.transport()
         assert isinstance(transport, WitnessTransport)
         return {
             "name": self.name,
@@ -151,6 +168,7 @@ class Subject:
                 number = self.tracked[thread]
                 self.tracked[thread] += 1
                 sdk.track(_event(f"{self.name}:{thread}:{number}", chance), context)
+            self.bursts.release()
             self._stop.wait(chance.uniform(0, 0.05))
 
 

@@ -68,10 +68,10 @@ class Worker:
         for subject in subjects:
             subject.start(chance.randint(1, 4), chance)
         until = min(end, time.monotonic() + chance.uniform(2, 12))
-        while time.monotonic() < until:
+        while time.monotonic() < until and any(subject.is_tracking for subject in subjects):
             self._act(subjects, children, helpers)
             self._progress(subjects)
-            time.sleep(chance.uniform(0, 0.3))
+            chance.choice(subjects).await_bursts(chance.randint(0, 8))
         for subject in subjects:
             subject.stop()
         self._ask("drain")
@@ -164,7 +164,7 @@ class Worker:
         self._ask("rest", **books, unfinished=unfinished)
 
     def _count(self, totals: Counter[str], subject: Subject) -> None:
-        stats = subject.control.stats()
+        stats = subject.stats()
         totals["accepted"] += stats.accepted
         totals["delivered"] += stats.delivered
         totals["in flight"] += stats.batches_in_flight

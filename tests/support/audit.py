@@ -40,6 +40,10 @@ class WitnessTransport:
     def close(self) -> None:
         self._transport.close()
 
+    def after_fork(self) -> None:
+        """Forget what the parent has sent; called in each forked child."""
+        self.answers = {}
+
 
 class OutcomeHandler(logging.Handler):
     """Notes the outcome that each batch has, going by the log lines of the SDK.

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from paltabrain_fast import explain
-from paltabrain_fast._native.classes import encoded
+from paltabrain_fast._native.contexts import encoded_context
+from paltabrain_fast._native.events import encoded_event
 from paltabrain_fast.schema.model import Enum, EnumValue, Group, Kind, Property, Schema
 
 from ..schema.strategies import values
@@ -119,7 +120,7 @@ class Package:
             assert self.tracked(event, context) == own
         for instance in (event, context):
             assert explain(type(instance)).reason is None
-        direct: Any = encoded(event), encoded(context)
+        direct: Any = encoded_event(event), encoded_context(context)
         if None not in direct:
             assert self.messages(direct[1], *direct[0]) == own
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from paltabrain_fast import PaltabrainSdk
@@ -15,7 +15,14 @@ Sent = tuple[bytes, bytes, bytes]
 
 
 class Recorder(Tracker):
-    """Base and engine of ``PaltabrainSdk``, without what sends."""
+    """Base and engine of ``PaltabrainSdk``, without what sends.
+
+    Attributes:
+        errors: of the events that could not be serialized.
+        refused: why the engine did not take an event, one for each.
+        after_serializing: called with an event that its own methods have serialized, before its
+            bytes are recorded and compared.
+    """
 
     track: Any = PaltabrainSdk.track
 
@@ -25,6 +32,7 @@ class Recorder(Tracker):
         self._set_up(make_engine(buffer_bytes), False)
         self.errors: list[Exception] = []
         self.refused: list[RecordStatus] = []
+        self.after_serializing: Callable[[Any], object] = lambda _event: None
 
     def sent(self) -> list[Sent]:
         """What was recorded since the last call, in its order."""
@@ -34,25 +42,28 @@ class Recorder(Tracker):
             found += [(message.context, event.header, event.payload) for event in message.events]
         return found
 
-    def _recorded(self) -> None:
+    def _event_recorded(self) -> None:
         """Nobody is to be told."""
 
     def _record_serialized(
-        self, _event: Any, context: bytes, header: bytes, payload: bytes
+        self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
+        self.after_serializing(event)
         status = self._engine.record(context, header, payload, None)
-        if status is not RecordStatus.ACCEPTED:
-            self._refused(status)
+        if status is not RecordStatus.OK:
+            self._drop(status)
         return status
 
     def _is_inside(self) -> bool:
         return False
 
-    def _make_room(self) -> Iterator[None]:
-        return iter(())
+    def _record_with_retry(
+        self, status: RecordStatus, _record: Callable[[], RecordStatus]
+    ) -> RecordStatus:
+        return status
 
-    def _refused(self, status: RecordStatus) -> None:
+    def _drop(self, status: RecordStatus) -> None:
         self.refused.append(status)
 
-    def _failed(self, _event: Any, error: Exception) -> None:
+    def _serialization_failed(self, _event: Any, error: Exception) -> None:
         self.errors.append(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 
 from .api_server import ApiServer
+from .probe import await_delivery as await_delivery
 
 ROOT = Path(__file__).parent.parent.parent
 Sdk = PaltabrainSdk[Any]
@@ -31,14 +31,6 @@ def assert_balanced(sdk: Sdk) -> None:
     assert (
         stats.accepted == stats.delivered + stats.dropped_after_acceptance + stats.pending_events
     ), stats
-
-
-def await_delivery(sdk: Sdk, count: int, deadline: float = 30.0) -> None:
-    """Wait until so many events are delivered, and do nothing for it, as ``flush()`` would."""
-    ledger, engine = sdk._control.ledger, sdk._engine
-    assert ledger.wait(
-        lambda: ledger.stats(engine.counts()).delivered == count, time.monotonic() + deadline
-    ), sdk.stats()
 
 
 def start_script(

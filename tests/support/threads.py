@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -28,3 +28,15 @@ def running(*works: Callable[[], object]) -> Iterator[list[Future[object]]]:
         yield futures
         for future in futures:
             future.result(DEADLINE)
+
+
+def threads_of_sdks() -> set[threading.Thread]:
+    """Return the threads that belong to SDKs."""
+    return {thread for thread in threading.enumerate() if "paltabrain" in thread.name}
+
+
+def await_end(threads: Iterable[threading.Thread], deadline: float = DEADLINE) -> None:
+    """Wait until all of them have ended."""
+    for thread in threads:
+        thread.join(deadline)
+        assert not thread.is_alive(), f"{thread.name} does not end"

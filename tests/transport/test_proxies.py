@@ -243,7 +243,7 @@ def test_socks_is_refused_by_the_default_transport(
 def test_socks_for_others_alone(
     api: ApiServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host that is reached without the proxy is none of its business."""
+    """A bad proxy does not matter to a host that is reached without it."""
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
     with ApiServer(None).serving() as plain:
         assert transport.send(request(plain.hostname, scheme="http")).status == 200

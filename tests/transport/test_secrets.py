@@ -120,8 +120,7 @@ def use(
     witness.see(
         sdk,
         vars(sdk),
-        vars(sdk._options).keys(),
-        sdk._options,
+        *vars(sdk).values(),
         sdk.stats(),
         sdk.context,
         transport,

@@ -18,8 +18,8 @@ from paltabrain_fast.process.reentrancy import is_logging
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
 from ..support.certificates import Authority
+from ..support.programs import run_program
 from ..support.scarce import needs
-from ..support.sdk import run_script
 from .conftest import MakeTransport, request
 
 
@@ -269,7 +269,7 @@ def test_bundle_that_cannot_be_read_again_is_trusted_as_it_was(
 def test_bundle_that_is_the_same_is_read_once(
     api: ApiServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To parse it takes longer than all the rest of a connection."""
+    """Parsing it takes longer than the rest of a connection."""
     monkeypatch.setattr("urllib3.util.ssl_.create_urllib3_context", None)
     api.answer = always(Answer(fault=Fault.CLOSE_AFTER))
     for count in range(1, 4):
@@ -280,10 +280,5 @@ def test_bundle_that_is_the_same_is_read_once(
 
 @needs("gevent")
 def test_bundle_is_read_once_among_greenlets() -> None:
-    """Whose contexts are not those of Python either."""
-    run_script(
-        "from gevent import monkey; monkey.patch_all()\n"
-        "from paltabrain_fast.transport.environment import Trust\n"
-        "trust = Trust(None)\n"
-        "assert trust.context() is trust.context()\n"
-    )
+    """gevent replaces the class of the contexts."""
+    run_program("transport/trust_among_greenlets")

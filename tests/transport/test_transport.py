@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from paltabrain_fast import transport as transports
 from ..support.answers import Answer, Fault, always, in_order
 from ..support.api_server import ApiServer
 from ..support.events import TextContext, TextEvent
+from ..support.programs import run_program
 from ..support.scarce import needs
 from .conftest import MakeTransport, request
 
@@ -116,7 +116,7 @@ def test_retry_after_as_a_date(api: ApiServer, transport: Transport) -> None:
 def test_retry_after_as_a_date_counts_from_that_of_the_answer(
     api: ApiServer, transport: Transport, date: str, expected: float
 ) -> None:
-    """Not from a clock of ours, which may be set wrong, or patched."""
+    """Our own clock may be wrong, or patched."""
     headers = {"Date": date, "Retry-After": "Sat, 05 Feb 2000 12:00:07 GMT"}
     api.answer = always(Answer(503, headers))
     assert transport.send(request(api.hostname)).retry_after == expected
@@ -180,7 +180,7 @@ def test_head_cut_at_the_end_of_a_line_is_an_error(api: ApiServer, transport: Tr
 
 
 @pytest.mark.parametrize("interim", [(100,), (103,), (102, 100, 103, 199)])
-def test_interim_answers_are_none(
+def test_interim_answer_is_not_taken_for_the_answer(
     api: ApiServer, transport: Transport, interim: tuple[int, ...]
 ) -> None:
     """Each request gets its own answer, and the connection is good for the next one."""
@@ -190,6 +190,7 @@ def test_interim_answers_are_none(
     assert api.connections == 1
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "fault", [Fault.RESET, Fault.CLOSE, Fault.HALF_HEAD, Fault.ENDLESS_HEAD, Fault.ENDLESS_INTERIM]
 )
@@ -197,11 +198,9 @@ def test_interim_answer_without_a_final_one_is_an_error(
     api: ApiServer, transport: Transport, fault: Fault
 ) -> None:
     api.answer = in_order([Answer(interim=(103,), fault=fault), Answer()])
-    started = time.monotonic()
     result = transport.send(request(api.hostname, timeout=1))
     assert result.status is None
     assert isinstance(result.error, ConnectionError | TimeoutError)
-    assert time.monotonic() - started < 20
     assert transport.send(request(api.hostname)) == SendResult(status=200)
     assert api.connections == 2
 
@@ -210,7 +209,7 @@ def test_interim_answer_without_a_final_one_is_an_error(
 def test_switch_of_protocols_is_an_error(
     api: ApiServer, transport: Transport, fault: Fault | None
 ) -> None:
-    """Nobody has asked for it, and who knows what the server speaks from then on."""
+    """The client did not ask for it, and cannot know what the server speaks from then on."""
     api.answer = in_order([Answer(101, fault=fault), Answer()])
     result = transport.send(request(api.hostname, timeout=1))
     assert result.status is None
@@ -250,9 +249,10 @@ def test_bad_url_is_an_error(transport: Transport, url: str) -> None:
     assert isinstance(transport.send(Request(url, b"", {}, 30)).error, ConnectionError)
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("stage", ["handshake", "send", "head", "drip"])
 def test_attempt_ends_at_its_deadline(api: ApiServer, transport: Transport, stage: str) -> None:
-    """Each wait is short but for the first two; none of these attempts would end by itself."""
+    """None of these attempts would end by itself: where bytes drip, each single wait is short."""
     body = b"body"
     if stage == "handshake":
         api.greet = lambda _count: Fault.SILENCE
@@ -263,11 +263,9 @@ def test_attempt_ends_at_its_deadline(api: ApiServer, transport: Transport, stag
         api.answer = always(Answer(fault=Fault.SILENCE))
     else:
         api.answer = always(Answer(headers={"X": "x" * 60_000}, fault=Fault.DRIP))
-    started = time.monotonic()
     result = transport.send(request(api.hostname, timeout=0.3, body=body))
     assert isinstance(result.error, TimeoutError)
     assert str(result.error) == "the attempt timed out after 0.3 s"
-    assert time.monotonic() - started < 20
 
 
 def test_answer_whose_body_drips_is_taken_within_the_deadline(
@@ -323,7 +321,7 @@ def test_no_more_handshakes_than_places(api: ApiServer, make_transport: MakeTran
 
 
 def test_more_threads_than_places(api: ApiServer, make_transport: MakeTransport) -> None:
-    """Those that are too many are closed after use."""
+    """Connections beyond the number of places are closed after use."""
     transport = make_transport(connections=2)
     everybody = threading.Event()
     api.answer = always(Answer(release=everybody))
@@ -337,8 +335,8 @@ def test_more_threads_than_places(api: ApiServer, make_transport: MakeTransport)
 
 
 @needs("pycurl")
-def test_place_of_libcurl_holds_one_connection(api: ApiServer, plain_api: ApiServer) -> None:
-    """And that to another host no more."""
+def test_handle_of_libcurl_keeps_one_connection(api: ApiServer, plain_api: ApiServer) -> None:
+    """One to another host takes its place."""
     transport = transports.CurlTransport()
     try:
         for hostname, scheme in ((plain_api.hostname, "http"), (api.hostname, "https")):
@@ -398,18 +396,7 @@ def test_sdk_chooses_curl_by_its_name(api: ApiServer) -> None:
 
 
 def test_missing_extra_is_named() -> None:
-    script = """
-import sys
-sys.modules["pycurl"] = None
-import paltabrain_fast.transport
-try:
-    paltabrain_fast.transport.CurlTransport
-except ImportError as error:
-    assert "paltabrain-fast[curl]" in str(error), error
-else:
-    raise SystemExit("no ImportError")
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    run_program("transport/without_pycurl")
 
 
 def test_curl_is_not_imported_unasked() -> None:

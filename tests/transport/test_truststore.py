@@ -8,48 +8,27 @@ import pytest
 
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
-from ..support.sdk import run_script
-
-_SCRIPT: Final = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
-
-import truststore
-
-when, hostname, timeout, attempts = sys.argv[1:]
-
-
-
-def inject(now):
-    if now == when:
-        truststore.inject_into_ssl()
-
-
-inject("before import")
-from paltabrain_fast.transport import HttpsTransport, Request
-
-inject("before construction")
-transport = HttpsTransport()
-inject("before an attempt")
-request = Request("https://" + hostname + "/", b"body", {}, float(timeout))
-with ThreadPoolExecutor(int(attempts)) as threads:
-    results = list(threads.map(transport.send, [request] * int(attempts)))
-print(*{result.status or repr(result.error) for result in results})
-"""
+from ..support.programs import run_program
 
 _STAGES: Final = ["before import", "before construction", "before an attempt"]
 
 
+def run(*arguments: str, timeout: float = 60) -> str:
+    return run_program("transport/truststore_injected", *arguments, timeout=timeout)
+
+
 @pytest.mark.parametrize("when", _STAGES)
 def test_requests_are_answered(api: ApiServer, when: str) -> None:
-    assert run_script(_SCRIPT, when, api.hostname, "30", "8") == "200\n"
+    assert run(when, api.hostname, "30", "8") == "200\n"
 
 
 @pytest.mark.parametrize("when", _STAGES)
 def test_answer_that_drips_ends_at_the_deadline(api: ApiServer, when: str) -> None:
     """Each byte comes in time, all of them in twenty minutes."""
     api.answer = always(Answer(headers={"X": "x" * 60_000}, fault=Fault.DRIP))
-    output = run_script(_SCRIPT, when, api.hostname, "0.5", "1", timeout=60)
+    output = run_program(
+        "transport/truststore_injected", when, api.hostname, "0.5", "1", timeout=60
+    )
     assert output == "TimeoutError('the attempt timed out after 0.5 s')\n"
 
 
@@ -57,7 +36,7 @@ def test_answer_that_drips_ends_at_the_deadline(api: ApiServer, when: str) -> No
 def test_handshakes_end_at_their_deadline_beside_each_other(api: ApiServer, when: str) -> None:
     """One after the other they would take a minute and a half."""
     api.greet = lambda _count: Fault.SILENCE
-    output = run_script(_SCRIPT, when, api.hostname, "3", "30", timeout=45)
+    output = run(when, api.hostname, "3", "30", timeout=45)
     assert output == "TimeoutError('the attempt timed out after 3 s')\n"
 
 
@@ -66,5 +45,7 @@ def test_who_is_not_trusted_is_refused(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    assert "CERTIFICATE_VERIFY_FAILED" in run_script(_SCRIPT, when, api.hostname, "30", "1")
+    assert "CERTIFICATE_VERIFY_FAILED" in run_program(
+        "transport/truststore_injected", when, api.hostname, "30", "1"
+    )
     assert api.requests == []

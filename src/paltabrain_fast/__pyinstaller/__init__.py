@@ -1,4 +1,4 @@
-"""Tells PyInstaller, by an entry point, where the hook for this package is."""
+"""Tells PyInstaller where this package's hook is; an entry point refers to this function."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["get_hook_dirs"]
 
 
 def get_hook_dirs() -> list[str]:
-    """Return the directories of hooks."""
+    """Return the directories that hold hooks."""
     return [str(Path(__file__).parent)]

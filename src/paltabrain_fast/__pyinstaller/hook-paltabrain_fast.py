@@ -1,8 +1,8 @@
-"""Has PyInstaller take along what it cannot see: what extension modules and the alias import."""
+"""Makes PyInstaller include modules that it cannot find: imports of extensions and of the alias."""
 
 from PyInstaller.utils.hooks import collect_submodules
 
-# __main__ among them, since it imports the commands, and so the collector and DuckDB
+# The SDK needs none of these. __main__ imports the commands, and so the collector and DuckDB.
 _EXTRAS = ("__main__", "__pyinstaller", "cli", "collector", "schema")
 
 

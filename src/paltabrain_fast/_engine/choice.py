@@ -7,11 +7,17 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .._reference.base import ContextBase, EventBase, Sentinel, adopt, slow_reason
+from .._reference.base import (
+    ContextBase,
+    EventBase,
+    Sentinel,
+    install_native_methods,
+    slow_reason,
+)
 from .._reference.engine import ReferenceEngine
 from .._reference.track import Tracker, direct
 from .._reference.uuid7 import uuid_v7
-from ..process import lifetime, reentrancy
+from ..process import forks, reentrancy
 from .protocol import Engine
 
 __all__ = [
@@ -19,8 +25,8 @@ __all__ = [
     "EventBase",
     "Sentinel",
     "Tracker",
-    "adopt",
     "direct",
+    "install_native_methods",
     "make_engine",
     "name",
     "slow_reason",
@@ -43,7 +49,7 @@ make_engine: Callable[[int], Engine] = ReferenceEngine
 name = _wanted()
 if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from .._native import base, classes, engine, fork, track, uuid7
+        from .._native import base, classes, engine, fork, generated, track, uuid7
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -55,8 +61,9 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
         name = "python"
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
-        adopt, Tracker, uuid_v7 = base.adopt, track.Tracker, uuid7.uuid_v7
+        install_native_methods = generated.install_native_methods
+        Tracker, uuid_v7 = track.Tracker, uuid7.uuid_v7
         reentrancy.note_inside = fork.note_inside
-        lifetime.count_forks, lifetime.finish_fork = fork.count_forks, fork.finish_fork
+        forks.count_forks, forks.finish_fork = fork.count_forks, fork.finish_fork
         direct = track.DirectMethod
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -42,14 +42,31 @@ def class_given_error(what: str, given: type) -> TypeError:
 
 
 class RecordStatus(IntEnum):
-    """What became of an event that was to be recorded."""
+    """What became of an event that was to be recorded: the ``pbf_status`` of the C core.
 
-    ACCEPTED = 0
-    BUFFER_FULL = 1
-    CLOSED = 2
-    TOO_LARGE = 3
-    FORKED = 4
-    REENTRANT = 5
+    Attributes:
+        OK: it was accepted.
+        FULL: the buffer has no room for it now.
+        TOO_LARGE: no batch could ever hold it.
+        CLOSED: the buffer accepts nothing more.
+        STALE: the native engine retired the context in the meantime, and tries again by itself.
+        INVALID: text of it is not valid Unicode. Only the encoder says so.
+        FORKED: this process is a forked child of the one that made the engine.
+        REENTRANT: it was tracked from within the SDK's own work, which takes no events.
+        FALL_BACK: the native engine does not encode it; it has to serialize itself.
+        INTERRUPTED: what is no ``Exception``, such as ``KeyboardInterrupt``, was raised meanwhile.
+    """
+
+    OK = 0
+    FULL = 1
+    TOO_LARGE = 2
+    CLOSED = 3
+    STALE = 4
+    INVALID = 5
+    FORKED = 6
+    REENTRANT = 7
+    FALL_BACK = 8
+    INTERRUPTED = 9
 
 
 class FramedBatch(NamedTuple):
@@ -125,7 +142,7 @@ class Engine(Protocol):
     ) -> RecordStatus:
         """Buffer one event, stamped with the current time.
 
-        ``FORKED`` asks to renew the engine and to repeat: see ``forked``.
+        ``FORKED`` asks to record the event in the engine that has succeeded this one.
 
         Args:
             context: a serialized ``Context``.
@@ -159,13 +176,13 @@ class Engine(Protocol):
         """
 
     def shed_for(self, milliseconds: int) -> None:
-        """Let ``shed`` be true for so long, or until ``take`` makes room."""
+        """Let ``drop_if_shedding`` be true for so long, or until ``take`` makes room."""
 
-    def shed(self) -> bool:
+    def drop_if_shedding(self) -> bool:
         """Count an event that found the buffer full, if it may be dropped with no more ado."""
 
     def take_shed(self) -> int:
-        """Return how many events ``shed`` has counted since the last call.
+        """Return how many events ``drop_if_shedding`` has counted since the last call.
 
         One caller at a time.
         """
@@ -181,16 +198,24 @@ class Engine(Protocol):
         """Tell, after an event was accepted, whether it is the one that was asked for."""
 
     @property
-    def forked(self) -> bool:
-        """Whether this process is a child of the one that made or renewed the engine.
+    def is_interrupted(self) -> bool:
+        """Whether this thread is within a call of the engine already, and holds its lock.
 
-        Never true where forks cannot be counted; ``os.register_at_fork`` is then all there is.
+        So this is a signal handler or a finalizer. It must not wait for the consumer, which waits
+        for the lock.
         """
 
-    def renew(self) -> None:
-        """Start from nothing in a forked child, while no other thread uses the engine.
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a child of the one that made the engine.
 
-        What is buffered stays the parent's. A closed engine stays closed.
+        Where forks cannot be counted, only ``abandon`` makes it true.
+        """
+
+    def abandon(self) -> None:
+        """Give back what is buffered, in a forked child: it stays the parent's.
+
+        From then on the engine is empty, and ``record`` returns ``FORKED``.
         """
 
     def close(self) -> None:
@@ -201,27 +226,36 @@ class Engine(Protocol):
 
 
 class TrackerHooks(Protocol):
-    """What ``Tracker``, the base of ``PaltabrainSdk``, calls when not all is as usual."""
+    """What ``Tracker``, the base of ``PaltabrainSdk``, calls for what is not its own work."""
 
-    def _recorded(self) -> None:
-        """An event was recorded for which ``due`` was true."""
+    def _event_recorded(self) -> None:
+        """Start or wake the control thread: an event was recorded for which ``due`` was true."""
 
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
-        """Record an event that had to serialize itself, or say why not."""
+        """Record an event that has serialized itself, or drop it, and return what became of it."""
 
-    def _make_room(self) -> Iterator[None]:
-        """Yield each time that it is worth trying again to record into a full buffer."""
+    def _record_with_retry(
+        self, status: RecordStatus, record: Callable[[], RecordStatus]
+    ) -> RecordStatus:
+        """Call ``record`` again if its first call returned ``FORKED`` or ``FULL``.
+
+        A forked child begins anew first; a full buffer is given room, as ``overflow`` says.
+
+        Args:
+            status: what the first call returned.
+            record: tries once to record an event.
+
+        Returns:
+            What the last call returned.
+        """
 
     def _is_inside(self) -> bool:
-        """Tell whether the caller was called by the SDK itself, whom no event is taken from."""
+        """Tell whether the SDK's own work is further up the stack of this thread."""
 
-    def _renew_if_forked(self) -> None:
-        """Begin anew, in a child of the process that made the engine."""
+    def _drop(self, status: RecordStatus) -> None:
+        """Count and report an event that is dropped for the reason that ``status`` says."""
 
-    def _refused(self, status: RecordStatus) -> None:
-        """An event was not accepted."""
-
-    def _failed(self, event: Any, error: Exception) -> None:
-        """An event could not be serialized."""
+    def _serialization_failed(self, event: Any, error: Exception) -> None:
+        """Count and report an event that is skipped, since ``error`` was raised for it."""

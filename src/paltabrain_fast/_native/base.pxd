@@ -1,45 +1,48 @@
-"""The native bases of events and contexts, and what is read of them without Python code."""
+"""What other native modules read of events and contexts without running Python code."""
 
 from libc.stdint cimport uint32_t, uint64_t
 
 from . cimport pbf
-
-cdef enum:
-    MAX_TRACKED = 16
+from .python cimport MAX_TRACKED
 
 
-# A dict that a context consists of. The first has the others, which are groups; where the bytes of
-# a group are follows from `end`, counted from the end of all, as they are written backwards.
+# A dict that a context consists of, as it was when the context was serialized: the first holds the
+# groups, the others are the groups.
 cdef struct TrackedDict:
     void *address
     uint64_t version
     const void *field  # that the group was encoded for; NULL: its bytes are not kept
-    uint32_t end
+    uint32_t end  # where they end, from the end of all: groups are written backwards
     uint32_t length
 
 
-# Neither has cdef methods: a table of those would stand where `extras` must be.
+# EventBase and ContextBase have no cdef methods, since Cython would put a pointer to those before
+# `extras`, which has to be the first member (see PBF_EXTRAS_OFFSET).
 
 
 cdef class EventBase:
     cdef object extras  # the instance's __dict__; NULL until there is one
-    cdef object header  # None until it is used, as is the payload
-    cdef object payload
-    cdef bint header_is_plain  # a dict of ours, which nobody has seen yet
+    cdef object header  # None until it is used
+    cdef object payload  # None until it is used
+    cdef bint header_is_plain  # a dict, which becomes a defaultdict before Python code sees it
 
 
 cdef class ContextBase:
     cdef object extras
     cdef object groups  # None until it is used
 
-    # What classes.pyx keeps: the bytes, and the dicts that they were made from.
+    # The bytes that the context was last serialized to, and what they were made from.
     cdef bytes serialized
     cdef object plan
     cdef unsigned int class_version
-    cdef int tracked_count  # 0: nothing is kept
+    cdef int tracked_count  # 0: the bytes are not to be used
     cdef TrackedDict tracked[MAX_TRACKED]
-    cdef uint64_t engine  # whose reference this is
+    cdef uint64_t engine  # identity of the engine that gave `ref`
     cdef pbf.pbf_context_ref ref
+
+
+cdef class Sentinel:
+    pass
 
 
 cdef object groups_of(ContextBase context)

@@ -1,12 +1,12 @@
-"""What is known of the user's classes: which are proved to be generated, and their plans."""
+"""Plans of the user's classes: how instances are encoded, and what that rests on."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.object cimport PyObject
 
-from .base cimport ContextBase, EventBase
-from .encode cimport Encoding, Outcome
+from .encode cimport Observation
 from .plan cimport MessagePlan
+from .python cimport pbf_code, pbf_dict_version
 
 cdef enum:
     MAX_FUNCTIONS = 8
@@ -16,18 +16,19 @@ cdef enum:
 cdef class ClassPlan:
     cdef uint32_t version  # of the class; 0: not to be found by it any more
     cdef int namespace_count
-    cdef PyObject *namespaces[MAX_NAMESPACES]  # functions and bindings keep them
+    cdef PyObject *namespaces[MAX_NAMESPACES]  # borrowed: functions and bindings refer to them
     cdef uint64_t namespace_versions[MAX_NAMESPACES]
     cdef int function_count
-    # the methods, and what they call; kept by the class while it has this version, or by a module
+    # The methods, and what they call. Borrowed: the class refers to them while it has this version,
+    # or a module does.
     cdef PyObject *functions[MAX_FUNCTIONS]
     cdef PyObject *codes[MAX_FUNCTIONS]
     cdef bint has_defaults  # any of them
     cdef PyObject *defaults[MAX_FUNCTIONS]
     cdef PyObject *keyword_defaults[MAX_FUNCTIONS]
-    cdef list kept
+    cdef list references  # to codes and defaults
     cdef tuple messages  # message class of each method
-    cdef tuple bindings  # number of a namespace, name, and what that must stand for
+    cdef tuple bindings  # place of a namespace, name, and what that must stand for
     cdef tuple names  # attributes that an instance must not have of its own
     cdef object slow_reason  # None: its instances are encoded here
     cdef ClassPlan previous  # may still be in use further up the stack
@@ -37,7 +38,7 @@ cdef class ClassPlan:
     cdef int add_function(self, PyObject *function) except -1
     cdef int add_namespace(self, object namespace) except -1
     cdef bint has_same_defaults(self) noexcept
-    cdef bint is_still_bound(self, int number) noexcept
+    cdef bint is_still_bound(self, int place) noexcept
 
 
 cdef class EventPlan(ClassPlan):
@@ -56,8 +57,25 @@ cdef class ContextPlan(ClassPlan):
     cdef int describe(self, cls) except -1
 
 
+cdef inline bint is_current(ClassPlan plan) noexcept:
+    """Whether the class, in this version, still does what it did when it was recognised."""
+    cdef int i
+
+    # In this order: functions of a module are alive while its names are as they were.
+    for i in range(plan.namespace_count):
+        if (
+            pbf_dict_version(plan.namespaces[i]) != plan.namespace_versions[i]
+            and not plan.is_still_bound(i)
+        ):
+            return False
+    for i in range(plan.function_count):
+        if pbf_code(plan.functions[i]) != plan.codes[i]:
+            return False
+    return not plan.has_defaults or plan.has_same_defaults()
+
+
 cdef EventPlan event_plan(object event)
-cdef Outcome encode_event(EventPlan plan, EventBase event, Encoding *encoding) noexcept
-cdef int learn_event(EventPlan plan, EventBase event, bytes header, bytes payload) except -1
-cdef bint is_unchanged(ContextBase context) noexcept
-cdef bytes context_bytes(object context)
+cdef ContextPlan context_plan(object context)
+cdef bint is_same(message, bytes encoded, bytes serialized) except -1
+cdef int mark_verified(Observation *observations, int count) except -1
+cdef int reject_class(object cls) except -1

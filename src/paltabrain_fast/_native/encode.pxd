@@ -1,21 +1,15 @@
 """Encoding of events and contexts from their dicts."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from cpython.object cimport PyObject
 
 from . cimport pbf
-from .base cimport MAX_TRACKED, TrackedDict
-from .plan cimport MAX_FIELDS, MessagePlan
+from .base cimport TrackedDict
+from .plan cimport MessagePlan
+from .python cimport MAX_FIELDS, MAX_TRACKED
 
-# What came of it.
-cdef enum Outcome:
-    ENCODED
-    NO_ROOM
-    SLOW  # to be left to the class's own serialize_*()
-    INTERRUPTED  # by what is no Exception, and is set
-
-# Types of values; a property's encoding of each is trusted once it was proved.
+# Types of values; a property's encoding of each is trusted once it was verified.
 cdef enum:
     A_BOOL = 1
     AN_INT = 2
@@ -27,19 +21,20 @@ cdef enum:
     NOTHING = 128  # an empty list or dict
 
 cdef enum:
-    MAX_LESSONS = 256
+    MAX_OBSERVATIONS = 256
 
 
-cdef struct Lesson:
-    uint32_t *trusted
+# That a property had values of these types, which were not verified yet.
+cdef struct Observation:
+    uint32_t *verified_types
     uint32_t types
 
 
-# The properties that are set, while their message is written.
+# The properties of a message that are not None, while it is written.
 cdef struct Properties:
-    Properties *outer
+    Properties *outer  # of the message that this one is a part of
     int count
-    bint owned
+    bint owned  # or else the values are borrowed from the dict
     uint16_t numbers[MAX_FIELDS]
     PyObject *values[MAX_FIELDS]
 
@@ -58,10 +53,10 @@ cdef struct Encoding:
     pbf.pbf_encoder out
     bint deterministic
     bint cacheable  # only immutable values so far
-    bint unproved  # a value was of a type that its property does not trust yet
+    bint unverified  # a value was of a type that its property is not verified with
     Properties *innermost  # what is being written
-    Lesson *lessons  # NULL, or room for MAX_LESSONS
-    int lesson_count
+    Observation *observations  # NULL, or room for MAX_OBSERVATIONS
+    int observation_count
     Dicts *dicts  # NULL, or those of the context
 
 
@@ -69,11 +64,15 @@ cdef inline void begin(Encoding *encoding, uint8_t *scratch, size_t length) noex
     encoding.out = pbf.pbf_encoder_on(scratch, length)
     encoding.deterministic = False
     encoding.cacheable = True
-    encoding.unproved = False
+    encoding.unverified = False
     encoding.innermost = NULL
-    encoding.lessons = NULL
-    encoding.lesson_count = 0
+    encoding.observations = NULL
+    encoding.observation_count = 0
     encoding.dicts = NULL
 
 
-cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept
+# Returns PBF_OK, PBF_FULL if the buffer is too short, PBF_INTERRUPTED, or anything else if the
+# class's own serialize_*() has to do it.
+cdef pbf.pbf_status encode_message(
+    MessagePlan plan, object properties, Encoding *encoding
+) noexcept

@@ -1,4 +1,4 @@
-"""Encodes dicts of properties, along plans, into the bytes that protobuf would make of them."""
+"""Encodes dicts of properties, as encoding plans say, to the bytes that protobuf would produce."""
 
 from datetime import timezone
 from decimal import Decimal
@@ -13,22 +13,6 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from .base cimport TrackedDict
-from .datetime cimport (
-    PyDateTime_CheckExact,
-    PyDateTime_DATE_GET_HOUR,
-    PyDateTime_DATE_GET_MICROSECOND,
-    PyDateTime_DATE_GET_MINUTE,
-    PyDateTime_DATE_GET_SECOND,
-    PyDateTime_DATE_GET_TZINFO,
-    PyDateTime_DELTA_GET_DAYS,
-    PyDateTime_DELTA_GET_MICROSECONDS,
-    PyDateTime_DELTA_GET_SECONDS,
-    PyDateTime_GET_DAY,
-    PyDateTime_GET_MONTH,
-    PyDateTime_GET_YEAR,
-    PyDelta_CheckExact,
-    pbf_import_datetime,
-)
 from .plan cimport BOOL, GROUP, MAP, PACKED, SCALAR, SINT64, STRING, Field
 from .python cimport (
     PBF_FREE_THREADED,
@@ -44,9 +28,12 @@ from .python cimport (
     PyUnicode_KIND,
     PyUnicode_Type,
     dict_size,
+    pbf_datetime_type,
     pbf_hint,
     pbf_hint16,
     pbf_list_get,
+    pbf_read_datetime,
+    pbf_read_timedelta,
     pbf_set_hint,
     pbf_set_hint16,
     pbf_type_version,
@@ -54,49 +41,44 @@ from .python cimport (
 
 from ..encoding.recognition import is_plain_enum
 
-pbf_import_datetime()
-
+cdef PyTypeObject *DATETIME = pbf_datetime_type()
 cdef PyTypeObject *DECIMAL = <PyTypeObject *>Decimal
 cdef object UTC = timezone.utc
 cdef PyTypeObject *TIMEZONE = <PyTypeObject *>timezone
 cdef str UTCOFFSET = "utcoffset"
 
-# Tags of a map's entry: key and value, the latter as bytes or varint.
+# Tags of the fields of a map entry: the key, and the value as bytes or as a varint.
 cdef enum:
     ENTRY_KEY = 0x0A
     ENTRY_VALUE_BYTES = 0x12
     ENTRY_VALUE_VARINT = 0x10
 
 
-cdef inline Outcome outcome_of(pbf.pbf_status status) noexcept:
-    if status == pbf.PBF_OK:
-        return ENCODED
-    return NO_ROOM if status == pbf.PBF_FULL else SLOW
-
-
-cdef Outcome encode_message(MessagePlan plan, object properties, Encoding *encoding) noexcept:
+cdef pbf.pbf_status encode_message(
+    MessagePlan plan, object properties, Encoding *encoding
+) noexcept:
     """Write the fields of a message, without tag and length of its own.
 
-    Two steps: gather the values, then write them, the highest number first. Between the two nothing
-    of the dict is needed any more, so that what happens to it meanwhile does no harm.
+    Gather the values first, then write them, from the highest field number down. Writing may run
+    Python code, which may change the dict; by then the dict is not needed any more.
     """
     cdef Properties found
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     with cython.critical_section(properties):
-        outcome = gather(plan, properties, &found)
+        status = gather(plan, properties, &found)
     found.outer = encoding.innermost
     encoding.innermost = &found
-    if outcome == ENCODED:
-        outcome = write(plan.fields, &found, encoding)
+    if status == pbf.PBF_OK:
+        status = write(plan.fields, &found, encoding)
     encoding.innermost = found.outer
     if found.owned:
         disown(&found)
-    return outcome
+    return status
 
 
-cdef inline Outcome gather(MessagePlan plan, object properties, Properties *found) noexcept:
-    """Find the properties that are not None, in the order of their numbers."""
+cdef inline pbf.pbf_status gather(MessagePlan plan, object properties, Properties *found) noexcept:
+    """Find the properties that are not None, in the order of their field numbers."""
     cdef PyObject *key
     cdef PyObject *value
     cdef Py_ssize_t position = 0, left = dict_size(properties)
@@ -105,18 +87,18 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
     found.count = 0
     found.owned = False
     if left > plan.count:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     while place < left and PyDict_Next(properties, &position, &key, &value):
         number = pbf_hint16(plan.guesses[place])
         if plan.fields[number].key != key:
             number = find(plan, key)
             if number < 0:
-                return SLOW
+                return pbf.PBF_FALL_BACK
             pbf_set_hint16(plan.guesses[place], <uint16_t>number)
         place += 1
         if value == <PyObject *>None:
             if plan.fields[number].kind == GROUP:
-                return SLOW  # only a property can be None
+                return pbf.PBF_FALL_BACK  # only a property can be None
             continue
         slot = count
         if number < last:
@@ -132,10 +114,11 @@ cdef inline Outcome gather(MessagePlan plan, object properties, Properties *foun
     found.count = count
     if PBF_FREE_THREADED:
         own(found)
-    return ENCODED
+    return pbf.PBF_OK
 
 
 cdef void own(Properties *found) noexcept:
+    """Take a reference to each value, which was borrowed from its dict."""
     cdef int place
 
     found.owned = True
@@ -151,8 +134,11 @@ cdef void disown(Properties *found) noexcept:
 
 
 cdef void expect_foreign_code(Encoding *encoding) noexcept:
-    """Own what was only borrowed: the dicts may change now. To be called before anything that runs
-    Python code, or allocates what the garbage collector knows of, since that runs finalizers."""
+    """Own the values that are only borrowed so far, since their dicts may change now.
+
+    To be called before anything that runs Python code, or that allocates an object which the
+    garbage collector tracks: a collection runs finalizers.
+    """
     cdef Properties *found = encoding.innermost
 
     while found != NULL and not found.owned:
@@ -161,17 +147,18 @@ cdef void expect_foreign_code(Encoding *encoding) noexcept:
 
 
 cdef int find(MessagePlan plan, PyObject *key) noexcept:
+    """Where the field of a property stands in the plan; -1 if there is none."""
     if not PyUnicode_CheckExact(<object>key):
         return -1
     try:
-        found = plan.index.get(<object>key)
+        found = plan.places.get(<object>key)
         return -1 if found is None else found
     except Exception:
         return -1
 
 
-cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) noexcept:
-    cdef Outcome outcome
+cdef inline pbf.pbf_status write(Field *fields, Properties *found, Encoding *encoding) noexcept:
+    cdef pbf.pbf_status status
     cdef Field *field
     cdef PyObject *value
     cdef int place = found.count
@@ -184,50 +171,50 @@ cdef inline Outcome write(Field *fields, Properties *found, Encoding *encoding) 
         types = 0
         if field.shape == SCALAR:
             if field.kind == GROUP:
-                outcome = write_group(field, <object>value, encoding)
+                status = write_group(field, <object>value, encoding)
             else:
-                outcome = write_value(field, field.tag, value, encoding, &types)
+                status = write_value(field, field.tag, value, encoding, &types)
         elif field.shape == MAP:
-            outcome = write_map(field, <object>value, encoding, &types)
+            status = write_map(field, <object>value, encoding, &types)
         else:
-            outcome = write_list(field, <object>value, encoding, &types)
-        if outcome != ENCODED:
-            return outcome
-        if types & ~pbf_hint(field.trusted):
-            encoding.unproved = True
-            if encoding.lessons != NULL and encoding.lesson_count < MAX_LESSONS:
-                encoding.lessons[encoding.lesson_count] = Lesson(&field.trusted, types)
-                encoding.lesson_count += 1
-    return ENCODED
+            status = write_list(field, <object>value, encoding, &types)
+        if status != pbf.PBF_OK:
+            return status
+        if types & ~pbf_hint(field.verified_types):
+            encoding.unverified = True
+            if encoding.observations != NULL and encoding.observation_count < MAX_OBSERVATIONS:
+                encoding.observations[encoding.observation_count] = Observation(
+                    &field.verified_types, types
+                )
+                encoding.observation_count += 1
+    return pbf.PBF_OK
 
 
-cdef Outcome write_group(Field *field, object properties, Encoding *encoding) noexcept:
+cdef pbf.pbf_status write_group(Field *field, object properties, Encoding *encoding) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef TrackedDict *tracked = NULL
     cdef const TrackedDict *kept = NULL
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     if not PyDict_CheckExact(properties):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     if encoding.dicts != NULL:
         tracked = tracked_dict(<PyObject *>properties, encoding.dicts)
         if tracked != NULL:
             kept = kept_dict(field, tracked, encoding.dicts)
     if kept != NULL:
-        outcome = outcome_of(
-            pbf.pbf_encode_raw(
-                &encoding.out, encoding.dicts.kept_end - kept.end - kept.length, kept.length
-            )
+        status = pbf.pbf_encode_raw(
+            &encoding.out, encoding.dicts.kept_end - kept.end - kept.length, kept.length
         )
     else:
-        outcome = encode_message(<MessagePlan>field.group, properties, encoding)
-        if outcome == ENCODED and pbf.pbf_encoded_length(&encoding.out) != before:
-            outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    if outcome == ENCODED and tracked != NULL:
+        status = encode_message(<MessagePlan>field.group, properties, encoding)
+        if status == pbf.PBF_OK and pbf.pbf_encoded_length(&encoding.out) != before:
+            status = pbf.pbf_encode_prefix(&encoding.out, field.tag, before)
+    if status == pbf.PBF_OK and tracked != NULL:
         tracked.field = field
         tracked.end = <uint32_t>before
         tracked.length = <uint32_t>(pbf.pbf_encoded_length(&encoding.out) - before)
-    return outcome
+    return status
 
 
 cdef inline TrackedDict *tracked_dict(PyObject *group, Dicts *dicts) noexcept:
@@ -240,7 +227,7 @@ cdef inline TrackedDict *tracked_dict(PyObject *group, Dicts *dicts) noexcept:
 
 
 cdef inline const TrackedDict *kept_dict(Field *field, TrackedDict *now, Dicts *dicts) noexcept:
-    """The group, encoded for the same field when it was as it is now; NULL if there is none."""
+    """The same group, unchanged since it was encoded for this field; NULL if there is none."""
     cdef const TrackedDict *kept
     cdef int number
 
@@ -255,42 +242,46 @@ cdef inline const TrackedDict *kept_dict(Field *field, TrackedDict *now, Dicts *
     return NULL
 
 
-cdef Outcome write_list(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:
+cdef pbf.pbf_status write_list(
+    Field *field, object values, Encoding *encoding, uint32_t *types
+) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef uint64_t tag = 0 if field.shape == PACKED else field.tag
     cdef Py_ssize_t index
     cdef PyObject *item
-    cdef Outcome outcome
+    cdef pbf.pbf_status status
 
     if not PyList_CheckExact(values):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     encoding.cacheable = False
     index = PyList_GET_SIZE(values)
     if index == 0:
         types[0] = NOTHING
-        return ENCODED
+        return pbf.PBF_OK
     while index > 0:
         index -= 1
         item = pbf_list_get(<PyObject *>values, index)
         if item == NULL:
-            return SLOW  # it has become shorter
-        outcome = write_value(field, tag, item, encoding, types)
+            return pbf.PBF_FALL_BACK  # the list has become shorter
+        status = write_value(field, tag, item, encoding, types)
         if PBF_FREE_THREADED:
             Py_DECREF(<object>item)
-        if outcome != ENCODED:
-            return outcome
+        if status != pbf.PBF_OK:
+            return status
     if field.shape == PACKED:
-        return outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    return ENCODED
+        return pbf.pbf_encode_prefix(&encoding.out, field.tag, before)
+    return pbf.PBF_OK
 
 
-cdef Outcome write_map(Field *field, object values, Encoding *encoding, uint32_t *types) noexcept:
-    cdef Outcome outcome
+cdef pbf.pbf_status write_map(
+    Field *field, object values, Encoding *encoding, uint32_t *types
+) noexcept:
+    cdef pbf.pbf_status status
     cdef Py_ssize_t index
     cdef list items
 
     if not PyDict_CheckExact(values):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     encoding.cacheable = False
     expect_foreign_code(encoding)
     try:
@@ -298,46 +289,48 @@ cdef Outcome write_map(Field *field, object values, Encoding *encoding, uint32_t
         if encoding.deterministic and len(items) > 1:
             for key, _ in items:
                 if not PyUnicode_CheckExact(key):
-                    return SLOW
+                    return pbf.PBF_FALL_BACK
             PyList_Sort(items)  # by code points, which is the order of their UTF-8
     except Exception:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     index = PyList_GET_SIZE(items)
     if index == 0:
         types[0] = NOTHING
     while index > 0:
         index -= 1
-        outcome = write_entry(field, <tuple>items[index], encoding, types)
-        if outcome != ENCODED:
-            return outcome
-    return ENCODED
+        status = write_entry(field, <tuple>items[index], encoding, types)
+        if status != pbf.PBF_OK:
+            return status
+    return pbf.PBF_OK
 
 
-cdef Outcome write_entry(Field *field, tuple item, Encoding *encoding, uint32_t *types) noexcept:
+cdef pbf.pbf_status write_entry(
+    Field *field, tuple item, Encoding *encoding, uint32_t *types
+) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef uint64_t tag = ENTRY_VALUE_BYTES if field.kind == STRING else ENTRY_VALUE_VARINT
-    cdef Outcome outcome = write_value(field, tag, <PyObject *>item[1], encoding, types)
+    cdef pbf.pbf_status status = write_value(field, tag, <PyObject *>item[1], encoding, types)
 
-    if outcome == ENCODED:
+    if status == pbf.PBF_OK:
         if not PyUnicode_CheckExact(item[0]):
-            return SLOW
-        outcome = write_text(ENTRY_KEY, <PyObject *>item[0], encoding)
-    if outcome == ENCODED:
-        outcome = outcome_of(pbf.pbf_encode_prefix(&encoding.out, field.tag, before))
-    return outcome
+            return pbf.PBF_FALL_BACK
+        status = write_text(ENTRY_KEY, <PyObject *>item[0], encoding)
+    if status == pbf.PBF_OK:
+        status = pbf.pbf_encode_prefix(&encoding.out, field.tag, before)
+    return status
 
 
-cdef inline Outcome write_value(
+cdef inline pbf.pbf_status write_value(
     Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
 ) noexcept:
-    """Write one value, if its type is one that the field expects, and its tag, unless that is 0."""
+    """Write a value of a type that the field expects, then its tag, unless that is 0."""
     if field.kind == STRING and Py_TYPE(<object>value) == &PyUnicode_Type:
         types[0] |= A_STR
         return write_text(tag, value, encoding)
     return write_other(field, tag, value, encoding, types)
 
 
-cdef Outcome write_other(
+cdef pbf.pbf_status write_other(
     Field *field, uint64_t tag, PyObject *value, Encoding *encoding, uint32_t *types
 ) noexcept:
     cdef PyTypeObject *cls = Py_TYPE(<object>value)
@@ -350,33 +343,31 @@ cdef Outcome write_other(
         if cls == &PyLong_Type:
             types[0] |= AN_INT
             return write_int(tag, value, encoding)
-        if PyDateTime_CheckExact(<object>value):
+        if cls == DATETIME:
             return write_time(tag, <object>value, encoding, types)
         return write_enum(field, tag, <object>value, encoding, types)
     elif field.kind == BOOL and cls == &PyBool_Type:
         types[0] |= A_BOOL
         return write_varint(tag, 1 if <object>value is True else 0, encoding)
-    return SLOW
+    return pbf.PBF_FALL_BACK
 
 
-cdef inline Outcome write_varint(uint64_t tag, uint64_t value, Encoding *encoding) noexcept:
+cdef inline pbf.pbf_status write_varint(uint64_t tag, uint64_t value, Encoding *encoding) noexcept:
     if tag == 0:
-        return outcome_of(pbf.pbf_encode_varint(&encoding.out, value))
-    return outcome_of(pbf.pbf_encode_varint_field(&encoding.out, tag, value))
+        return pbf.pbf_encode_varint(&encoding.out, value)
+    return pbf.pbf_encode_varint_field(&encoding.out, tag, value)
 
 
-cdef inline Outcome write_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
-    """Write exact text as UTF-8. Nothing is cached on the string, as its own encoding would be."""
+cdef inline pbf.pbf_status write_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
+    """Write a str as UTF-8, without the copy that the str would keep if it encoded itself."""
     if PyUnicode_IS_COMPACT_ASCII(text):
-        return outcome_of(
-            pbf.pbf_encode_bytes_field(
-                &encoding.out, tag, PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text)
-            )
+        return pbf.pbf_encode_bytes_field(
+            &encoding.out, tag, PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text)
         )
     return write_wide_text(tag, text, encoding)
 
 
-cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
+cdef pbf.pbf_status write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) noexcept:
     cdef size_t before = pbf.pbf_encoded_length(&encoding.out)
     cdef size_t length
     cdef void *data
@@ -384,7 +375,7 @@ cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) n
     cdef pbf.pbf_status status
 
     if not PyUnicode_IS_READY(text):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     length = PyUnicode_GET_LENGTH(text)
     data = PyUnicode_DATA(text)
     kind = PyUnicode_KIND(text)
@@ -396,40 +387,41 @@ cdef Outcome write_wide_text(uint64_t tag, PyObject *text, Encoding *encoding) n
         status = pbf.pbf_encode_ucs4(&encoding.out, <uint32_t *>data, length)
     if status == pbf.PBF_OK:
         status = pbf.pbf_encode_prefix(&encoding.out, tag, before)
-    return outcome_of(status)
+    return status
 
 
-cdef Outcome write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
-    cdef object kept = <object>value  # a list may lose it meanwhile
+cdef pbf.pbf_status write_decimal(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
+    cdef object kept = <object>value  # Python code may remove it from its list
     cdef object text
 
-    expect_foreign_code(encoding)  # it may have to make a context
+    expect_foreign_code(encoding)  # the first Decimal of a thread makes its decimal context
     try:
-        text = DECIMAL.tp_str(kept)  # str() would run signal handlers as well
+        text = DECIMAL.tp_str(kept)  # str() would run pending signal handlers as well
     except Exception:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     if encoding.deterministic and ("E" in text or "e" in text):
-        encoding.cacheable = False  # which of the two it is, the decimal context of the thread says
+        encoding.cacheable = False  # the thread's decimal context chooses between E and e
     return write_text(tag, <PyObject *>text, encoding)
 
 
-cdef Outcome write_int(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
+cdef pbf.pbf_status write_int(uint64_t tag, PyObject *value, Encoding *encoding) noexcept:
     cdef int overflow
     cdef int64_t number = PyLong_AsLongLongAndOverflow(value, &overflow)
 
     if overflow:
-        return SLOW
+        return pbf.PBF_FALL_BACK
     return write_varint(tag, pbf.pbf_zigzag(number), encoding)
 
 
-cdef Outcome write_time(
+cdef pbf.pbf_status write_time(
     uint64_t tag, object value, Encoding *encoding, uint32_t *types
 ) noexcept:
     cdef pbf.pbf_wall_clock clock
-    cdef object kept = value  # a list may lose it meanwhile
+    cdef object kept = value  # Python code may remove it from its list
     cdef int64_t offset_us = 0
-    cdef PyObject *zone = PyDateTime_DATE_GET_TZINFO(value)
+    cdef PyObject *zone = pbf_read_datetime(value, &clock)
     cdef PyObject *offset
+    cdef bint is_offset
 
     if zone == <PyObject *>None:
         types[0] |= A_NAIVE_TIME
@@ -441,36 +433,25 @@ cdef Outcome write_time(
             offset = PyObject_CallMethodNoArgs(<PyObject *>kept, <PyObject *>UTCOFFSET)
             if offset == NULL:
                 if not PyErr_ExceptionMatches(Exception):
-                    return INTERRUPTED
+                    return pbf.PBF_INTERRUPTED
                 PyErr_Clear()
-                return SLOW
-            if not PyDelta_CheckExact(<object>offset):
-                Py_DECREF(<object>offset)
-                return SLOW
-            offset_us = (
-                PyDateTime_DELTA_GET_DAYS(<object>offset) * <int64_t>86_400
-                + PyDateTime_DELTA_GET_SECONDS(<object>offset)
-            ) * 1_000_000 + PyDateTime_DELTA_GET_MICROSECONDS(<object>offset)
+                return pbf.PBF_FALL_BACK
+            is_offset = pbf_read_timedelta(<object>offset, &offset_us)
             Py_DECREF(<object>offset)
-    clock.year = PyDateTime_GET_YEAR(value)
-    clock.month = PyDateTime_GET_MONTH(value)
-    clock.day = PyDateTime_GET_DAY(value)
-    clock.hour = PyDateTime_DATE_GET_HOUR(value)
-    clock.minute = PyDateTime_DATE_GET_MINUTE(value)
-    clock.second = PyDateTime_DATE_GET_SECOND(value)
-    clock.microsecond = PyDateTime_DATE_GET_MICROSECOND(value)
+            if not is_offset:
+                return pbf.PBF_FALL_BACK
     return write_varint(
         tag, pbf.pbf_zigzag(pbf.pbf_wall_clock_ms(&clock, offset_us)), encoding
     )
 
 
-cdef Outcome write_enum(
+cdef pbf.pbf_status write_enum(
     Field *field, uint64_t tag, object value, Encoding *encoding, uint32_t *types
 ) noexcept:
-    cdef object kept = value  # a list may lose it meanwhile
+    cdef object kept = value  # Python code may remove it from its list
 
     if not is_enum(field, <PyObject *>kept, encoding):
-        return SLOW
+        return pbf.PBF_FALL_BACK
     types[0] |= AN_ENUM
     return write_int(tag, <PyObject *>kept, encoding)
 

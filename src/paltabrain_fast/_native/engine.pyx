@@ -3,7 +3,12 @@
 from itertools import count
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, _PyBytes_Resize
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+    _PyBytes_Resize,
+)
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -21,7 +26,7 @@ from posix.mman cimport (
 
 from . cimport pbf
 from .fork cimport fork_count
-from .python cimport pbf_unix_ms
+from .python cimport pbf_prefault, pbf_unix_ms
 
 from .._engine.protocol import Counts, FramedBatch, RecordStatus
 from .uuid7 import uuid_v7
@@ -30,43 +35,20 @@ cdef extern from "Python.h":
     # as a bare pointer, which is what _PyBytes_Resize wants
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
 
-cdef extern from *:
-    """
-    #include <sys/mman.h>
-
-    #if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
-    #define MADV_POPULATE_WRITE 23 /* which older headers lack */
-    #endif
-
-    /* Makes pages resident, their contents as they are; where that cannot be had, each comes with
-     * its first use as ever. Some at a time, as no thread can map memory meanwhile. */
-    static void pbf_prefault(char *memory, size_t length)
-    {
-    #ifdef MADV_POPULATE_WRITE
-        enum { STEP = 262144 };
-
-        for (size_t start = 0; start < length; start += STEP)
-            if (madvise(memory + start, length - start < STEP ? length - start : STEP,
-                        MADV_POPULATE_WRITE) != 0)
-                return;
-    #endif
-    }
-    """
-    void pbf_prefault(char *memory, size_t length) noexcept nogil
-
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
-# An empty ring that stands beyond this index goes on from the start, so that a large ring that
-# never holds much stays small in resident memory.
+# An empty ring goes on from the start of its memory once it is this far into it, so that a large
+# ring that never holds much stays small in resident memory.
 cdef enum:
     EARLY_LAP_BYTES = 65536
 
-# What is buffered when a batch is cut, as a part of the ring, beyond which more is to be expected.
+# If more than this part of the ring is in use when a batch is cut, the rest is likely to be used as
+# well, and is made resident.
 cdef enum:
     BACKLOG_PART = 64
 
-# Whoever has a larger buffer may never need all of it.
+# Not more than this is made resident: a larger buffer may never be full.
 cdef enum:
     MAX_PREFAULT_BYTES = 67108864
 
@@ -74,18 +56,17 @@ cdef enum:
 cdef enum:
     RESTARTS = 16
 
+# What no count of forks comes to: the engine belongs to no process.
+cdef uint64_t NO_COUNT = <uint64_t>-1
+
 cdef object identities = count(1)
 
-# What an eviction frees at least, as a part of the ring: one costs more than a record, and who runs
-# into a full ring once will do so again.
+# An eviction frees at least this part of the ring: it costs more than a record, and a ring that was
+# full once soon is full again.
 cdef enum:
     EVICTED_PART = 256
 
-cdef object ACCEPTED = RecordStatus.ACCEPTED
-cdef object BUFFER_FULL = RecordStatus.BUFFER_FULL
-cdef object TOO_LARGE = RecordStatus.TOO_LARGE
-cdef object CLOSED = RecordStatus.CLOSED
-cdef object FORKED = RecordStatus.FORKED
+cdef tuple STATUSES = tuple(RecordStatus)  # by the value of a pbf_status
 
 
 @cython.final
@@ -98,7 +79,7 @@ cdef class NativeEngine:
         self.start()
 
     cdef void start(self) except *:
-        """Begin with nothing, in fresh memory, at the place of the ring if there is one."""
+        """Begin with an empty ring in fresh memory, at the same address if there was one before."""
         cdef uint32_t slot_count, bucket_count = 1
         cdef int in_place = MAP_FIXED if self.ring != NULL else 0
         cdef void *memory
@@ -203,7 +184,7 @@ cdef class NativeEngine:
         return True
 
     cdef void set_numbering(self, bint is_numbering) noexcept:
-        """Keep others off ``numbering`` while the consumer uses it, for which it has no GIL."""
+        """Keep other threads from ``numbering`` while the consumer uses it without the GIL."""
         with cython.critical_section(self):
             self.is_numbering = is_numbering
 
@@ -217,36 +198,50 @@ cdef class NativeEngine:
         )
 
     def record(self, context, header, payload, session_id):
+        cdef pbf.pbf_encoder encoder
         cdef pbf.pbf_event event
         cdef pbf.pbf_context_ref ref
-        cdef pbf.pbf_status status
+        cdef pbf.pbf_status encoded, status
+        cdef size_t room
+        cdef bytes scratch
 
         if type(context) is not bytes or type(header) is not bytes or type(payload) is not bytes:
             raise TypeError("context, header and payload must be serialized to bytes")
-        event.event_ts = pbf_unix_ms()
-        event.has_session = session_id is not None
-        event.session_id = 0 if session_id is None else session_id
-        event.header = <const uint8_t *>PyBytes_AS_STRING(header)
-        event.header_length = PyBytes_GET_SIZE(header)
-        event.payload = <const uint8_t *>PyBytes_AS_STRING(payload)
-        event.payload_length = PyBytes_GET_SIZE(payload)
+        room = PyBytes_GET_SIZE(header) + PyBytes_GET_SIZE(payload)
+        scratch = PyBytes_FromStringAndSize(
+            NULL, min(room, pbf.PBF_BATCH_MAX) + pbf.PBF_EVENT_OVERHEAD
+        )
+        encoder = pbf.pbf_encoder_on(
+            <uint8_t *>PyBytes_AS_STRING(scratch), PyBytes_GET_SIZE(scratch)
+        )
+        encoded = pbf.pbf_encode_parts(
+            &encoder,
+            <const uint8_t *>PyBytes_AS_STRING(header),
+            PyBytes_GET_SIZE(header),
+            <const uint8_t *>PyBytes_AS_STRING(payload),
+            PyBytes_GET_SIZE(payload),
+        )
+        if encoded == pbf.PBF_OK:
+            encoded = pbf.pbf_encode_common(
+                &encoder,
+                pbf_unix_ms(),
+                session_id is not None,
+                0 if session_id is None else session_id,
+                &event,
+            )
         while True:
             if self.forks != fork_count():
-                return FORKED
+                return STATUSES[pbf.PBF_FORKED]
             status = self.intern(<bytes>context, &ref)
             if status == pbf.PBF_OK:
-                status = pbf.pbf_record_append(self.ring, &self.contexts, ref, &event)
+                status = encoded
             if status == pbf.PBF_OK:
-                return ACCEPTED
-            if status == pbf.PBF_FULL:
-                return BUFFER_FULL
-            if status == pbf.PBF_TOO_LARGE:
-                return TOO_LARGE
-            if status == pbf.PBF_CLOSED:
-                return CLOSED
+                status = pbf.pbf_record_append(self.ring, &self.contexts, ref, &event)
+            if status != pbf.PBF_STALE:
+                return STATUSES[status]
 
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *:
-        """Find or add the version with these bytes. The table keeps pointing into the object."""
+        """Find or add the context with these bytes; the table then points into the object."""
         cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(context)
         cdef Py_ssize_t length = PyBytes_GET_SIZE(context)
         cdef pbf.pbf_status status = pbf.PBF_OK
@@ -339,12 +334,12 @@ cdef class NativeEngine:
             return
         self.prefaulted = True
         with nogil:
-            pbf_prefault(<char *>self.ring, min(self.mapped, <size_t>MAX_PREFAULT_BYTES))
+            pbf_prefault(self.ring, min(self.mapped, <size_t>MAX_PREFAULT_BYTES))
 
     def shed_for(self, uint64_t milliseconds):
         pbf.pbf_shed_open(&self.shedding, pbf_unix_ms(), milliseconds)
 
-    def shed(self):
+    def drop_if_shedding(self):
         return pbf.pbf_shed_event(&self.shedding, pbf_unix_ms())
 
     def take_shed(self):
@@ -357,11 +352,16 @@ cdef class NativeEngine:
         return pbf.pbf_wake_due(&self.wake, self.ring)
 
     @property
+    def is_interrupted(self):
+        return False  # no handler runs while C holds what the consumer needs
+
+    @property
     def forked(self):
         return self.forks != fork_count()
 
-    def renew(self):
+    def abandon(self):
         self.start()
+        self.forks = NO_COUNT
 
     def close(self):
         with cython.critical_section(self):

@@ -1,8 +1,13 @@
+"""What ``cpython_bridge.h`` says of forks and of threads that are inside the SDK's own code."""
+
 from libc.stdint cimport uint64_t
 
-cdef uint64_t fork_count() noexcept nogil
+cdef extern from "cpython_bridge.h" nogil:
+    int watch_forks "pbf_watch_forks"() noexcept
+    bint is_single_threaded "pbf_is_single_threaded"() noexcept
 
-# The count of forks for a thread of the user's; for one that may be inside the SDK's own code, a
-# number that no count of forks has. So one comparison tells track() that all is as usual.
-cdef uint64_t fork_count_outside() noexcept nogil
-cdef bint may_be_inside() noexcept nogil
+    uint64_t fork_count "pbf_fork_count"() noexcept
+    # The same, but for a thread that may be inside the SDK: for that, no count of forks.
+    uint64_t fork_count_outside "pbf_fork_count_outside"() noexcept
+    bint may_be_inside "pbf_may_be_inside"() noexcept
+    void enter_or_leave "pbf_note_inside"(int change) noexcept

@@ -25,6 +25,10 @@ cdef extern from "pbf_status.h" nogil:
         PBF_CLOSED
         PBF_STALE
         PBF_INVALID
+        PBF_FORKED
+        PBF_REENTRANT
+        PBF_FALL_BACK
+        PBF_INTERRUPTED
 
 
 cdef extern from "pbf_wire.h" nogil:
@@ -41,13 +45,7 @@ cdef extern from "pbf_encode.h" nogil:
         uint8_t *at
 
     ctypedef struct pbf_wall_clock:
-        int year
-        int month
-        int day
-        int hour
-        int minute
-        int second
-        int microsecond
+        pass
 
     pbf_encoder pbf_encoder_on(uint8_t *buffer, size_t length) noexcept
     size_t pbf_encoded_length(const pbf_encoder *encoder) noexcept
@@ -134,31 +132,19 @@ cdef extern from "pbf_context.h" nogil:
 
 cdef extern from "pbf_record.h" nogil:
     const size_t PBF_BATCH_MAX
-
-    ctypedef struct pbf_event:
-        int64_t event_ts
-        int64_t session_id
-        bint has_session
-        const uint8_t *header
-        size_t header_length
-        const uint8_t *payload
-        size_t payload_length
-
-    ctypedef struct pbf_encoded_event:
-        const uint8_t *bytes
-        size_t length
-        uint32_t common_length
-        bint has_session
+    const size_t PBF_EVENT_OVERHEAD
 
     enum:
         PBF_EVENT_HEADER
         PBF_EVENT_PAYLOAD
 
-    pbf_status pbf_record_append_encoded(pbf_ring *ring, const pbf_context_table *contexts,
-                                         pbf_context_ref context,
-                                         const pbf_encoded_event *event) noexcept
+    ctypedef struct pbf_event:
+        pass
+
+    pbf_status pbf_encode_parts(pbf_encoder *encoder, const uint8_t *header, size_t header_length,
+                                const uint8_t *payload, size_t payload_length) noexcept
     pbf_status pbf_encode_common(pbf_encoder *encoder, int64_t event_ts, bint has_session,
-                                 int64_t session_id, uint32_t *common_length) noexcept
+                                 int64_t session_id, pbf_event *event) noexcept
     pbf_status pbf_record_append(pbf_ring *ring, const pbf_context_table *contexts,
                                  pbf_context_ref context, const pbf_event *event) noexcept
 

@@ -1,5 +1,6 @@
-"""Encoding plans, made from the descriptors that a generated module carries."""
+"""Makes encoding plans from the descriptors that a generated module carries."""
 
+from collections import defaultdict
 from operator import attrgetter
 from sys import intern
 from weakref import WeakKeyDictionary
@@ -11,6 +12,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 from . cimport pbf
+from .python cimport MAX_FIELDS
 
 cdef dict KINDS = {
     FieldDescriptor.TYPE_BOOL: BOOL,
@@ -20,8 +22,10 @@ cdef dict KINDS = {
 cdef object A_FIELD = FieldDescriptorProto.DESCRIPTOR.fields[0]
 cdef bint NEW_DESCRIPTORS = hasattr(A_FIELD, "is_repeated")
 cdef bint TELL_OF_PACKING = hasattr(A_FIELD, "is_packed")
-cdef bytes PROTO3 = b"b\x06proto3"  # the end of a file's descriptor: its syntax
-cdef object plans = WeakKeyDictionary()  # by message class
+cdef bytes PROTO3 = b"b\x06proto3"  # a serialized file descriptor ends with the syntax
+cdef object message_plans = WeakKeyDictionary()  # message class -> MessagePlan
+
+DEFAULT_DICT = <PyTypeObject *>defaultdict
 
 
 cdef class MessagePlan:
@@ -31,8 +35,8 @@ cdef class MessagePlan:
         cdef Field *field
         descriptor = message.DESCRIPTOR
 
-        self.kept = []
-        self.index = {}
+        self.references = []
+        self.places = {}
         self.count = len(descriptor.fields)
         if self.count > MAX_FIELDS:
             raise ValueError(f"{descriptor.full_name} has more than {MAX_FIELDS} fields")
@@ -40,14 +44,14 @@ cdef class MessagePlan:
         self.guesses = <uint16_t *>PyMem_Calloc(self.count + 1, sizeof(uint16_t))
         if self.fields == NULL or self.guesses == NULL:
             raise MemoryError
-        for number, item in enumerate(sorted(descriptor.fields, key=number_of)):
+        for place, item in enumerate(sorted(descriptor.fields, key=number_of)):
             key = intern(item.name)
-            self.kept.append(key)
-            self.index[key] = number
-            self.guesses[number] = number
-            field = &self.fields[number]
+            self.references.append(key)
+            self.places[key] = place
+            self.guesses[place] = place
+            field = &self.fields[place]
             field.key = <PyObject *>key
-            describe(field, self.kept, item, of_groups)
+            describe(field, self.references, item, of_groups)
 
     def __dealloc__(self):
         PyMem_Free(self.fields)
@@ -57,20 +61,20 @@ cdef class MessagePlan:
 cdef object number_of = attrgetter("number")
 
 
-cdef int describe(Field *field, list kept, item, bint of_groups) except -1:
-    """Say how a field is encoded; what no generator emits today is left to protobuf."""
+cdef int describe(Field *field, list references, item, bint of_groups) except -1:
+    """Fill in how a field is encoded; what no generator emits stays UNSUPPORTED."""
     cdef bint repeated = is_repeated(item)
     inner = item.message_type
 
     field.shape = SCALAR
     if item.containing_oneof is not None and len(item.containing_oneof.fields) > 1:
-        return 0  # to set one member unsets another
+        return 0  # setting one member of a oneof unsets another
     if inner is not None:
         if item.type != FieldDescriptor.TYPE_MESSAGE:
             return 0
         if of_groups and not repeated:
             plan = plan_of(message_factory.GetMessageClass(inner), False)
-            kept.append(plan)
+            references.append(plan)
             field.group = <PyObject *>plan
             field.kind = GROUP
         elif not of_groups and inner.has_options and inner.GetOptions().map_entry:
@@ -87,7 +91,7 @@ cdef int describe(Field *field, list kept, item, bint of_groups) except -1:
     return 0
 
 
-# What older versions of protobuf do not tell in this way, they tell in another.
+# Older versions of protobuf have other attributes for these.
 
 
 cdef bint is_repeated(item) except -1:
@@ -97,7 +101,7 @@ cdef bint is_repeated(item) except -1:
 
 
 cdef bint is_optional(item) except -1:
-    """Others leave out their defaults, or have to be set."""
+    """Whether the field is left out exactly if it was not set."""
     if NEW_DESCRIPTORS:
         return item.has_presence and not item.is_required
     return item.has_presence and item.label == FieldDescriptor.LABEL_OPTIONAL
@@ -114,7 +118,7 @@ cdef bint is_packed(item) except -1:
 
 def plan_of(message, of_groups):
     """Return the plan of a message class, made at the first call."""
-    plan = plans.get(message)
+    plan = message_plans.get(message)
     if plan is None:
-        plan = plans.setdefault(message, MessagePlan(message, of_groups))
+        plan = message_plans.setdefault(message, MessagePlan(message, of_groups))
     return plan

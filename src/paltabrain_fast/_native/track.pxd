@@ -15,12 +15,16 @@ cdef class Tracker:
     cdef bint disabled
 
     cdef inline int track(self, object event, object context) except -1
-    cdef int record_unchanged(self, object event, object context) noexcept
-    cdef int record_in(self, pbf.pbf_context_ref ref, object event) noexcept
-    cdef int go_on(self, object event, object context, int status) except -1
-    cdef bint insist(self, object event, object context, int status) except -1
-    cdef int record(self, object event, object context) except -1
-    cdef int append(self, Encoding *encoding, pbf.pbf_context_ref ref) noexcept
-    cdef bint find_reference(self, object context, pbf.pbf_context_ref *ref) noexcept
-    cdef pbf.pbf_status refer(self, object context, pbf.pbf_context_ref *ref) except *
-    cdef object record_slowly(self, object event, object context)
+    cdef pbf.pbf_status record_fast(self, object event, object context) noexcept
+    cdef pbf.pbf_status encode_and_append(
+        self, object event, pbf.pbf_context_ref ref
+    ) noexcept
+    cdef pbf.pbf_status append(self, Encoding *encoding, pbf.pbf_context_ref ref) noexcept
+    cdef int track_slow(
+        self, object event, object context, pbf.pbf_status status, bint may_be_false
+    ) except -1
+    cdef object record_slow(self, object event, object context, pbf.pbf_status status)
+    cdef pbf.pbf_status record(self, object event, object context) except *
+    cdef bint find_interned(self, object context, pbf.pbf_context_ref *ref) noexcept
+    cdef pbf.pbf_status intern_context(self, object context, pbf.pbf_context_ref *ref) except *
+    cdef object fall_back(self, object event, object context)

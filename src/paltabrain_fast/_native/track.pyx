@@ -1,5 +1,6 @@
 """``track()``: encode the event, put it into the ring, tell the control thread when it is time."""
 
+from functools import partial
 from sys import intern
 from types import FunctionType
 
@@ -11,16 +12,11 @@ from libc.stdlib cimport free, malloc
 
 from . cimport pbf
 from .base cimport ContextBase
-from .classes cimport (
-    EventPlan,
-    context_bytes,
-    encode_event,
-    event_plan,
-    is_unchanged,
-    learn_event,
-)
-from .encode cimport ENCODED, INTERRUPTED, NO_ROOM, Encoding, Outcome, begin
+from .classes cimport EventPlan, event_plan
+from .contexts cimport context_bytes, is_unchanged
+from .encode cimport Encoding, begin
 from .engine cimport NativeEngine
+from .events cimport encode_event, verify_event
 from .fork cimport fork_count, fork_count_outside, may_be_inside
 from .python cimport (
     PyMethod_New,
@@ -36,21 +32,8 @@ from .python cimport (
 
 from .._engine.protocol import RecordStatus
 
-# What becomes of an event: a pbf_status, or one of these.
-cdef enum:
-    LEFT = 100  # to the next that tries, in the end to the event's own serialize_*()
-    INTERRUPTION = 101  # by what is no Exception, and is set
-    FORK = 102  # since the engine began
-    UNDECIDED = 103  # whether the context is a false one, which means the SDK's own
-
 cdef enum:
     SCRATCH = 8192  # on the stack: enough for all but rare events
-
-cdef dict STATUSES = {
-    pbf.PBF_OK: RecordStatus.ACCEPTED,
-    pbf.PBF_FULL: RecordStatus.BUFFER_FULL,
-    pbf.PBF_CLOSED: RecordStatus.CLOSED,
-}
 
 
 cdef class Tracker:
@@ -85,12 +68,14 @@ cdef class Tracker:
             self.session_id = 0 if session_id is None else session_id
 
     def _track(self, event, context):
-        """Do as ``track()``, which is a ``DirectMethod``, for arguments that are not as usual."""
+        """Do what ``track()`` is to do, when ``DirectMethod`` has called its function."""
         self.track(event, context)
+
+    # Two ways: record_fast() runs no Python code and raises nothing; all else is track_slow()'s.
 
     @cython.final
     cdef inline int track(self, object event, object context) except -1:
-        cdef int status
+        cdef pbf.pbf_status status
 
         if self.disabled:
             return 0
@@ -98,124 +83,124 @@ cdef class Tracker:
             with cython.critical_section(self):
                 context = self.context
         elif pbf_may_be_false(context):
-            return self.go_on(event, context, UNDECIDED)
-        status = self.record_unchanged(event, context)
+            return self.track_slow(event, context, pbf.PBF_FALL_BACK, True)
+        status = self.record_fast(event, context)
         if status != pbf.PBF_OK or pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
-            self.go_on(event, context, status)
+            self.track_slow(event, context, status, False)
         return 0
 
-    cdef int record_unchanged(self, object event, object context) noexcept:
-        """Record what needs no Python code: an event of a proved class in a known context."""
+    cdef pbf.pbf_status record_fast(self, object event, object context) noexcept:
+        """Record an event of a recognised class in a context that is as it was."""
         cdef pbf.pbf_context_ref ref
 
-        if self.engine.forks != fork_count_outside() or not self.find_reference(context, &ref):
-            return LEFT
-        return self.record_in(ref, event)
+        if self.engine.forks != fork_count_outside() or not self.find_interned(context, &ref):
+            return pbf.PBF_FALL_BACK
+        return self.encode_and_append(event, ref)
 
-    cdef int record_in(self, pbf.pbf_context_ref ref, object event) noexcept:
+    cdef pbf.pbf_status encode_and_append(
+        self, object event, pbf.pbf_context_ref ref
+    ) noexcept:
         """Encode the event into scratch memory, then append it: the ring is touched last."""
         cdef uint8_t scratch[SCRATCH]
         cdef uint8_t *larger
         cdef EventPlan plan = event_plan(event)
         cdef Encoding encoding
-        cdef Outcome outcome
-        cdef int status = LEFT
+        cdef pbf.pbf_status encoded
+        cdef pbf.pbf_status status = pbf.PBF_FALL_BACK
 
         if plan is None:
-            return LEFT
+            return pbf.PBF_FALL_BACK
         begin(&encoding, scratch, SCRATCH)
-        outcome = encode_event(plan, event, &encoding)
-        if outcome == ENCODED and not encoding.unproved:
+        encoded = encode_event(plan, event, &encoding)
+        if encoded == pbf.PBF_OK and not encoding.unverified:
             return self.append(&encoding, ref)
-        if outcome == NO_ROOM:
+        if encoded == pbf.PBF_FULL:
             larger = <uint8_t *>malloc(pbf.PBF_BATCH_MAX)
             if larger != NULL:
                 begin(&encoding, larger, pbf.PBF_BATCH_MAX)
-                outcome = encode_event(plan, event, &encoding)
-                if outcome == ENCODED and not encoding.unproved:
+                encoded = encode_event(plan, event, &encoding)
+                if encoded == pbf.PBF_OK and not encoding.unverified:
                     status = self.append(&encoding, ref)
                 free(larger)
-        # what is too large is left, too: its own methods may find another fault first
-        return INTERRUPTION if outcome == INTERRUPTED else status
+        # An event that is too large falls back, too: its own methods may find another fault first.
+        return pbf.PBF_INTERRUPTED if encoded == pbf.PBF_INTERRUPTED else status
 
-    cdef int go_on(self, object event, object context, int status) except -1:
-        """Whatever is not usual. Only here can Python code run, and raise."""
+    cdef pbf.pbf_status append(self, Encoding *encoding, pbf.pbf_context_ref ref) noexcept:
+        cdef pbf.pbf_event event
+
+        if pbf.pbf_encode_common(
+            &encoding.out, pbf_unix_ms(), self.has_session, self.session_id, &event
+        ) != pbf.PBF_OK:
+            return pbf.PBF_FALL_BACK
+        return pbf.pbf_record_append(self.engine.ring, &self.engine.contexts, ref, &event)
+
+    cdef int track_slow(
+        self, object event, object context, pbf.pbf_status status, bint may_be_false
+    ) except -1:
+        """Do what is left to do. Only from here on can Python code run, and raise.
+
+        Args:
+            status: what came of ``record_fast()``.
+            may_be_false: the context is one given by the caller, which stands for that of the SDK
+                if it is false.
+        """
         try:
-            if status == UNDECIDED:
-                if not context:
-                    context = self._context
-                status = LEFT
+            if may_be_false and not context:
+                context = self._context
             if status == pbf.PBF_OK:
-                self._recorded()
-            elif not self.insist(event, context, status):
-                self.record_slowly(event, context)
+                self._event_recorded()
+            else:
+                self.record_slow(event, context, status)
         except Exception as error:
             try:
-                self._failed(event, error)
+                self._serialization_failed(event, error)
             except Exception:  # such as a RecursionError, where no call succeeds
                 pass
         return 0
 
-    cdef bint insist(self, object event, object context, int status) except -1:
-        """Record the event after all, or say why not; false if it has to serialize itself."""
-        if may_be_inside() and self._is_inside():
-            self._refused(RecordStatus.REENTRANT)
-            return True
-        if status == INTERRUPTION:
+    cdef object record_slow(self, object event, object context, pbf.pbf_status status):
+        """Record the event after all, or drop it."""
+        if status == pbf.PBF_INTERRUPTED:
             pbf_raise_set()
+        if may_be_inside() and self._is_inside():
+            self._drop(RecordStatus.REENTRANT)
+            return
         if status != pbf.PBF_FULL:
             status = self.record(event, context)
-        if status == FORK:
-            self._renew_if_forked()
-            status = self.record(event, context)
-        if status == pbf.PBF_FULL:
-            if pbf.pbf_shed_event(&self.engine.shedding, pbf_unix_ms()):
-                return True
-            for _ in self._make_room():
-                status = self.record(event, context)
-                if status != pbf.PBF_FULL:
-                    break
-        if status == INTERRUPTION:
-            pbf_raise_set()
-        if status == LEFT or status == pbf.PBF_TOO_LARGE:
-            return False  # it is serialized to say how large it is
-        if status != pbf.PBF_OK:
-            self._refused(STATUSES[status])
+        if status == pbf.PBF_FULL and pbf.pbf_shed_event(&self.engine.shedding, pbf_unix_ms()):
+            return
+        if status == pbf.PBF_FULL or status == pbf.PBF_FORKED:
+            status = self._record_with_retry(
+                RecordStatus(status), partial(self._record, event, context)
+            )
+        if status == pbf.PBF_FALL_BACK or status == pbf.PBF_TOO_LARGE:
+            self.fall_back(event, context)  # serialized, it is also known how large it is
+        elif status != pbf.PBF_OK:
+            self._drop(RecordStatus(status))
         elif pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
-            self._recorded()
-        return True
+            self._event_recorded()
 
-    cdef int record(self, object event, object context) except -1:
-        """Record an event of a proved class in whatever context."""
+    def _record(self, event, context):
+        """Try once to record an event; return what became of it."""
+        return RecordStatus(self.record(event, context))
+
+    cdef pbf.pbf_status record(self, object event, object context) except *:
+        """Record an event of a recognised class in whatever context."""
         cdef pbf.pbf_context_ref ref
-        cdef int status
+        cdef pbf.pbf_status status = pbf.PBF_STALE
 
-        while True:
+        while status == pbf.PBF_STALE:
             if self.engine.forks != fork_count():
-                return FORK
-            status = self.refer(context, &ref)
-            if status != pbf.PBF_OK:
-                return status
-            status = self.record_in(ref, event)
-            if status != pbf.PBF_STALE:
-                return status
+                return pbf.PBF_FORKED
+            status = self.intern_context(context, &ref)
+            if status == pbf.PBF_OK:
+                status = self.encode_and_append(event, ref)
+        if status == pbf.PBF_INTERRUPTED:
+            pbf_raise_set()
+        return status
 
-    cdef int append(self, Encoding *encoding, pbf.pbf_context_ref ref) noexcept:
-        cdef pbf.pbf_encoded_event encoded
-
-        encoded.has_session = self.has_session
-        if pbf.pbf_encode_common(
-            &encoding.out, pbf_unix_ms(), self.has_session, self.session_id, &encoded.common_length
-        ) != pbf.PBF_OK:
-            return LEFT
-        encoded.bytes = encoding.out.at
-        encoded.length = pbf.pbf_encoded_length(&encoding.out)
-        return pbf.pbf_record_append_encoded(
-            self.engine.ring, &self.engine.contexts, ref, &encoded
-        )
-
-    cdef bint find_reference(self, object context, pbf.pbf_context_ref *ref) noexcept:
-        """Find what a record of this context names, if the context is as it was."""
+    cdef bint find_interned(self, object context, pbf.pbf_context_ref *ref) noexcept:
+        """Find the reference for records of this context, if the context is as it was."""
         cdef bint found = False
 
         if isinstance(context, ContextBase):
@@ -227,8 +212,8 @@ cdef class Tracker:
                 ref[0] = (<ContextBase>context).ref
         return found
 
-    cdef pbf.pbf_status refer(self, object context, pbf.pbf_context_ref *ref) except *:
-        """Find what a record of this context names; serialize the context if it has changed."""
+    cdef pbf.pbf_status intern_context(self, object context, pbf.pbf_context_ref *ref) except *:
+        """Get the reference for records of this context; serialize it if it has changed."""
         cdef ContextBase own = None
         cdef pbf.pbf_status status
         cdef bytes serialized = None
@@ -248,22 +233,22 @@ cdef class Tracker:
                     own.ref = ref[0]
         return status
 
-    cdef object record_slowly(self, object event, object context):
-        """Have the event serialize itself, and see whether it comes to what is encoded here."""
+    cdef object fall_back(self, object event, object context):
+        """Have the event serialize itself, and compare that with what is encoded here."""
         serialized = context_bytes(context)
         header, payload = event.serialize_header(), event.serialize_payload()
         status = self._record_serialized(event, serialized, header, payload)
-        plan = event_plan(event) if status is RecordStatus.ACCEPTED else None
+        plan = event_plan(event) if status is RecordStatus.OK else None
         if plan is not None:
-            learn_event(plan, event, header, payload)
+            verify_event(plan, event, header, payload)
 
 
 @cython.final
 cdef class DirectMethod:
-    """Stands in for the function ``track`` of ``PaltabrainSdk``: as that, but no Python code runs.
+    """Stands in for the function ``track`` of ``PaltabrainSdk``, and runs no Python code.
 
-    Whoever looks at it sees the function: its signature, its code, its class. ``unittest.mock``,
-    for one, hands ``self`` on to nothing else. Arguments that are not as usual go to the function.
+    Its signature, its code and its class are those of the function: ``unittest.mock``, for one,
+    passes ``self`` on to plain functions only. Calls with unexpected arguments go to the function.
     """
 
     cdef object function
@@ -273,7 +258,7 @@ cdef class DirectMethod:
     def __cinit__(self, function):
         self.function = function
         self.vectorcall = call_track
-        pbf_share(self)  # every thread that tracks refers to it
+        pbf_share(self)  # every thread that calls track() takes a reference
 
     def __get__(self, instance, owner):
         return self if instance is None else PyMethod_New(self, instance)
@@ -331,20 +316,20 @@ cdef bint take_keywords(
     PyObject **event,
     PyObject **context,
 ) noexcept:
-    """Take what is given by name; false if it is strange, or given already."""
-    cdef Py_ssize_t number
+    """Take what is given by name; false for an unknown name, or one given by position as well."""
+    cdef Py_ssize_t i
 
-    for number in range(PyTuple_GET_SIZE(<object>names)):
-        if PyTuple_GET_ITEM(<object>names, number) == <PyObject *>CONTEXT and positional < 3:
-            context[0] = values[number]
-        elif PyTuple_GET_ITEM(<object>names, number) == <PyObject *>EVENT and positional < 2:
-            event[0] = values[number]
+    for i in range(PyTuple_GET_SIZE(<object>names)):
+        if PyTuple_GET_ITEM(<object>names, i) == <PyObject *>CONTEXT and positional < 3:
+            context[0] = values[i]
+        elif PyTuple_GET_ITEM(<object>names, i) == <PyObject *>EVENT and positional < 2:
+            event[0] = values[i]
         else:
             return False
     return True
 
 
-cdef DirectMethod a_method = DirectMethod(None)
+cdef DirectMethod any_method = DirectMethod(None)
 pbf_set_vectorcall(
-    <PyTypeObject *>DirectMethod, <char *>&a_method.vectorcall - <char *><void *>a_method
+    <PyTypeObject *>DirectMethod, <char *>&any_method.vectorcall - <char *><void *>any_method
 )

@@ -1,5 +1,5 @@
-"""The engine in pure Python, on protobuf, ``deque`` and ``uuid6``: short and obvious.
+"""The reference engine in pure Python, on protobuf, ``deque`` and ``uuid6``: short and obvious.
 
-It is the oracle of the tests, the baseline of the benchmarks, and what runs where the extension
-cannot be loaded.
+The native engine is tested against it and measured against it. The SDK runs on it where the
+extension cannot be loaded.
 """

@@ -1,4 +1,4 @@
-"""The bases of events and contexts in pure Python."""
+"""Base classes of events and contexts in pure Python; ``base.py`` derives the public ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class EventBase:
-    """Holds an event's header and payload; ``BaseEvent`` has the rest."""
+    """Holds header and payload of an event; ``BaseEvent`` adds the methods."""
 
     def __init__(self) -> None:
         self._header: defaultdict[str, dict[str, Any]] = defaultdict(dict)
@@ -15,27 +15,27 @@ class EventBase:
 
 
 class ContextBase:
-    """Holds a context's groups; ``BaseContext`` has the rest."""
+    """Holds the groups of a context; ``BaseContext`` adds the methods."""
 
     def __init__(self) -> None:
         self._context: defaultdict[str, dict[str, Any]] = defaultdict(dict)
 
 
 class Sentinel:
-    """Base of ``BaseSentinel``."""
+    """Base of ``BaseSentinel``, the class of ``UNDEFINED``."""
 
     @staticmethod
     def filter(properties: dict[str, Any]) -> dict[str, Any]:
-        """Return the properties that were given, ``None`` included."""
+        """Return the properties whose value is no sentinel; ``None`` is kept."""
         return {
             name: value for name, value in properties.items() if not isinstance(value, Sentinel)
         }
 
 
-def adopt(cls: type) -> None:
-    """Leave a new class as it is."""
+def install_native_methods(_cls: type) -> None:
+    """Do nothing: the native engine replaces generated methods here, this one calls them."""
 
 
 def slow_reason(_cls: type) -> str | None:
-    """Tell why the objects of a class are left to their own methods: here, they all are."""
+    """Return why a class is not accelerated: on this engine, no class is."""
     return "the engine is pure Python"

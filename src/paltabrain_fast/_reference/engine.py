@@ -1,4 +1,4 @@
-"""The reference engine: a ``deque`` of serialized parts, framed through protobuf messages."""
+"""The reference engine: a ``deque`` of serialized events, framed with protobuf messages."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final, NamedTuple
 from .._engine.protocol import Counts, FramedBatch, RecordStatus
 from ..constant import BATCH_MAX_BYTE_SIZE
 from ..process.clock import monotonic, real_time_ns
-from ..process.locks import RLock
+from ..process.locks import RLock, free_after_fork
 from ..sdk_pb2 import Batch, BatchCommon, BatchTelemetry, Event, EventCommon
 from .uuid7 import uuid_v7
 
 _EVICTED_PART: Final = 256
-"""What an eviction frees at least, as a part of the capacity."""
+"""An eviction frees at least the capacity divided by this."""
 
 _NEVER: Final = 1 << 64
 
 _RECORD_BYTES: Final = 32
-"""What a buffered event counts beside its header and payload."""
+"""Bytes that a buffered event counts in addition to its header and payload."""
 
 
 class _Record(NamedTuple):
@@ -38,28 +38,36 @@ class _Record(NamedTuple):
 
 
 class ReferenceEngine:
-    """See ``Engine`` for the contract. Distinct contexts are stored, and counted, once."""
+    """A bounded buffer of serialized events; see ``Engine`` for the contract.
+
+    Equal contexts are stored once, and counted once.
+
+    Any thread may record. Only one thread at a time may take or evict; it alone removes records, so
+    it reads the oldest one without the lock. The lock guards the counts and the contexts.
+    """
 
     def __init__(self, buffer_bytes: int) -> None:
         self._capacity = buffer_bytes
         self._closed = False
-        self.renew()
+        self.forked = False
+        self._start()
 
-    def renew(self) -> None:
-        self._records: deque[tuple[_Record, int]] = deque()  # and the last number with it
+    def abandon(self) -> None:
+        self.forked = True
+        free_after_fork(self._lock)
+        self._start()
+
+    def _start(self) -> None:
+        self._records: deque[tuple[_Record, int]] = deque()  # with ``last_number`` after it
         self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
         self._lock = RLock()  # re-entrant: a signal handler may track an event
         self.accepted = 0
         self.taken = 0
         self.last_number = 0
         self._bytes = 0
-        self._mark = 1  # events accepted that are due to be told of
+        self._mark = 1  # ``due()`` is true once so many events are accepted
         self._shed_until = 0.0  # reading of monotonic()
         self._shed = 0
-
-    @property
-    def forked(self) -> bool:
-        return False
 
     def __len__(self) -> int:
         return len(self._records)
@@ -77,25 +85,27 @@ class ReferenceEngine:
             return RecordStatus.CLOSED if self._closed else RecordStatus.TOO_LARGE
         size = _RECORD_BYTES + len(header) + len(payload)
         event_ts = real_time_ns() // 1_000_000
-        # without the constructor's own Python code, which would make this engine a slow baseline
+        # not _Record(...): its constructor is Python code, and would make the baseline slower
         record = tuple.__new__(_Record, (context, event_ts, session_id, header, payload, size))
         context_size = len(context)
-        # No call stands between a read and its write: there a signal handler could track an event.
+        # A signal handler may track an event in any call: no call stands between read and write.
         with self._lock:
+            if self.forked:
+                return RecordStatus.FORKED
             if self._closed:
                 return RecordStatus.CLOSED
             uses = self._contexts[context] if context in self._contexts else 0  # noqa: SIM401
             if not uses:
                 size += context_size
             if self._bytes + size > self._capacity:
-                return RecordStatus.BUFFER_FULL
+                return RecordStatus.FULL
             self._contexts[context] = uses + 1
             self._bytes += size
             self.accepted += 1
             if session_id is not None:
                 self.last_number += 1
             self._records.append((record, self.last_number))
-        return RecordStatus.ACCEPTED
+        return RecordStatus.OK
 
     def take(self, instance_id: str, telemetry: bytes = b"") -> FramedBatch | None:
         if not self._records:
@@ -143,7 +153,7 @@ class ReferenceEngine:
     def shed_for(self, milliseconds: int) -> None:
         self._shed_until = monotonic() + milliseconds / 1000
 
-    def shed(self) -> bool:
+    def drop_if_shedding(self) -> bool:
         if monotonic() >= self._shed_until:
             return False
         with self._lock:
@@ -161,7 +171,7 @@ class ReferenceEngine:
             return self.accepted < self._mark
 
     def due(self) -> bool:
-        if self.accepted < self._mark:
+        if self.accepted < self._mark:  # without the lock, since nearly all events end here
             return False
         with self._lock:
             due = self.accepted >= self._mark
@@ -169,13 +179,17 @@ class ReferenceEngine:
                 self._mark = _NEVER
             return due
 
+    @property
+    def is_interrupted(self) -> bool:
+        return self._lock._is_owned()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
 
     @staticmethod
     def _attach(telemetry: bytes, batch: Batch, room: int) -> int:
-        """Put the telemetry into the batch, if it fits; returns the bytes that it takes."""
+        """Add the telemetry to the batch if it fits; return the bytes that it takes, or 0."""
         size = _framed_size(BatchTelemetry.FromString(telemetry))
         if size > room:
             return 0
@@ -195,6 +209,6 @@ class ReferenceEngine:
 
 
 def _framed_size(message: Event | BatchTelemetry) -> int:
-    """Bytes of a message within a batch: tag, length, message."""
+    """Return the bytes that a message takes within a batch: tag, length and message."""
     size = message.ByteSize()
     return 1 + max(1, (size.bit_length() + 6) // 7) + size

@@ -1,4 +1,4 @@
-"""Command line: ``paltabrain-fast`` and ``paltabrain-sdk-download-config``."""
+"""The command line: chooses between ``download-config`` and the commands that need an extra."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import Final
 
 __all__ = ["main"]
 
-_OTHERS: Final = ("generate", "dev", "--help", "")
-"""What ``download-config`` is not meant by; nothing at all asks for help, too."""
+_OTHER_COMMANDS: Final = ("generate", "dev", "--help", "")
+"""First arguments that do not mean ``download-config``; without arguments, help is shown."""
 
 
 def main(*, is_module: bool = False) -> None:
-    """Run ``paltabrain-fast``, which is ``python -m paltabrain_fast`` as well.
+    """Run ``paltabrain-fast`` or ``python -m paltabrain_fast`` with the arguments of the process.
 
-    ``download-config`` needs no extra. Its options may come without its name, and to ``python -m``
-    its path as well, as ``python -m paltabrain_sdk`` takes them. For the rest, say in one line what
-    to install if the extra is missing.
+    ``download-config`` needs no extra. Its name may be left out before one of its options. With
+    ``python -m`` it may be left out before its path, too, since ``python -m paltabrain_sdk`` takes
+    such arguments. The other commands need the extra ``collector``; if that is missing, one line
+    says what to install.
 
     Args:
-        is_module: whether it is ``python -m`` that runs this.
+        is_module: whether ``python -m`` runs this.
+
+    Raises:
+        SystemExit: with the exit code, or the text of the error.
     """
     from . import download_config
 
@@ -27,7 +31,7 @@ def main(*, is_module: bool = False) -> None:
     if command == "download-config":
         sys.exit(download_config.main(rest))
     if command.partition("=")[0] in download_config.OPTIONS or (
-        is_module and command not in _OTHERS
+        is_module and command not in _OTHER_COMMANDS
     ):
         sys.exit(download_config.main([command, *rest]))
     try:
@@ -36,7 +40,7 @@ def main(*, is_module: bool = False) -> None:
         if (error.name or "").startswith("paltabrain"):
             raise
         sys.exit(
-            f"paltabrain-fast: {error.name} is not installed, which all but download-config needs: "
-            "pip install 'paltabrain-fast[collector]'"
+            f"paltabrain-fast: {error.name} is not installed, and every command but download-config"
+            " needs it: pip install 'paltabrain-fast[collector]'"
         )
     app()

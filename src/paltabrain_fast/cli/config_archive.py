@@ -1,4 +1,4 @@
-"""Turns the bytes of a downloaded config archive into the files of a Python package, safely."""
+"""Unpacks a downloaded config archive into the files of a Python package, safely."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..errors import PaltabrainError
 __all__ = ["REQUIRED_FILES", "ArchiveError", "point_imports_at", "unpack"]
 
 REQUIRED_FILES: Final = ("__init__.py", "config_v2_pb2.py")
-"""What the root of every config module holds."""
+"""Files that every config module has at its root."""
 
 _MAX_ENTRIES: Final = 1000
 _MAX_NAME_LENGTH: Final = 200
@@ -25,14 +25,14 @@ _MAX_UNPACKED_BYTES: Final = 32 * 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 _TOO_LARGE: Final = f"the archive unpacks to more than {_MAX_UNPACKED_BYTES} bytes"
 
-# What a package's files are called, and no more: this leaves no room for parent directories,
-# absolute paths, drive letters, backslashes, NULs, or trailing dots, which Windows drops.
+# Names that files of a package have. This excludes parent directories, absolute paths, drive
+# letters, backslashes, NULs, and trailing dots, which Windows drops.
 _PART: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"{_PART}(?:/{_PART})*/?")
 
 _ENCRYPTED: Final = 0x1  # general purpose flag, APPNOTE 4.4.4
 
-# All that zipfile is known to raise on damaged input.
+# Exceptions that zipfile is known to raise on damaged input.
 _ZIP_ERRORS: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -49,7 +49,9 @@ _BOM: Final = b"\xef\xbb\xbf"
 class ArchiveError(PaltabrainError):
     """The archive is damaged, hostile, or not a config module.
 
-    ``detail`` is what the archive itself gave to the text: it may hold anything.
+    Attributes:
+        problem: what is wrong, in our words.
+        detail: the part of the text that comes from the archive; it may hold anything.
     """
 
     def __init__(self, problem: str, detail: str = "") -> None:
@@ -61,8 +63,8 @@ class ArchiveError(PaltabrainError):
 def unpack(archive: bytes, directory: Path) -> None:
     """Write the files of a ZIP archive into the empty ``directory``.
 
-    Nothing of the archive's modes or times is taken over: regular files and directories are made as
-    the process makes any other. On an error, some of the files may have been written.
+    File modes and times of the archive are ignored: all files are regular ones, with the default
+    mode of this process. On an error, some of the files may have been written.
 
     Raises:
         ArchiveError: the archive is refused.
@@ -89,7 +91,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     if sum(entry.file_size for entry in entries) > _MAX_UNPACKED_BYTES:
         raise ArchiveError(_TOO_LARGE)
     for entry in entries:
-        # `filename` is already cut at the first NUL; this one is as it stands in the archive.
+        # `filename` is cut at the first NUL; `orig_filename` is not.
         name = entry.orig_filename
         file_type = stat.S_IFMT(entry.external_attr >> 16)  # 0: the archiver recorded none
         if len(name) > _MAX_NAME_LENGTH or not _NAME.fullmatch(name):
@@ -103,7 +105,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _extract(package: zipfile.ZipFile, directory: Path) -> None:
-    # Declared sizes may lie, so what counts is what has been read.
+    # The declared sizes may be wrong, so the bytes that were read are counted.
     room = _MAX_UNPACKED_BYTES
     for entry in package.infolist():
         path = directory / entry.filename
@@ -117,14 +119,14 @@ def _extract(package: zipfile.ZipFile, directory: Path) -> None:
                 if room < 0:
                     raise ArchiveError(_TOO_LARGE)
                 sink.write(chunk)
-            if sink.tell() != entry.file_size:  # zipfile minds only its end and its checksum
+            if sink.tell() != entry.file_size:  # zipfile checks only the end and the checksum
                 raise ArchiveError(
                     "a damaged archive, this entry is cut short: ", repr(entry.filename)
                 )
 
 
 def _check_source(path: Path, name: str) -> None:
-    """Compile a source file, without running it: an archive may be whole and still be garbage."""
+    """Check that a source file is valid Python, by compiling it; it is not run."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -134,10 +136,13 @@ def _check_source(path: Path, name: str) -> None:
 
 
 def point_imports_at(package: str, source: bytes) -> bytes | None:
-    """Make ``from paltabrain_sdk import ...`` import from ``package`` instead.
+    """Make each ``from paltabrain_sdk import ...`` import from ``package`` instead.
 
-    Only the module's name in import statements changes; strings, comments, line ends and encoding
-    stay as they are. ``None``: there is no such statement.
+    Only the name of the module in these statements changes. Strings, comments, line ends and
+    encoding stay as they are.
+
+    Returns:
+        The changed source; ``None`` if it has no such statement.
 
     Raises:
         SyntaxError: ``source`` is not valid Python.
@@ -151,7 +156,7 @@ def point_imports_at(package: str, source: bytes) -> bytes | None:
         if isinstance(node, ast.ImportFrom) and (node.module, node.level) == ("paltabrain_sdk", 0)
     ]
     bom, body = (_BOM, source[len(_BOM) :]) if source.startswith(_BOM) else (b"", source)
-    lines = body.splitlines(keepends=True)  # of bytes: breaks lines where Python's tokenizer does
+    lines = body.splitlines(keepends=True)  # bytes: split only where Python's tokenizer does
     changed = False
     for line, column in sorted(starts, reverse=True):  # from the end: positions stay valid
         head, rest = lines[: line - 1], b"".join(lines[line - 1 :])

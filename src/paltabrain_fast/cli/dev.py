@@ -1,4 +1,4 @@
-"""``paltabrain-fast dev``: the local collector, from the terminal."""
+"""``paltabrain-fast dev``: runs the local collector in a terminal."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.text import Text
 from ..collector.app import Counters
 from ..collector.errors import CollectorError
 from ..collector.server import Collector, running
+from ..constant import API_KEY_VARIABLE
 from ..schema.errors import SchemaError
 from ..schema.load import load_schema
 from ..schema.model import Schema
@@ -33,18 +34,16 @@ def dev(
     https_port: Annotated[int, _Port] = 8443,
     api_key: Annotated[
         str | None,
-        typer.Option(
-            envvar="PALTABRAIN_SDK_API_KEY", help="Refuse any other key.", show_envvar=True
-        ),
+        typer.Option(envvar=API_KEY_VARIABLE, help="Accept only this API key.", show_envvar=True),
     ] = None,
 ) -> None:
     """Collect events on this machine, in DuckDB tables laid out as in the warehouse.
 
-    Ctrl-C stops it; the file can be read as soon as it has stopped.
+    Ctrl-C stops it. The DuckDB file can be read as soon as it has stopped.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    # Blocked before any thread starts, the signals wait until this thread asks for them: no handler
-    # interrupts anything, also not while the collector starts or stops.
+    # The signals are blocked before any thread starts, and stay pending until sigwait(). So they
+    # interrupt nothing, not even the start or the stop of the collector.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         loaded = load_schema(schema)
@@ -68,7 +67,7 @@ def dev(
 
 
 def _introduction(collector: Collector, schema: Schema, db: Path, *, has_key: bool) -> Text:
-    """Say what is served, where, and how a client gets to trust it."""
+    """Return the text that says what is served, where, and how a client trusts the certificate."""
     key = "the API key given" if has_key else "any API key"
     return Text.assemble(
         f"Collecting {len(schema.events)} types of events into {db}, with {key}.\n",

@@ -1,4 +1,4 @@
-"""``paltabrain-sdk-download-config``: fetches the config module and puts it in place whole."""
+"""``paltabrain-sdk-download-config``: downloads the config module and installs it completely."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ from typing import Final, NoReturn
 import requests
 import urllib3
 
-from ..constant import CONTENT_TYPE, ENDPOINT_CONFIG, SDK_NAME
+from ..constant import (
+    API_KEY_VARIABLE,
+    CONTENT_TYPE,
+    ENDPOINT_CONFIG,
+    HOSTNAME_VARIABLE,
+    SDK_NAME,
+)
 from ..errors import PaltabrainError
-from ..options import base_url
 from ..process.masking import masked
 from ..schema.names import check_module_name
+from ..transport.headers import checked_api_key
+from ..transport.urls import base_url
 from ..version import __version__
 from .config_archive import ArchiveError, point_imports_at, unpack
 from .placement import check_target, place
@@ -31,8 +38,6 @@ __all__ = ["OPTIONS", "DownloadError", "download_config_zip", "main"]
 OPTIONS: Final = ("--hostname", "--api-key", "--overwrite", "--keep-import")
 
 _PROGRAM: Final = "paltabrain-sdk-download-config"
-_HOSTNAME_ENV: Final = "PALTABRAIN_SDK_HOSTNAME"
-_API_KEY_ENV: Final = "PALTABRAIN_SDK_API_KEY"
 
 _MAX_DOWNLOAD_BYTES: Final = 8 * 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
@@ -49,7 +54,7 @@ _STATUS_HINTS: Final = {
 
 
 class DownloadError(PaltabrainError):
-    """The config module could not be downloaded; the text is for the user."""
+    """The config module could not be downloaded; the text is shown to the user."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -89,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, where argparse would print the whole usage."""
+        """Print the error in one line; argparse would print the usage as well."""
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
@@ -97,24 +102,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=_PROGRAM,
         description="Download the Python config module of your PaltaBrain schema.",
-        epilog="The module is put in place whole, or not at all: when anything fails, "
-        "what was there before is as it was.",
+        epilog="The module is installed completely or not at all: if anything fails, "
+        "existing files stay as they were.",
     )
     parser.add_argument(
         "--hostname",
-        default=os.environ.get(_HOSTNAME_ENV),
+        default=os.environ.get(HOSTNAME_VARIABLE),
         help=f"'host' or 'host:port' of the API, with or without https:// "
-        f"(default: ${_HOSTNAME_ENV})",
+        f"(default: ${HOSTNAME_VARIABLE})",
     )
     parser.add_argument(
         "--api-key",
-        default=os.environ.get(_API_KEY_ENV),
-        help=f"API key (default: ${_API_KEY_ENV}, which other users cannot see)",
+        default=os.environ.get(API_KEY_VARIABLE),
+        help=f"API key (default: ${API_KEY_VARIABLE}, which other users cannot see)",
     )
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace files of the same names that are there; others stay",
+        help="replace existing files of the same names; other files stay",
     )
     parser.add_argument(
         "--keep-import",
@@ -132,32 +137,27 @@ def _parser() -> argparse.ArgumentParser:
 def _parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
-        # Only names of options are repeated: any other word may be a key, say after a typo.
+        # Only names of options are shown: after a typo, any other word may be the API key.
         names = [match[0] for match in map(_OPTION_NAME.match, unknown) if match]
         parser.error(f"unknown option {names[0]}" if names else "more than one module_path")
     credentials = {
-        f"--hostname (or {_HOSTNAME_ENV})": arguments.hostname,
-        f"--api-key (or {_API_KEY_ENV})": arguments.api_key,
+        f"--hostname (or {HOSTNAME_VARIABLE})": arguments.hostname,
+        f"--api-key (or {API_KEY_VARIABLE})": arguments.api_key,
     }
     missing = [name for name, value in credentials.items() if not value]
     if missing:
         parser.error("missing " + " and ".join(missing))
     try:
-        _check_key("--api-key", arguments.api_key)
+        arguments.api_key = checked_api_key("--api-key", arguments.api_key)
     except ValueError as error:
         parser.error(str(error))
     return arguments
 
 
-def _check_key(name: str, key: str) -> None:
-    if not (key and key.isascii() and key.isprintable() and key == key.strip()):
-        raise ValueError(f"{name} must be printable ASCII, without blanks around it, not empty")
-
-
 def _target(module_path: str) -> Path:
-    """Return the absolute path of the module; only its parent directories are resolved."""
+    """Return the absolute path of the module; links are resolved in its parents, not in itself."""
     path = Path(module_path)
-    if module_path and path == Path():  # the directory that this runs in
+    if module_path and path == Path():  # the current directory
         path = Path.cwd()
     if path.name in ("", ".."):
         raise ValueError(f"module_path must end in the name of the module, not {module_path!r}")
@@ -184,7 +184,7 @@ def _install(url: str, api_key: str, target: Path, overwrite: bool, keep_import:
 
 
 def _point_imports_at_us(init: Path) -> bool:
-    """Return whether there was an import to change."""
+    """Make the module import from this package; return whether it had an import to change."""
     source = point_imports_at("paltabrain_fast", init.read_bytes())
     if source is not None:
         init.write_bytes(source)
@@ -192,18 +192,18 @@ def _point_imports_at_us(init: Path) -> bool:
 
 
 def download_config_zip(hostname: str, api_key: str) -> bytes:
-    """Fetch the config module as the server has it: a ZIP of one package's files.
+    """Download the config module as the server sends it: a ZIP of the package's files.
 
     Args:
         hostname: ``host`` or ``host:port`` of the API, as ``PaltabrainSdk`` takes it.
         api_key: key for authentication.
 
     Raises:
-        DownloadError: there is no good answer within bounds of time and size.
-        TypeError, ValueError: an argument is no hostname, or no API key.
+        DownloadError: the server did not send it, or not within the limits of time and size.
+        TypeError, ValueError: an argument is not a hostname, or not an API key.
     """
-    _check_key("api_key", api_key)
-    return _download(base_url(hostname) + ENDPOINT_CONFIG, api_key)
+    key = checked_api_key("api_key", api_key)
+    return _download(base_url(hostname) + ENDPOINT_CONFIG, key)
 
 
 def _download(url: str, api_key: str) -> bytes:
@@ -212,10 +212,10 @@ def _download(url: str, api_key: str) -> bytes:
         "X-API-Key": api_key,
         "X-SDK-Name": SDK_NAME,
         "X-SDK-Version": __version__,
-        "Accept-Encoding": "identity",  # so that the size on the wire is the size in memory
+        "Accept-Encoding": "identity",  # so that a small answer cannot grow in memory
     }
     with requests.Session() as session:
-        # Plain HTTP is for loopback, where a proxy of the environment must not see the key.
+        # Plain HTTP is allowed on loopback only; a proxy of the environment must not see the key.
         session.trust_env = url.startswith("https:")
         try:
             with session.get(
@@ -237,10 +237,10 @@ def _check_status(status: int) -> None:
 
 
 def _read_body(body: urllib3.HTTPResponse) -> bytes:
-    """Read the whole body, within bounds of size and time.
+    """Read the whole body, within the limits of size and time.
 
     Raises:
-        DownloadError: it exceeds one of them.
+        DownloadError: it exceeds a limit.
         urllib3.exceptions.HTTPError: the connection failed, or the body is cut short.
     """
     deadline = time.monotonic() + _BODY_SECONDS
@@ -258,7 +258,7 @@ def _read_body(body: urllib3.HTTPResponse) -> bytes:
 
 
 class _Progress:
-    """A line on the terminal that counts bytes; nothing if stderr is not a terminal."""
+    """A line on stderr that counts bytes; it is not shown if stderr is no terminal."""
 
     def __init__(self, total: int | None) -> None:
         self._of_total = "" if total is None else f" of {total:,}"
@@ -278,8 +278,8 @@ class _Progress:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that it cleans up as well."""
-    # Only the main thread may set handlers; a handler of the embedding program is left alone.
+    """Make SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that temporary files go."""
+    # Only the main thread may set handlers; a handler that the program has set is kept.
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
@@ -294,13 +294,13 @@ def _termination_as_interrupt() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the text of the innermost cause; the outer ones only repeat URL and pool."""
+    """Return the text of the innermost cause; the outer exceptions only repeat the URL."""
     text = str(error)
     cause = error.__cause__ or error.__context__
     return (cause and _reason(cause)) or text or type(error).__name__
 
 
 def _one_line(error: object) -> str:
-    """Return a text in one printable line."""
+    """Return the text of an error as one printable line."""
     text = " ".join(str(error).split())
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,4 +1,4 @@
-"""``paltabrain-fast generate``: schema file in, config module out."""
+"""``paltabrain-fast generate``: reads a schema file and writes the config module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ``paltabrain-fast`` command: one sub-command a file."""
+"""The ``paltabrain-fast`` command with its sub-commands, one file each."""
 
 import typer
 

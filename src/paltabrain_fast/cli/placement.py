@@ -1,4 +1,4 @@
-"""Puts downloaded files in place: all of them, or none, and never at the cost of what is there."""
+"""Installs downloaded files: all of them or none, without losing files that exist."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ __all__ = ["PlacementError", "check_target", "place"]
 
 
 class PlacementError(PaltabrainError):
-    """The files cannot be put there; the text is for the user."""
+    """The files cannot be installed there; the text is shown to the user."""
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Raise ``PlacementError`` unless files may be put into the directory ``target``.
+    """Check that files may be installed in the directory ``target``.
 
-    It may be missing or empty; or hold anything, with ``overwrite``.
+    Args:
+        target: the directory. It may be missing or empty.
+        overwrite: whether it may also hold files.
+
+    Raises:
+        PlacementError: they may not.
     """
     _check(target, overwrite, staging=None)
 
@@ -39,21 +44,26 @@ def _check(target: Path, overwrite: bool, staging: Path | None) -> None:
 
 
 def place(write: Callable[[Path], None], target: Path, *, overwrite: bool) -> None:
-    """Have ``write`` fill an empty directory, and put what it wrote into ``target``.
+    """Let ``write`` fill an empty directory, and move its content into ``target``.
 
-    Files of the same names are replaced, others stay. Whatever fails or interrupts this, all is as
-    before.
+    Files of the same names are replaced, others stay. If anything fails or interrupts this, all
+    files of ``target`` are as before.
+
+    Args:
+        write: writes the files into the directory that it is given.
+        target: the directory to install them in; it is created if it is missing.
+        overwrite: see ``check_target``.
 
     Raises:
-        PlacementError: see ``check_target``; or what was there could not be put back: then the text
-            says where it is kept.
-        OSError: the files cannot be put there.
+        PlacementError: see ``check_target``. Or replaced files could not be moved back; then the
+            text says where they are.
+        OSError: the files cannot be written or moved.
     """
     with _staging_at(target) as staging:
         new = staging / "new"
         new.mkdir()
         write(new)
-        _check(target, overwrite, staging)  # again: much may have happened meanwhile
+        _check(target, overwrite, staging)  # again: it may have changed during the download
         if os.path.lexists(target):
             _merge(staging, target)
         else:
@@ -63,10 +73,10 @@ def place(write: Callable[[Path], None], target: Path, *, overwrite: bool) -> No
 
 @contextmanager
 def _staging_at(target: Path) -> Iterator[Path]:
-    """Make a directory on the file system of ``target``, and delete it with all that is in it.
+    """Create a temporary directory on the file system of ``target``; delete it afterwards.
 
-    It lies in ``target``, or else in the nearest parent that exists: no failure leaves parents
-    behind, and ``target`` may be a mount point.
+    It is created in ``target``, which may be a mount point, or else in the nearest parent that
+    exists. So a failure leaves no new parents behind. It is kept if it still holds replaced files.
     """
     parent = next(path for path in (target, *target.parents) if path.is_dir())
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
@@ -81,7 +91,7 @@ class _Move(NamedTuple):
     source: Path
     destination: Path
     aside: Path
-    """Where goes what stood at the destination."""
+    """Where the file that exists at the destination is moved to."""
 
 
 def _moves(source: Path, destination: Path, aside: Path) -> Iterator[_Move]:
@@ -94,7 +104,10 @@ def _moves(source: Path, destination: Path, aside: Path) -> Iterator[_Move]:
 
 
 def _merge(staging: Path, target: Path) -> None:
-    """Move ``staging/new`` into ``target``; what it replaces goes to ``staging/old``, or back."""
+    """Move ``staging/new`` into ``target``, and replaced files to ``staging/old``.
+
+    If anything fails, everything is moved back.
+    """
     old = staging / "old"
     old.mkdir()
     moves = list(_moves(staging / "new", target, old))
@@ -104,7 +117,7 @@ def _merge(staging: Path, target: Path) -> None:
             if os.path.lexists(move.destination):
                 move.destination.rename(move.aside)
             move.source.rename(move.destination)
-        old.rename(staging / "replaced")  # from here on, all of it is done
+        old.rename(staging / "replaced")  # the commit point: nothing is moved back after it
     except BaseException:
         if old.exists():
             try:
@@ -115,7 +128,7 @@ def _merge(staging: Path, target: Path) -> None:
 
 
 def _undo(moves: list[_Move]) -> None:
-    """Take all moves back; ask the disk which were made, an interrupt may strike after each."""
+    """Move everything back. An interrupt may come after any move, so look which were made."""
     for source, destination, aside in reversed(moves):
         if not os.path.lexists(source):
             destination.rename(source)

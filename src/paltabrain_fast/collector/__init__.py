@@ -1,1 +1,1 @@
-"""Local collector: accepts batches as the server does, and lands events in DuckDB tables."""
+"""Local collector: accepts batches as the server does, and stores events in DuckDB tables."""

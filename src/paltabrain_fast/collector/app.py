@@ -1,4 +1,4 @@
-"""The collector's HTTP face: takes batches, hands out the config module, tells what it holds."""
+"""The collector's HTTP routes: accept batches, serve the config module, report what is stored."""
 
 from __future__ import annotations
 
@@ -32,20 +32,27 @@ _SETTINGS: Final = {
     "eventUploadPeriod": 30,
     "minTimeBetweenSessions": 300,
 }
-"""The server's defaults for clients of other platforms; times in seconds."""
+"""Settings that the server sends to clients of other platforms: its defaults; times in seconds."""
 
 _Result = TypeVar("_Result")
 
 _DRAINED_BYTES: Final = 8 * BATCH_MAX_BYTE_SIZE
-"""How much of an oversize body is read, to throw it away, before its connection is closed."""
+"""Bytes of an oversize body that are read and discarded before the connection is closed."""
 
 BODY_SECONDS: Final = 10
-"""How long a body may take to arrive; on loopback only one that hangs takes so long."""
+"""Seconds that a body may take to arrive. On loopback, one that takes longer has stalled."""
 
 
 @dataclass(slots=True)
 class Counters:
-    """What happened since the start, in numbers."""
+    """Numbers since the start.
+
+    Attributes:
+        batches: batches stored.
+        events: events stored.
+        repeats: batches that were stored already.
+        rejected: requests that were refused.
+    """
 
     batches: int = 0
     events: int = 0
@@ -54,10 +61,18 @@ class Counters:
 
 
 class CollectorApp:
-    """Routes of the collector over one warehouse.
+    """The routes of one collector.
 
-    Everything that touches the warehouse or the counters runs on ``writer``, an executor of a
-    single thread: the event loop stays free, and DuckDB sees one thread.
+    The event loop's thread runs the routes. Whatever uses the warehouse or changes the counters
+    runs in the thread of ``writer``. So storing does not block the event loop, and DuckDB is used
+    by one thread only.
+
+    Args:
+        decoder: decodes bodies.
+        warehouse: stores batches.
+        writer: an executor with exactly one thread.
+        config_zip: the config module as a ZIP.
+        api_key: the key that requests must have; ``None`` accepts any key.
     """
 
     def __init__(
@@ -74,8 +89,8 @@ class CollectorApp:
         self._writer = writer
         self._config_zip = config_zip
         self._api_key = api_key
-        self._is_stopping = False
-        self._patience: set[asyncio.Timeout] = set()
+        self._stopping = False
+        self._body_timeouts: set[asyncio.Timeout] = set()
         self.asgi = Starlette(
             routes=[
                 Route("/", self._get_status, methods=["GET"]),
@@ -88,11 +103,11 @@ class CollectorApp:
         self.asgi.router.redirect_slashes = False
 
     async def stop(self) -> None:
-        """Finish what is being stored; answer 503 to what is not yet, and to all that comes."""
-        self._is_stopping = True
-        for patience in self._patience:
-            with suppress(RuntimeError):  # it is just running out
-                patience.reschedule(0)
+        """Wait until the batch that is being stored is stored; refuse all others with 503."""
+        self._stopping = True
+        for timeout in self._body_timeouts:
+            with suppress(RuntimeError):  # it has expired already
+                timeout.reschedule(0)
         await self._on_writer(lambda: None)
 
     async def _get_status(self, request: Request) -> Response:
@@ -108,27 +123,31 @@ class CollectorApp:
         return JSONResponse(_SETTINGS)
 
     async def _post_batch(self, request: Request) -> Response:
-        """Answer 200 once the batch is stored, or if it was already; else a 4xx and the reason."""
+        """Answer 200 once the batch is stored, now or earlier; else a 4xx with the reason."""
         body = await self._read_body(request)
         self._check_key(request)
         return JSONResponse(await self._on_writer(lambda: self._collect(request.headers, body)))
 
     async def _read_body(self, request: Request) -> bytes | None:
-        """Return the body, or None if it exceeds the limit; never holds more than the limit.
+        """Read the body.
 
-        Some of an oversize body is still read and thrown away: a connection that is closed before
-        its sender is done is reset, and the answer lost.
+        Part of an oversize body is read and discarded: if the connection were closed while the
+        client still sends, it would be reset, and the client would not see the answer.
+
+        Returns:
+            The body; ``None`` if it exceeds the limit of a batch. No more than the limit is kept in
+            memory.
 
         Raises:
-            HTTPException: 400 if the sender hung up, 408 if it stopped sending, 503 if the
-                collector stops.
+            HTTPException: 400 if the client hung up, 408 if it stopped sending, 503 if the
+                collector is stopping.
         """
         self._refuse_if_stopping()
         chunks: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(BODY_SECONDS) as patience:
-                self._patience.add(patience)
+            async with asyncio.timeout(BODY_SECONDS) as timeout:
+                self._body_timeouts.add(timeout)
                 async for chunk in request.stream():
                     size += len(chunk)
                     if size <= BATCH_MAX_BYTE_SIZE:
@@ -143,18 +162,27 @@ class CollectorApp:
                 408, f"the body took over {BODY_SECONDS} seconds", headers={"Connection": "close"}
             ) from None
         finally:
-            self._patience.discard(patience)
+            self._body_timeouts.discard(timeout)
         return b"".join(chunks) if size <= BATCH_MAX_BYTE_SIZE else None
 
     def _refuse_if_stopping(self) -> None:
-        if self._is_stopping:
-            raise HTTPException(503, "the collector stops", headers={"Connection": "close"})
+        if self._stopping:
+            raise HTTPException(503, "the collector is stopping", headers={"Connection": "close"})
 
     async def _on_writer(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
     def _collect(self, headers: Headers, body: bytes | None) -> dict[str, object]:
-        """Store a batch, or keep it as rejected and raise; ``body`` is None if it was too large."""
+        """Store a batch; if it is refused, store the reason and raise. In the writer's thread.
+
+        Args:
+            headers: the headers of the request.
+            body: the body; ``None`` if it was too large.
+
+        Raises:
+            RefusedError: the batch is refused.
+            HTTPException: 503 if the collector is stopping.
+        """
         self._refuse_if_stopping()
         upload = Upload(
             server_upload_ts=timestamp(time_ms()),
@@ -206,7 +234,7 @@ def _client_upload_ts(headers: Headers) -> datetime | None:
 def _refusal(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, RefusedError)
-    # The body of a 413 may go on for ever; uvicorn would read on to keep the connection.
+    # The client of a 413 may send for ever; uvicorn would read on to keep the connection open.
     headers = {"Connection": "close"} if error.status == 413 else None
     return JSONResponse(
         {"error": error.reason, "batch_id": error.batch_id}, error.status, headers=headers

@@ -1,4 +1,4 @@
-"""The authority that signs the collector's certificate, kept between starts."""
+"""The certificate authority that signs the collector's certificate; it is kept between starts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from .errors import CollectorError
 _RENEWED_BEFORE_EXPIRY: Final = timedelta(days=1)
 
 
-def kept_authority(certificate: Path, private_key: Path) -> trustme.CA:
-    """Return the authority in these PEM files, or a new one that is written there.
+def load_or_create_authority(certificate: Path, private_key: Path) -> trustme.CA:
+    """Return the authority in these PEM files; if it cannot be used, create one and write it there.
 
-    A new one is made where a file is missing or cannot be read, where the two do not belong
-    together, where the certificate expires within a day, and where others may read the key, which
-    is written for its owner alone.
+    It cannot be used if a file is missing or unreadable, if key and certificate do not belong
+    together, if the certificate expires within a day, or if other users may read the key.
+
+    Args:
+        certificate: file of the certificate, which everybody may read.
+        private_key: file of the key, which only its owner may read.
 
     Raises:
         CollectorError: the files cannot be written.
     """
     try:
         return _read(certificate, private_key)
-    except (OSError, ValueError, TypeError):  # TypeError: the key wants a password
+    except (OSError, ValueError, TypeError):  # TypeError: the key has a password
         pass
     authority = trustme.CA()
     for path, blob, mode in (
@@ -44,7 +47,11 @@ def kept_authority(certificate: Path, private_key: Path) -> trustme.CA:
 
 
 def _read(certificate: Path, private_key: Path) -> trustme.CA:
-    """Read the authority; any fault of the files is an ``OSError`` or a ``ValueError``."""
+    """Read the authority.
+
+    Raises:
+        OSError, ValueError, TypeError: it cannot be used.
+    """
     with private_key.open("rb") as file:
         if os.fstat(file.fileno()).st_mode & 0o077:
             raise ValueError("others may read the key")
@@ -59,7 +66,7 @@ def _read(certificate: Path, private_key: Path) -> trustme.CA:
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
-    """Write a file whole, with no moment at which it has another mode or half its content."""
+    """Replace a file atomically: nobody sees another mode, or part of the content."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""The config module of a schema as the server hands it out: a ZIP of one package's files."""
+"""Makes the config module of a schema as the server sends it: a ZIP of the package's files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..schema.model import Schema
 
 
 def config_zip(schema: Schema) -> bytes:
-    """Return the ZIP; equal schemas give equal bytes (entries carry no time)."""
+    """Return the ZIP. Its entries have a fixed time, so equal schemas give equal bytes."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
         for name, text in sorted(render(schema, import_from="paltabrain_sdk").items()):

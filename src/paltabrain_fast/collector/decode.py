@@ -1,4 +1,4 @@
-"""Decodes a batch's body into rows, and refuses whatever does not fit the schema exactly."""
+"""Decodes the body of a batch into rows; refuses it if it does not fit the schema exactly."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from .errors import RefusedError
 from .layout import GroupColumns, Layout, Table
 
 Value = Any
-"""What a column takes: bool, int, str, Decimal, naive UTC datetime; or a list or dict of these."""
+"""Value of a column: bool, int, str, Decimal, naive UTC datetime, or a list or dict of these."""
 
 Row = dict[str, Value]
-"""Column name → value; a column that is not there is NULL."""
+"""Value by name of the column; a missing column is NULL."""
 
 _Convert = Callable[[Any], Value]
-_Plan = dict[str, tuple[str, _Convert]]  # property name -> column, conversion
+_Plan = dict[str, tuple[str, _Convert]]
+"""Column and conversion, by name of the property."""
 
 MAX_CHARACTERS: Final = 65_536
-"""The longest text that the warehouse holds."""
+"""Largest number of characters of a text in the warehouse."""
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -37,7 +38,14 @@ _DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCI
 
 @dataclass(frozen=True, slots=True)
 class DecodedBatch:
-    """A valid batch: its own columns, the context columns, and a row per event in its order."""
+    """A valid batch.
+
+    Attributes:
+        batch_id: id of the batch.
+        envelope: columns of the table ``collector.batch``.
+        context: columns of the context, which all events share.
+        events: table and row of each event, in the order of the batch.
+    """
 
     batch_id: str
     envelope: Row
@@ -46,7 +54,7 @@ class DecodedBatch:
 
 
 def timestamp(unix_ms: int) -> datetime:
-    """Return Unix milliseconds as a naive UTC datetime, exactly.
+    """Convert Unix milliseconds to a naive UTC datetime, exactly.
 
     Raises:
         ValueError: the instant lies outside the years 1 to 9999.
@@ -58,7 +66,7 @@ def timestamp(unix_ms: int) -> datetime:
 
 
 class Decoder:
-    """Decodes bodies against one schema. Holds no state of a batch; any thread may use it."""
+    """Decodes bodies with one schema. It keeps no state between calls: any thread may use it."""
 
     def __init__(self, schema: Schema, layout: Layout) -> None:
         self._messages = message_classes(schema)
@@ -71,13 +79,13 @@ class Decoder:
         }
 
     def decode(self, body: bytes) -> DecodedBatch:
-        """Return the batch in ``body``.
+        """Decode a serialized ``Batch``.
 
-        An empty array or map is NULL, since the wire does not tell it from one that was not set.
+        An empty array or map becomes NULL: on the wire it is the same as one that was not set.
 
         Raises:
-            RefusedError: 400 if the body is no well-formed ``Batch`` with its two ids, 422 if its
-                context or one of its events does not fit the schema.
+            RefusedError: 400 if the body is no ``Batch``, or lacks ``batch_id`` or ``instance_id``;
+                422 if its context or one of its events does not fit the schema.
         """
         batch = Batch()
         try:
@@ -160,7 +168,7 @@ def _fill(row: Row, properties: Message, plan: _Plan, where: str) -> None:
 
 
 def _refuse_unknown_fields(message: Message, where: str) -> None:
-    """Refuse what the schema does not know: it has no column, and would be lost silently."""
+    """Refuse fields that the schema does not have: they have no column, and would be lost."""
     for number in _unknown_fields(message):
         raise ValueError(f"{where} has an unknown field, number {number}")
     for descriptor, value in message.ListFields():
@@ -174,7 +182,7 @@ def _unknown_fields(message: Message) -> list[int]:
 
 
 def _envelope(batch: Any) -> Row:
-    """Return what a batch says of itself, the telemetry as JSON text."""
+    """Return the columns of the batch itself; the telemetry is JSON text."""
     row: Row = {field.name: value for field, value in batch.common.ListFields()}
     row["event_count"] = len(batch.events)
     if batch.HasField("telemetry"):
@@ -192,7 +200,7 @@ def _plan(part: GroupColumns, enums: Mapping[str, Enum]) -> _Plan:
 
 
 def _converter(prop: Property, enums: Mapping[str, Enum]) -> _Convert:
-    """Return what turns the property's wire value into its column's value."""
+    """Return the function that converts a property's value on the wire to that of its column."""
     element = _element_converter(prop, enums)
     if prop.is_repeated:
         return lambda values: [element(value) for value in values]
@@ -225,7 +233,7 @@ def _fitting_text(text: str) -> str:
 
 
 def _decimal_converter(precision: int, scale: int) -> _Convert:
-    """Return the conversion of text to ``DECIMAL(precision, scale)``, which never rounds."""
+    """Return the function that converts text to ``DECIMAL(precision, scale)``; it never rounds."""
     exponent = Decimal(1).scaleb(-scale)
     exact = Context(prec=precision, traps=[InvalidOperation, Inexact])
 

@@ -1,17 +1,19 @@
-"""Errors of the collector: why it cannot start, why it refuses a request."""
+"""Errors of the collector: it cannot start, or it refuses a request."""
 
 from __future__ import annotations
 
 
 class CollectorError(Exception):
-    """The collector cannot start; the text is one line that names the cause and the remedy."""
+    """The collector cannot start; the text is one line with the cause and the remedy."""
 
 
 class RefusedError(Exception):
-    """A request that is answered by a 4xx.
+    """A request is refused.
 
-    ``status`` is the HTTP status, ``reason`` a sentence for the person who debugs the client, and
-    ``batch_id`` the batch's id as far as it is known.
+    Attributes:
+        status: the HTTP status, a 4xx.
+        reason: what is wrong, for the person who debugs the client.
+        batch_id: id of the batch, ``None`` if it is not known.
     """
 
     def __init__(self, status: int, reason: str, batch_id: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Layout of the warehouse: which table and which typed columns a schema's events land in."""
+"""Layout of the warehouse: the table and the typed columns of each event of a schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..schema.model import Group, Kind, Property, Schema
 from .errors import CollectorError
 
 Columns = dict[str, str]
-"""Column name → DuckDB type, spelled as DuckDB's own catalog spells it."""
+"""DuckDB type by name of the column, spelled as in DuckDB's catalog."""
 
 BASE_COLUMNS: Final[Columns] = {
     "instance_id": "VARCHAR",
@@ -38,7 +38,12 @@ _SCALAR_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class GroupColumns:
-    """Where the properties of a group or an event land: property name → column name."""
+    """The columns of a group or an event.
+
+    Attributes:
+        group: the group or event.
+        names: name of the column by name of the property.
+    """
 
     group: Group
     names: dict[str, str]
@@ -46,7 +51,14 @@ class GroupColumns:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table of one event type, its columns in order."""
+    """The table of one type of event.
+
+    Attributes:
+        name: name of the table, ``f_<event>``.
+        event: the event.
+        columns: all columns, in order.
+        payload: the columns of the event's own properties.
+    """
 
     name: str
     event: Group
@@ -56,7 +68,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All tables of a schema; ``context`` and ``header`` columns are part of each of them."""
+    """All tables of a schema; each has the columns of ``context`` and ``header``."""
 
     context: tuple[GroupColumns, ...]
     header: tuple[GroupColumns, ...]
@@ -64,11 +76,11 @@ class Layout:
 
 
 def plan_layout(schema: Schema) -> Layout:
-    """Return the tables that the events of ``schema`` land in.
+    """Return the tables for the events of a schema.
 
     Raises:
-        CollectorError: two events or two properties need the same name (they may differ in case
-            only, which tables do not tell apart).
+        CollectorError: two events or two properties need the same table or column. Names that
+            differ only in case are the same name to DuckDB.
     """
     context = _name_columns("c", schema.context)
     header = _name_columns("h", schema.header)
@@ -85,7 +97,7 @@ def plan_layout(schema: Schema) -> Layout:
 
 
 def _name_columns(prefix: str, groups: tuple[Group, ...]) -> tuple[GroupColumns, ...]:
-    """Name each property's column; one that several groups have is told apart by its group."""
+    """Name the column of each property; a name that several groups have gets the group's name."""
     uses = Counter(prop.name.lower() for group in groups for prop in group.properties)
 
     def column(group: Group, prop: Property) -> str:

@@ -1,4 +1,4 @@
-"""Runs the collector: HTTP and HTTPS on loopback, one process, one warehouse."""
+"""Runs a collector: HTTP and HTTPS on loopback, in a thread of this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import uvicorn
 
 from ..schema.model import Schema
 from .app import CollectorApp, Counters
-from .authority import kept_authority
+from .authority import load_or_create_authority
 from .config_zip import config_zip
 from .decode import Decoder
 from .errors import CollectorError
@@ -27,14 +27,18 @@ from .warehouse import Warehouse
 _LOOPBACK: Final = "127.0.0.1"
 _CERTIFIED_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _ANSWER_SECONDS: Final = 0.2
-"""How long a stop leaves answers on their way before connections are cut."""
+"""Seconds that a stop gives answers to be sent before it closes the connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """A collector that listens: where to reach it, and what arrived since its start.
+    """A running collector.
 
-    ``ca_file`` is the PEM file of the authority that signed the HTTPS certificate.
+    Attributes:
+        http_port: port of HTTP on 127.0.0.1.
+        https_port: port of HTTPS on 127.0.0.1.
+        ca_file: PEM file of the authority that signed the HTTPS certificate.
+        counters: what arrived since the start.
     """
 
     http_port: int
@@ -44,12 +48,12 @@ class Collector:
 
     @property
     def hostname(self) -> str:
-        """What a client is given as its ``hostname``; it speaks HTTPS to it."""
+        """The ``hostname`` to give to an SDK, which uses HTTPS."""
         return f"localhost:{self.https_port}"
 
     @property
     def http_url(self) -> str:
-        """The same service without TLS."""
+        """URL of the same service without TLS."""
         return f"http://localhost:{self.http_port}"
 
 
@@ -62,20 +66,27 @@ def running(
     https_port: int = 0,
     api_key: str | None = None,
 ) -> Iterator[Collector]:
-    """Run a collector on a thread of its own while the block runs; port 0 means any free one.
+    """Run a collector, in a thread of its own, while the block of the ``with`` statement runs.
 
-    Without ``api_key``, any key will do; as with the server, none will not.
+    It accepts connections from the start of the block. At the end of the block it finishes and
+    answers the batch that it is storing, answers 503 to requests that wait, and closes all
+    connections, even if a client is still sending. Then it closes ``db``. Every batch that was
+    answered with 200 is in the file.
 
-    It accepts connections from the start of the block. At its end the batch that is being stored is
-    finished and answered, what waits behind it is answered 503, and connections are cut, whether
-    their clients are done or not. Then ``db`` is closed: every batch that was answered 200 is in
-    the file. The HTTPS certificate is made on the spot. Its authority is kept beside ``db`` between
-    starts, in ``<db>.ca.pem`` and, for the owner alone, ``<db>.ca.key``, so that a client that
-    trusts it need not be told again.
+    The HTTPS certificate is made at each start. The authority that signs it is kept beside ``db``,
+    in ``<db>.ca.pem`` and ``<db>.ca.key``, so that clients go on to trust it. Only the owner can
+    read the key.
+
+    Args:
+        schema: the schema of the events.
+        db: the DuckDB file; it is created if it is missing.
+        port: port of HTTP; 0 means any free one.
+        https_port: port of HTTPS; 0 means any free one.
+        api_key: the key that requests must have; ``None`` accepts any key, but not a missing one.
 
     Raises:
-        CollectorError: a port is taken, ``db`` cannot be used, or the schema has no tables of
-            distinct names.
+        CollectorError: a port is in use, ``db`` cannot be used, or two events or properties of the
+            schema need the same table or column.
     """
     with ExitStack() as stack:
         listeners = [
@@ -115,7 +126,7 @@ async def _serve(
         server.should_exit = True
     await app.stop()
     await asyncio.sleep(_ANSWER_SECONDS)
-    while not serving.done():  # a client may have connected just before its listener closed
+    while not serving.done():  # a client may connect just before its listener closes
         for listener in listeners:
             listener.hang_up()
         await asyncio.wait({serving}, timeout=0.1)
@@ -123,15 +134,15 @@ async def _serve(
 
 
 class _Listener(socket.socket):
-    """A listening socket that can end the connections that it accepted.
+    """A listening socket that can close the connections that it accepted.
 
-    A server that is asked to stop waits for its clients: for the end of a TLS handshake, or for the
-    goodbye of one that is idle and will say none.
+    It is needed since uvicorn, when it stops, waits for its clients: for a TLS handshake to end, or
+    for an idle client to close its connection.
     """
 
     def __init__(self) -> None:
-        # asyncio turns Nagle's algorithm off only where the protocol is said; what is left on holds
-        # the second part of an answer back until the client acknowledges the first, 40 ms later
+        # Given the protocol, asyncio sets TCP_NODELAY. Without that, the second part of an answer
+        # waits up to 40 ms, until the client has acknowledged the first.
         super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._accepted: WeakSet[socket.socket] = WeakSet()
 
@@ -141,9 +152,9 @@ class _Listener(socket.socket):
         return connection, address
 
     def hang_up(self) -> None:
-        """End all connections; what was written to them still arrives."""
+        """Close all connections; what was written to them still arrives."""
         for connection in tuple(self._accepted):
-            with suppress(OSError):  # it is closed
+            with suppress(OSError):  # it is closed already
                 connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -164,11 +175,11 @@ def _http_server(app: CollectorApp) -> uvicorn.Server:
 
 
 def _https_server(app: CollectorApp, ca_file: Path) -> uvicorn.Server:
-    authority = kept_authority(ca_file, ca_file.with_suffix(".key"))
+    authority = load_or_create_authority(ca_file, ca_file.with_suffix(".key"))
     certificate = authority.issue_cert(*_CERTIFIED_NAMES)
     with certificate.private_key_and_cert_chain_pem.tempfile() as pem:
         config = _config(app, pem)
-        config.load()  # reads the key, which is on disk no longer than this
+        config.load()  # reads the key from the temporary file, which is deleted then
     return uvicorn.Server(config)
 
 

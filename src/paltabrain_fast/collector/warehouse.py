@@ -1,4 +1,4 @@
-"""Stores batches in DuckDB: a table per event type, each batch whole and once."""
+"""Stores batches in DuckDB: one table for each type of event, each batch completely and once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _OWN_TABLES: Final[dict[str, Columns]] = {
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What a request says of a batch beside its body; times are naive UTC."""
+    """What a request tells about a batch beside its body; times are naive UTC."""
 
     server_upload_ts: datetime
     client_upload_ts: datetime | None = None
@@ -55,19 +55,21 @@ class Upload:
 
 
 class Warehouse:
-    """A DuckDB file that holds the tables of a schema. Not thread-safe: one thread at a time.
+    """A DuckDB file with the tables of a schema. Not thread-safe: use it in one thread at a time.
 
-    Beside the events (``event.f_<name>``) it holds ``collector.batch``, a row per stored batch, and
-    ``collector.rejected``, a row per refused one. A file of an earlier schema gets the tables and
-    columns that it lacks; what the schema no longer has stays, and is NULL for new events.
+    The tables are ``event.f_<name>`` for each type of event, ``collector.batch`` with a row for
+    each stored batch, and ``collector.rejected`` with a row for each refused request.
+
+    If the file has the tables of an earlier schema, missing tables and columns are added. Columns
+    that the schema no longer has stay; they are NULL for new events.
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
         """Open or create the file.
 
         Raises:
-            CollectorError: the file is in use, is no database, or holds a column whose type the
-                schema has changed.
+            CollectorError: the file is in use, is no database, or has a column of another type
+                than the schema.
         """
         try:
             self._connection = duckdb.connect(str(path))
@@ -76,8 +78,8 @@ class Warehouse:
         self._tables = layout.tables
         try:
             with self._transaction():
-                self._evolve("collector", _OWN_TABLES, path)
-                self._evolve("event", {t.name: t.columns for t in layout.tables}, path)
+                self._migrate("collector", _OWN_TABLES, path)
+                self._migrate("event", {t.name: t.columns for t in layout.tables}, path)
                 self._connection.execute(
                     "CREATE UNIQUE INDEX IF NOT EXISTS batch_id ON collector.batch (batch_id)"
                 )
@@ -89,11 +91,15 @@ class Warehouse:
             raise
 
     def close(self) -> None:
-        """Give the file free; DuckDB folds its write-ahead log into it."""
+        """Close the file. DuckDB writes its write-ahead log into it, and others can open it."""
         self._connection.close()
 
     def store(self, batch: DecodedBatch, upload: Upload) -> bool:
-        """Store a batch whole; return False, and store nothing, if its id is stored already."""
+        """Store a batch completely, in one transaction.
+
+        Returns:
+            Whether it was stored: ``False`` if a batch with its id is stored already.
+        """
         with self._transaction() as connection:
             known = connection.execute(
                 "SELECT 1 FROM collector.batch WHERE batch_id = ?", [batch.batch_id]
@@ -118,7 +124,7 @@ class Warehouse:
         return True
 
     def reject(self, refused: RefusedError, upload: Upload, body: bytes | None) -> None:
-        """Keep what was refused, and why; ``body`` is None if it was not read."""
+        """Store a refused request, with the reason; ``body`` is ``None`` if it was not read."""
         with self._transaction():
             self._insert_row(
                 "rejected",
@@ -134,7 +140,7 @@ class Warehouse:
             )
 
     def counts(self) -> dict[str, Any]:
-        """Return the number of stored batches, of rejected requests, and of events by name."""
+        """Return the numbers of stored batches, of rejected requests, and of events by type."""
         events = {
             table.event.name: self._count(f"event.{_quoted(table.name)}") for table in self._tables
         }
@@ -166,8 +172,8 @@ class Warehouse:
             raise
         self._connection.commit()
 
-    def _evolve(self, schema: str, tables: dict[str, Columns], path: Path) -> None:
-        """Create the tables and columns that are missing; refuse a column of another type."""
+    def _migrate(self, schema: str, tables: dict[str, Columns], path: Path) -> None:
+        """Create missing tables and columns; raise ``CollectorError`` if a type has changed."""
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         found: dict[str, Columns] = {}
         for table, column, type_ in self._connection.execute(
@@ -201,12 +207,12 @@ class Warehouse:
 
 
 class _Insert:
-    """Inserts many events of one type by one prepared statement, whose arguments are JSON texts.
+    """Inserts all events of one type and batch with one prepared statement.
 
-    The one holds what all events of the batch share, the other the rest. DuckDB reads JSON into its
-    own types strictly and far faster than it takes single parameters; decimals and timestamps
-    travel as text, so that nothing passes through a float. Planning costs more than inserting,
-    hence prepared.
+    The statement takes two JSON texts: the columns that all events of the batch share, and a list
+    with the other columns of each event. DuckDB converts JSON to its types strictly, and far faster
+    than it binds single parameters. Decimals and timestamps are JSON strings, so that none becomes
+    a float. The statement is prepared, since planning it takes longer than executing it.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -230,7 +236,7 @@ class _Insert:
     def execute(self, shared: Row, rows: list[Row]) -> None:
         first = {name: shared.get(name) for name in self._shared}
         second = [{name: row.get(name) for name in self._own} for row in rows]
-        # DuckDB takes no bound parameters here; a literal of JSON needs but its quotes doubled.
+        # DuckDB accepts no bound parameters in EXECUTE, so the JSON texts are SQL literals.
         self._connection.execute(
             f"EXECUTE {self._statement} ({_json_literal(first)}, {_json_literal(second)})"
         )

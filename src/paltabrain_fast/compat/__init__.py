@@ -1,1 +1,1 @@
-"""What is here for the sake of code that was written for ``paltabrain_sdk``."""
+"""Helps code that was written for ``paltabrain_sdk``; nothing else needs it."""

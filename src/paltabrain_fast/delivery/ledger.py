@@ -1,18 +1,19 @@
-"""The books: which batches are in flight, and the one outcome that each event came to."""
+"""The books: which batches are in flight, and the one outcome of each event."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, get_args
 
-from .._engine.protocol import Counts, FramedBatch
+from .._engine.protocol import Counts
 from ..constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
 from ..errors import DropReason
 from ..process.locks import Condition
 from ..sdk_pb2 import BatchTelemetry
+from .batch import Batch, BatchState
 
 __all__ = ["Ledger", "Stats"]
 
@@ -64,76 +65,89 @@ class Stats:
     retries: int
 
 
-class _Flight:
-    """A batch in flight, and what it reports to the server."""
-
-    __slots__ = ("batch", "claimed", "report")
-
-    def __init__(self, batch: FramedBatch, report: BatchTelemetry | None) -> None:
-        self.batch = batch
-        self.report = report
-        self.claimed = False
-
-
 class Ledger:
-    """Counts events and batches; every batch is settled exactly once. Safe for any thread.
+    """Counts events and batches; every batch is settled exactly once. Any thread may call it.
+
+    ``books`` is its one lock. It is re-entrant, since a signal handler may track an event. It is
+    notified of every outcome, and by the control thread when that has framed; so ``flush()``,
+    ``shutdown()`` and a ``track()`` that waits for room look again.
 
     Drops are reported to the server: the next batch takes the count along, and if that batch is
     lost, the one after it.
     """
 
     def __init__(self) -> None:
-        # re-entrant: a signal handler may track an event
-        self._changed = Condition()
-        self._in_flight: dict[str, _Flight] = {}
-        # Each has its place from the start: where a count is read and written again, no call may
-        # stand between the two, in which a signal handler could count as well.
-        self._dropped: dict[DropReason, int] = dict.fromkeys(get_args(DropReason), 0)
-        self._delivered = self._lost = self._requests = self._retries = 0
-        self._reported = 0  # drops that were reported, or are in a batch that is in flight
-        self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
+        self.books = Condition()
+        self.framed_count = 0
+        """Events taken from the buffer and entered here, in a batch or as lost."""
         self.batch_counters = {
             BATCH_STATUS_SUCCESS: 0,
             BATCH_STATUS_REJECT: 0,
             BATCH_STATUS_EXCEPTION: 0,
         }
+        self._in_flight: dict[str, Batch] = {}
+        # With all keys from the start: then ``+=`` makes no call in which a signal handler could
+        # count as well, and have its count overwritten.
+        self._dropped: dict[DropReason, int] = dict.fromkeys(get_args(DropReason), 0)
+        self._delivered = self._lost = self._requests = self._retries = 0
+        self._reported = 0  # drops that were reported, or are in a batch that is in flight
+        self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
+        self._has_given_up = False
 
     @property
     def in_flight(self) -> int:
         """Number of batches in flight."""
-        with self._changed:
-            return len(self._in_flight)
+        return len(self._in_flight)
 
     def running(self) -> dict[str, str]:
         """Say what each batch in flight holds, by its id."""
-        with self._changed:
+        with self.books:
             return {
-                batch_id: f"{flight.batch.events} events, {len(flight.batch.body)} bytes"
-                for batch_id, flight in self._in_flight.items()
+                batch.id: f"{batch.frame.events} events, {len(batch.frame.body)} bytes"
+                for batch in self._in_flight.values()
             }
+
+    # Events outside batches
 
     def refuse(self, reason: DropReason, events: int = 1) -> None:
         """Count events that were never accepted."""
-        with self._changed:
+        with self.books:
             self._dropped[reason] += events
 
     def drop(self, reason: DropReason, events: int) -> None:
         """Count accepted events that were given up, if any."""
         if not events:
             return
-        with self._changed:
+        with self.books:
             self._dropped[reason] += events
             self._lost += events
-            self._changed.notify_all()
+            self.books.notify_all()
+
+    def drop_taken(self, reason: DropReason, taken: int) -> int:
+        """Count as lost what was taken from the buffer and is in no batch.
+
+        Args:
+            reason: why.
+            taken: number of events taken from the buffer so far.
+
+        Returns:
+            How many were lost.
+        """
+        with self.books:
+            lost, self.framed_count = taken - self.framed_count, taken
+            self.drop(reason, lost)
+            return lost
+
+    # What the server is told
 
     def note_error(self, text: str) -> None:
         """Have the server told of a serialization error; the last few are kept."""
-        with self._changed:
+        with self.books:
             self._error_texts.append(text)
 
     def take_report(self) -> BatchTelemetry | None:
         """Take what the next batch is to report; ``None`` if all is well."""
-        with self._changed:
+        with self.books:
             dropped = sum(self._dropped.values()) - self._reported
             if not dropped and not self._error_texts:
                 return None
@@ -148,82 +162,134 @@ class Ledger:
         """Give back a report that did not arrive."""
         if report is None:
             return
-        with self._changed:
+        with self.books:
             dropped = report.events_dropped
             self._reported -= dropped
             older = deque(report.serialization_errors, _MAX_ERROR_TEXTS)
             newer, self._error_texts = self._error_texts, older
             self._error_texts.extend(newer)
 
-    def launch(self, batch: FramedBatch, report: BatchTelemetry | None = None) -> None:
-        """Enter a batch as in flight, and the report that it carries."""
-        with self._changed:
-            self._in_flight[batch.batch_id] = _Flight(batch, report)
+    # Batches: WAITING <-> SENDING -> SETTLING -> SETTLED
 
-    def attempt(self, *, retry: bool) -> None:
-        """Count an attempt to post a batch."""
-        with self._changed:
+    def launch(self, batch: Batch) -> None:
+        """Enter a new batch as in flight; as lost, if the ledger has given up.
+
+        Called by the consumer of the buffer, which notifies when it has launched all.
+        """
+        with self.books:
+            self.drop("too_large", batch.frame.too_large)
+            self.framed_count = batch.frame.end
+            if batch.frame.events:
+                self._in_flight[batch.id] = batch
+                if self._has_given_up:
+                    self.give_up()
+
+    def begin_attempt(self, batch: Batch) -> bool:
+        """Count an attempt, if the batch is still to be sent; called by who will make it."""
+        with self.books:
+            if not self._advance(batch, BatchState.SENDING):
+                return False
             self._requests += 1
-            self._retries += retry
+            self._retries += batch.attempts > 0
+            batch.attempts += 1
+            return True
 
-    def claim(self, batch: FramedBatch) -> bool:
+    def postpone(self, batch: Batch) -> bool:
+        """Have the batch wait for another attempt; called by who made the last one.
+
+        Returns:
+            Whether it does; not if somebody else has given it up.
+        """
+        with self.books:
+            return self._advance(batch, BatchState.WAITING)
+
+    def claim(self, batch: Batch) -> bool:
         """Ask to settle a batch; only the first to ask may, and must.
 
         Between the two the outcome is reported, so that whoever waits for it finds it reported.
         """
-        with self._changed:
-            claimed = self.is_claimed(batch)
-            if not claimed:
-                self._in_flight[batch.batch_id].claimed = True
-            return not claimed
+        with self.books:
+            return self._advance(batch, BatchState.SETTLING)
 
-    def is_claimed(self, batch: FramedBatch) -> bool:
-        """Tell whether somebody has asked to settle a batch."""
-        flight = self._in_flight.get(batch.batch_id)
-        return flight is None or flight.claimed
+    def settle(self, batch: Batch, status: str, reason: DropReason | None = None) -> None:
+        """Enter the outcome of a batch that was claimed, with a ``reason`` if its events are lost.
 
-    def settle(self, batch: FramedBatch, status: str, reason: DropReason | None = None) -> bool:
-        """Enter the outcome of a batch that was claimed, a ``reason`` if its events are lost.
-
-        Only the first outcome counts. Returns whether this is it.
+        Of a batch that is settled already, the first outcome counts.
         """
-        with self._changed:
-            flight = self._in_flight.pop(batch.batch_id, None)
-            if flight is None:
-                return False
+        with self.books:
+            if not self._advance(batch, BatchState.SETTLED):
+                return
+            del self._in_flight[batch.id]
             self.batch_counters[status] += 1
             if reason is None:
-                self._delivered += batch.events
-                self._changed.notify_all()
+                self._delivered += batch.frame.events
+                self.books.notify_all()
             else:
-                self.return_report(flight.report)
-                self.drop(reason, batch.events)
-            return True
+                self.return_report(batch.report)
+                self.drop(reason, batch.frame.events)
 
-    def split(self, batch: FramedBatch, halves: Sequence[FramedBatch]) -> None:
-        """Put the halves of a claimed batch in its place; the first carries its report."""
-        with self._changed:
-            report = self._in_flight.pop(batch.batch_id).report
-            for half in halves:
-                self.launch(half, report)
-                report = None
+    def split(self, batch: Batch, halves: list[Batch]) -> None:
+        """Enter two batches in place of one that was claimed; the first half has its report."""
+        with self.books:
+            if not self._advance(batch, BatchState.SETTLED):
+                return
+            del self._in_flight[batch.id]
+            halves[0].report = batch.report
+            self._in_flight.update((half.id, half) for half in halves)
+            if self._has_given_up:
+                self.give_up()
 
-    def unclaimed(self) -> list[FramedBatch]:
-        """Return the batches in flight that nobody has asked to settle."""
-        with self._changed:
-            return [flight.batch for flight in self._in_flight.values() if not flight.claimed]
+    def give_up(self) -> int:
+        """Settle as lost what is in flight now, and what is launched from now on.
+
+        Returns:
+            How many events are lost now.
+        """
+        with self.books:
+            self._has_given_up = True
+            lost = 0
+            for batch in list(self._in_flight.values()):
+                if self.claim(batch):
+                    self.settle(batch, BATCH_STATUS_EXCEPTION, "deadline")
+                    lost += batch.frame.events
+            return lost
+
+    def abandon(self) -> None:
+        """Forget what is in flight, in a forked child: the parent sends it."""
+        self._in_flight = {}  # not cleared: without a GIL its own lock may be another thread's
+        self.books.reinit_after_fork()
+
+    def _advance(self, batch: Batch, state: BatchState) -> bool:
+        """Change the state of a batch, if it is in flight and the state can follow."""
+        if batch.id not in self._in_flight or not batch.may_become(state):
+            return False
+        batch.state = state
+        return True
+
+    # Waiting, and looking
 
     def is_settled(self, count: int) -> bool:
-        """Tell whether no batch in flight holds one of the first ``count`` events."""
-        with self._changed:
-            # no generator: an exception that comes when it is closed would be lost
-            for flight in self._in_flight.values():  # noqa: SIM110
-                if flight.batch.start < count:
+        """Tell whether each of the first ``count`` events has an outcome."""
+        with self.books:
+            if self.framed_count < count:
+                return False
+            # not any(): what a signal handler raises while a generator is closed would be lost
+            for batch in self._in_flight.values():  # noqa: SIM110
+                if batch.frame.start < count:
                     return False
             return True
 
+    def notify(self) -> None:
+        """Wake those who wait, after a change of what they look at but the books do not hold."""
+        with self.books:
+            self.books.notify_all()
+
     def wait(self, predicate: Callable[[], bool], deadline: float | None) -> bool:
         """Wait until ``predicate`` holds, asked after each change, or until the deadline.
+
+        Not for a handler that has interrupted a thread which holds the lock of the books; callers
+        ask ``Pipeline._may_wait`` first. To wait is to release the lock, and other threads would
+        find the books half changed.
 
         Args:
             predicate: what to wait for.
@@ -232,23 +298,17 @@ class Ledger:
         Returns:
             What the predicate said last.
         """
-        with self._changed:
-            return bool(self._changed.wait_for(predicate, deadline))
-
-    def dismiss(self) -> None:
-        """Forget what is in flight, in a forked child that has another ledger: nobody sends it.
-
-        Whoever waits is woken, unless the lock is lost.
-        """
-        self._in_flight = {}  # not cleared: without a GIL its own lock may be another thread's
-        if self._changed.acquire(blocking=False):
-            self._changed.notify_all()
-            self._changed.release()
+        with self.books:
+            return bool(self.books.wait_for(predicate, deadline))
 
     def stats(self, buffered: Counts) -> Stats:
-        """Return a snapshot. The caller lets no event pass from the buffer to a batch meanwhile."""
-        with self._changed:
-            batches = [flight.batch for flight in self._in_flight.values()]
+        """Return a snapshot.
+
+        Args:
+            buffered: what is not entered here yet; the caller sees to it that this stays so.
+        """
+        with self.books:
+            frames = [batch.frame for batch in self._in_flight.values()]
             return Stats(
                 accepted=buffered.accepted,
                 delivered=self._delivered,
@@ -256,9 +316,9 @@ class Ledger:
                     {reason: count for reason, count in self._dropped.items() if count}
                 ),
                 dropped_after_acceptance=self._lost,
-                pending_events=buffered.pending_events + sum(batch.events for batch in batches),
-                pending_bytes=buffered.pending_bytes + sum(len(batch.body) for batch in batches),
-                batches_in_flight=len(batches),
+                pending_events=buffered.pending_events + sum(frame.events for frame in frames),
+                pending_bytes=buffered.pending_bytes + sum(len(frame.body) for frame in frames),
+                batches_in_flight=len(frames),
                 batches=MappingProxyType(dict(self.batch_counters)),
                 requests=self._requests,
                 retries=self._retries,

@@ -1,4 +1,4 @@
-"""What the SDK says of failures: log lines, the last errors, the user's ``on_error``."""
+"""Tells the user of failures: log lines, the last errors, ``on_error``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ..constant import BATCH_MAX_BYTE_SIZE
-from ..errors import ErrorInfo, EventTooLargeError
+from ..errors import BatchRejectedError, DropReason, ErrorInfo, EventTooLargeError
 from ..options import Options
 from ..process.clock import monotonic
-from ..process.locks import Lock
 from ..process.log import log_line, logger
 from ..process.masking import masked
-from ..process.reentrancy import is_logging, outside
-from .ledger import Ledger
+from ..process.pristine import Lock
+from ..process.reentrancy import Scope, call_in, is_logging
 
 __all__ = ["Callback", "Reporter", "check_callback"]
 
-_MAX_UNTOLD: Final = 1000
+_MAX_CALLBACKS: Final = 1000
 _MAX_TEXT: Final = 200
 _MAX_FRAMES: Final = 50
 _NOTE: Final = "Where the event was skipped:\n"
@@ -58,28 +58,32 @@ def check_callback(on_error: object) -> None:
 class Reporter:
     """Keeps the last errors and tells the user of them. Nothing here raises an ``Exception``.
 
+    Any thread may call it, except for ``run_callbacks``, which is for the sender threads.
+
     Args:
         callback: what errors are told to, in a thread of the SDK's own.
         options: for the API key, which must not be in what the server is told.
+        predecessor: that of the parent, in a forked child: logger and last errors stay.
     """
 
-    def __init__(self, callback: Callback | None, options: Options) -> None:
-        self.logger = logger
+    def __init__(
+        self, callback: Callback | None, options: Options, predecessor: Reporter | None = None
+    ) -> None:
+        self.logger: logging.Logger = logger if predecessor is None else predecessor.logger
         self.last_request_error: Exception | None = None
         self.last_serialization_error: Exception | None = None
-        self.notify: Callable[[], object] = lambda: None
-        """Called when there is something to tell; has ``tell_all`` called in another thread."""
+        if predecessor is not None:
+            self.last_request_error = predecessor.last_request_error
+            self.last_serialization_error = predecessor.last_serialization_error
+        self.on_queued: Callable[[], object] = lambda: None
+        """Called after an error was queued; set by the pipeline, whose threads run callbacks."""
         self._callback = None if callback is None else weakref.ref(callback)
         self._options = options
-        self._is_reentrant = False  # an event was refused as such, which is yet to be logged
-
-    def renew(self, ledger: Ledger) -> None:
-        """Start, or start anew in a forked child: what is untold is the parent's to tell."""
-        self._ledger = ledger
-        self._untold: deque[tuple[Exception, ErrorInfo]] = deque()
-        self._quiet_until: dict[str, float] = {}
-        self._deciding = Lock()
-        self._telling = Lock()
+        self._queue: deque[tuple[Exception, ErrorInfo]] = deque()
+        self._running = Lock()  # held by the one thread that makes callbacks
+        self._quiet_until: dict[str, float] = {}  # by topic, a reading of monotonic()
+        self._deciding = Lock()  # held by the one thread that changes _quiet_until
+        self._has_refused = False  # an event was refused as reentrant, and the line has yet to come
 
     @property
     def is_debugging(self) -> bool:
@@ -89,14 +93,18 @@ class Reporter:
         return False
 
     @property
-    def has_untold(self) -> bool:
+    def has_callbacks(self) -> bool:
         """Whether ``on_error`` is yet to be called."""
-        return bool(self._untold)
+        return bool(self._queue)
 
-    def serialization_failed(self, event: object, error: Exception) -> None:
-        """An event was skipped, since it or its context could not be serialized."""
+    def serialization_failed(self, event: object, error: Exception) -> str:
+        """Report that an event was skipped, since it or its context could not be serialized.
+
+        Returns:
+            What the server is told of it.
+        """
         name = type(event).__name__
-        _drop_note(error)  # of the last time, if it is raised again and again
+        _drop_note(error)  # the same exception object may be raised for each event
         self.last_serialization_error = error
         self.log(
             logging.WARNING,
@@ -106,13 +114,13 @@ class Reporter:
         )
         _note_traceback(error)
         _forget_frames(error)
-        self._ledger.note_error(_error_text(event, error, self._options.api_key))
-        self.tell(error, ErrorInfo("serialization_error", 1, event_class=name))
+        self.queue_callback(error, ErrorInfo("serialization_error", 1, event_class=name))
+        return _error_text(event, error, self._options.api_key)
 
     def too_large(
         self, events: int, event_class: str | None = None, size: int | None = None
     ) -> None:
-        """Events were dropped that no batch can hold: one of a class, or some that are unknown."""
+        """Report events that no batch can hold: one of a class, or some whose class is unknown."""
         error = EventTooLargeError(size, BATCH_MAX_BYTE_SIZE)
         if event_class is not None:
             self.warn_sparingly("too_large", "Event [%s] was dropped: %s", event_class, error)
@@ -124,20 +132,25 @@ class Reporter:
                 events,
                 BATCH_MAX_BYTE_SIZE,
             )
-        self.tell(error, ErrorInfo("too_large", events, event_class=event_class))
+        self.queue_callback(error, ErrorInfo("too_large", events, event_class=event_class))
 
-    def batch_failed(self, batch_id: str, error: Exception) -> None:
-        """A batch was given up after an exception, or after its last attempt."""
+    def batch_failed(
+        self, batch_id: str, events: int, reason: DropReason, error: Exception
+    ) -> None:
+        """Report a batch that was given up after an exception, or after its last attempt."""
         self.last_request_error = error
-        self.log(logging.WARNING, "Batch: %s, Status: EXCEPTION, Reason: %s", batch_id, error)
+        if reason != "internal_error":  # which is logged where it is caught
+            self.log(logging.WARNING, "Batch: %s, Status: EXCEPTION, Reason: %s", batch_id, error)
+        self.queue_callback(error, ErrorInfo(reason, events, batch_id))
 
-    def batch_rejected(self, batch_id: str, status: int, error: Exception) -> None:
-        """A batch was refused by its status."""
+    def batch_rejected(self, batch_id: str, events: int, error: BatchRejectedError) -> None:
+        """Report a batch that the server refused."""
         self.last_request_error = error
-        self.log(logging.INFO, "Batch %s, Status: REJECT, Code: %d", batch_id, status)
+        self.log(logging.INFO, "Batch %s, Status: REJECT, Code: %d", batch_id, error.status)
+        self.queue_callback(error, ErrorInfo("rejected", events, batch_id))
 
     def batch_succeeded(self, batch_id: str, seconds: float) -> None:
-        """A batch was accepted."""
+        """Report a batch that the server accepted."""
         self.log(logging.INFO, "Batch %s, Status: SUCCESS, Time: %.3f", batch_id, seconds)
 
     def warn_sparingly(
@@ -145,7 +158,7 @@ class Reporter:
     ) -> None:
         """Log a warning, unless one of the same topic was logged within the last seconds."""
         now = monotonic()
-        # never waits: whoever is deciding just now may be a frame of this very thread
+        # not blocking: this may be a signal handler that has interrupted the holder of the lock
         if now < self._quiet_until.get(topic, 0.0) or not self._deciding.acquire(blocking=False):
             return
         try:
@@ -159,50 +172,50 @@ class Reporter:
     def log(
         self, level: int, message: str, *arguments: object, error: Exception | None = None
     ) -> None:
-        """Log a line, as ``log_line`` does, and what its handlers have brought about."""
+        """Log a line, as ``log_line`` does; then report events that its handlers tracked."""
         log_line(level, message, *arguments, error=error, to=self.logger)
-        if self._is_reentrant:
-            self.reentrant()
+        if self._has_refused:
+            self.report_reentrant()
 
-    def reentrant(self) -> None:
-        """An event was refused, as the SDK itself had called who tracked it.
+    def report_reentrant(self) -> None:
+        """Report that an event was refused, as the SDK itself had called who tracked it.
 
         That is logged after the log call in which it happened.
         """
-        self._is_reentrant = is_logging()
-        if not self._is_reentrant:
+        self._has_refused = is_logging()
+        if not self._has_refused:
             self.warn_sparingly(
                 "reentrant",
                 "Events are dropped: tracked for a log line of the SDK's own, or in one of its"
                 " threads. Have the handler leave out what comes from there",
             )
 
-    def tell(self, error: Exception, info: ErrorInfo) -> None:
-        """Have ``on_error`` called, soon and elsewhere; beyond many at once, it is not."""
-        if self._callback is not None and len(self._untold) < _MAX_UNTOLD:
-            self._untold.append((error, info))
-            self.notify()
+    def queue_callback(self, error: Exception, info: ErrorInfo) -> None:
+        """Have a sender thread call ``on_error``; while ``_MAX_CALLBACKS`` wait, drop the error."""
+        if self._callback is not None and len(self._queue) < _MAX_CALLBACKS:
+            self._queue.append((error, info))
+            self.on_queued()
 
-    def tell_all(self) -> None:
-        """Call ``on_error`` for all that is to be told, one by one.
+    def run_callbacks(self) -> None:
+        """Make the callbacks that are queued, one by one; in a thread of the SDK's own.
 
         The callback may take its time, and may flush or shut down the SDK.
         """
-        # whoever is telling looks again when it is done, so that nobody else has to wait for it
-        while self._untold and self._telling.acquire(blocking=False):
+        # Only one thread makes callbacks, and others leave theirs to it. It looks again when it has
+        # released the lock, so none is left behind.
+        while self._queue and self._running.acquire(blocking=False):
             try:
-                while self._untold:
-                    self._call(*self._untold.popleft())
+                while self._queue:
+                    self._call(*self._queue.popleft())
             finally:
-                self._telling.release()
+                self._running.release()
 
     def _call(self, error: Exception, info: ErrorInfo) -> None:
         callback = None if self._callback is None else self._callback()
         if callback is None:
             return
         try:
-            with outside():
-                callback.on_error(error, info)
+            call_in(Scope.USER, partial(callback.on_error, error, info))
         except Exception as failure:
             self.log(logging.WARNING, "on_error raised", error=failure)
 

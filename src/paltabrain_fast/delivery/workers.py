@@ -1,4 +1,7 @@
-"""Runs calls when they are due, on daemon threads that start as they are needed."""
+"""The sender threads, and the calls that they make when these are due.
+
+A call that waits for its time, such as a retry, holds no thread.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..process import lifetime
-from ..process.clock import monotonic
-from ..process.locks import Condition, get_ident
+from ..process.clock import is_over, monotonic, seconds_left
+from ..process.locks import Condition
 from ..process.threads import Thread
 from .notify import Reporter
 
-__all__ = ["Pool"]
+__all__ = ["Workers"]
 
-Call = Callable[[], float | None]
-"""What a pool runs; returns in how many seconds to run it again, ``None`` for never."""
+Call = Callable[[float], float | None]
+"""What a worker does: takes the ``monotonic()`` by which it must be done, ``inf`` for no limit;
+returns in how many seconds it is to be called again, ``None`` for never."""
 
 
 class _Entry(NamedTuple):
@@ -26,163 +30,147 @@ class _Entry(NamedTuple):
     call: Call
 
 
-class Pool:
-    """Up to ``max_threads`` threads and the calls that they are to run, each when it is due.
+class Workers:
+    """Up to ``max_threads`` threads, which make calls when these are due.
 
-    A call that waits for its time holds no thread.
+    Any thread may submit a call; only the control thread provides threads. Where there are none,
+    whoever waits for the calls makes them, by ``run_next``.
     """
 
     def __init__(self, max_threads: int, reporter: Reporter) -> None:
         self._max_threads = max_threads
         self._reporter = reporter
+        # Its lock protects all that follows. Only _threads grows without it: in the control thread,
+        # by an atomic append().
         self._changed = Condition()
         self._entries: list[_Entry] = []
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
-        self._lent: dict[int, float | None] = {}  # who runs calls for want of threads, until when
-        self._running = 0
-        self._closed = False
-        self._failure: str | None = None  # of the last attempt to start a thread
+        self._running = 0  # calls that are being made
+        self._is_closed = False
+
+    def submit(self, call: Call, delay: float = 0.0) -> None:
+        """Have a call made in so many seconds; any thread may ask, and waits for nothing."""
+        with self._changed:
+            entry = _Entry(monotonic() + delay, next(self._numbers), call)
+            heapq.heappush(self._entries, entry)
+            self._changed.notify()
 
     def has_threads(self) -> bool:
-        """Tell whether there is a thread to run the calls."""
+        """Tell whether there is a thread to make the calls."""
         with self._changed:
-            # no generator: an exception that comes when it is closed would be lost
-            for thread in self._threads:  # noqa: SIM110
-                if thread.is_alive():
-                    return True
-            return False
+            # not any(): what a signal handler raises while a generator is closed would be lost
+            return True in [thread.is_alive() for thread in self._threads]
 
-    def submit(self, call: Call) -> None:
-        """Run the call as soon as a thread is free."""
-        self.enqueue(call)
-        self.provide_thread()
-        self.warn_of_failure()
+    def provide_threads(self) -> None:
+        """Start as many threads as there are calls to make at once; by the control thread alone.
 
-    def enqueue(self, call: Call) -> None:
-        """Run the call as soon as a thread is free, if there is one."""
-        with self._changed:
-            self._push(call, 0.0)
+        If the system has no more threads, that is logged. So the caller must hold no lock: a log
+        handler may wait for it.
+        """
+        while self.needs_thread():
+            thread = Thread(f"sender-{len(self._threads)}", self._work)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                if not self.has_threads():
+                    self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
+                return
+            self._threads.append(thread)
 
-    def provide_thread(self) -> None:
-        """Start another thread, if the calls that are due want one and there may be one."""
+    def needs_thread(self) -> bool:
+        """Tell whether another thread would have something to do, and may be started."""
         with self._changed:
             wanted = min(self._max_threads, len(self._entries) + self._running)
-            threads = len(self._threads)
-            if self._closed or threads >= wanted or not lifetime.may_start_threads():
-                return
-            thread = Thread(f"sender-{threads}", self._work)
-            try:
-                self._threads.append(thread)  # it counts for a signal handler that comes meanwhile
-                thread.start()
-                failure = None
-            except RuntimeError as error:  # no more threads, or the interpreter is ending
-                failure = str(error)
-            finally:
-                if not thread.is_alive():
-                    self._threads.remove(thread)
-                self._changed.notify_all()  # one that is lent gives up
-            self._failure = failure
+            is_short = not self._is_closed and len(self._threads) < wanted
+        return is_short and lifetime.may_start_threads()
 
-    def warn_of_failure(self) -> None:
-        """Log why there is no thread to send with, if so.
+    def next_due(self) -> float | None:
+        """Return when the next call is due, by ``monotonic()``; ``None`` if there is none."""
+        with self._changed:
+            return self._entries[0].due if self._entries else None
 
-        Whoever calls it holds no lock: a handler may be waiting for one that its caller holds.
+    def run_next(self, deadline: float | None, until: float = math.inf) -> bool:
+        """Make one call in this thread, for want of others.
+
+        Args:
+            deadline: how long to wait for one that is due, as a reading of ``monotonic()``.
+            until: by when the call must be done.
+
+        Returns:
+            Whether there was one.
         """
-        if self._failure is not None and not self.has_threads():
-            self._reporter.warn_sparingly("thread", "no thread to send with: %s", self._failure)
-
-    def run_next(self, deadline: float | None) -> bool:
-        """Run one call in this thread, for want of others; wait for it until the deadline.
-
-        Not once there are threads. Returns whether there was one to run.
-        """
-        if (call := self._next(deadline, lent=True)) is None:
-            return False
-        thread = get_ident()
-        try:
-            self._lent[thread] = deadline
-            self._run(call)
-        finally:
-            self._lent.pop(thread, None)
-        return True
-
-    def is_lent(self) -> bool:
-        """Tell whether this thread is inside ``run_next``: a signal handler may be asking."""
-        return get_ident() in self._lent
-
-    def lent_until(self) -> float:
-        """Return the deadline of ``run_next``, if this thread is inside."""
-        deadline = self._lent.get(get_ident())
-        return math.inf if deadline is None else deadline
+        call = self._take(deadline, for_want_of_threads=True)
+        if call is not None:
+            self._run(call, until)
+        return call is not None
 
     def close(self) -> None:
-        """Let the threads end, once they have run what is due; what is not will never run.
+        """Let the threads end when they have made what is due; what is not is never made.
 
-        Without any, it is run here.
+        Without threads, the calls that are due are made here.
         """
         with self._changed:
-            self._closed = True
+            self._is_closed = True
             self._changed.notify_all()
-        while not self.has_threads() and (call := self._next(None)) is not None:
-            self._run(call)
+        while not self.has_threads() and (call := self._take(None)) is not None:
+            self._run(call, math.inf)
 
     def join(self, deadline: float | None) -> None:
-        """Wait until the threads of a closed pool have ended, or until the deadline."""
+        """Wait until the threads have ended, or until the deadline; after ``close()``."""
         for thread in list(self._threads):
             thread.wait(deadline)
 
-    def _push(self, call: Call, delay: float) -> None:
-        entry = _Entry(monotonic() + delay, next(self._numbers), call)
-        heapq.heappush(self._entries, entry)
-        self._changed.notify()
+    def abandon(self) -> None:
+        """Make no more calls, in a forked child: they are the parent's."""
+        self._entries = []
+        self._is_closed = True
+        self._changed.reinit_after_fork()
+        for thread in self._threads:
+            thread.abandon()
 
     def _work(self) -> None:
-        while (call := self._next(None)) is not None:
-            self._run(call)
+        while (call := self._take(None)) is not None:
+            self._run(call, math.inf)
 
-    def _next(self, deadline: float | None, *, lent: bool = False) -> Call | None:
-        """Wait for the next call that is due; ``None`` at the end, or at the deadline.
+    def _take(self, deadline: float | None, *, for_want_of_threads: bool = False) -> Call | None:
+        """Wait for the next call that is due.
 
-        A thread that is lent gives up when there are others, or nothing left to wait for.
+        Returns:
+            ``None`` at the end, or at the deadline; for want of threads also if there is nothing to
+            wait for.
         """
         with self._changed:
             while True:
-                left = _left(deadline)
+                left = seconds_left(deadline)
                 if self._entries:
                     delay = self._entries[0].due - monotonic()
                     if delay <= 0:
                         call = heapq.heappop(self._entries).call
                         self._running += 1
-                        if self._entries:  # another one waits for the rest
+                        # Another thread takes over to wait for the next call: it may have gone to
+                        # sleep when there was none, and so without a time limit.
+                        if self._entries:
                             self._changed.notify()
                         return call
                     left = delay if left is None else min(left, delay)
-                if self._closed or (left is not None and left <= 0.0):
+                elif for_want_of_threads and (not self._running or self.has_threads()):
                     return None
-                if lent and self.has_threads():
+                if self._is_closed or is_over(deadline):
                     return None
                 self._changed.wait(left)
-                if lent and not self._entries:
-                    return None
 
-    def _run(self, call: Call | None) -> None:
-        if call is None:
-            return
+    def _run(self, call: Call, until: float) -> None:
         delay = None
         try:
-            delay = call()
-        # a call sees to its own faults; this one must not cost the thread
+            delay = call(until)
+        # each call handles its own faults; what comes here all the same must not end the thread
         except BaseException as error:
             self._reporter.warn_sparingly("pool", "a sender thread failed: %r", error)
         finally:
             with self._changed:
+                if delay is not None:  # first, as it is still to be made if nothing runs
+                    self.submit(call, delay)
                 self._running -= 1
-                if delay is not None:
-                    self._push(call, delay)
-                if self._lent:  # another one may be waiting for what this was
+                if not self._threads:  # others may wait in run_next()
                     self._changed.notify_all()
-
-
-def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(0.0, deadline - monotonic())

@@ -1,1 +1,1 @@
-"""What decides how the objects of a class are encoded."""
+"""Decides how events and contexts are encoded: natively, or by their own ``serialize_*``."""

@@ -1,4 +1,4 @@
-"""Properties as Amplitude takes them, for what ``paltabrain_sdk`` helped to send there, too."""
+"""Converts properties for Amplitude, as ``paltabrain_sdk`` does for users who send them there."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ __all__ = ["build_amplitude_dict", "transform_amplitude_val"]
 
 
 def build_amplitude_dict(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return properties as Amplitude takes them: a dict that can be written as JSON.
+    """Convert properties for Amplitude, to a dict that can be written as JSON.
 
-    Groups, as ``asdict()`` returns them, stay dicts in the dict. A property that is ``None`` is
-    left out, as it is never sent.
+    Each value is converted by ``transform_amplitude_val()``. Groups, as ``asdict()`` returns them,
+    become nested dicts. A property that is ``None`` is left out, since it is never sent.
 
     Args:
         properties: property values, or groups of them, by name.
+
+    Returns:
+        A new dict; the properties are not changed.
     """
     return {
         str(name): transform_amplitude_val(value)
@@ -28,11 +31,14 @@ def build_amplitude_dict(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def transform_amplitude_val(value: Any) -> Any:
-    """Return a value of a property as JSON can have it, readable where the wire has a number.
+    """Convert the value of a property to a value that JSON has, in a form that people can read.
 
-    The name of an enum's member, as the warehouse has it; the exact text of a ``Decimal``; ISO 8601
-    with milliseconds, in UTC, of a ``datetime``, where a naive one is taken as UTC. Arrays and maps
-    become lists and dicts of such values; anything else is returned as it is.
+    - An enum member becomes its name, as in the warehouse.
+    - A ``Decimal`` becomes its exact text.
+    - A ``datetime`` becomes ISO 8601 text with milliseconds, in UTC. A naive one is taken as UTC.
+    - Arrays and maps become lists and dicts of converted values.
+
+    Any other value is returned as it is.
     """
     if isinstance(value, Enum):
         return value.name

@@ -1,4 +1,4 @@
-"""What stands for the context of an SDK: the given one, none, or what a subclass says."""
+"""The context of an SDK: checks a given one, and provides objects for "none" and "ask later"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ __all__ = ["NO_CONTEXT", "OwnContext", "checked_context"]
 
 
 class _NoContext:
-    """Stands for the context of an SDK that has none."""
+    """The context of an SDK that has none: to serialize it is an error.
+
+    So ``track()`` need not test for ``None``.
+    """
 
     def serialize_context(self) -> bytes:
         raise TypeError(
@@ -23,10 +26,10 @@ NO_CONTEXT: Final = _NoContext()
 
 
 class OwnContext:
-    """Stands for what an SDK has as its context just now, by a ``context`` of a subclass's own.
+    """The context of an SDK whose class overrides ``context``: it is read again for each event.
 
     Args:
-        sdk: is held weakly, as it holds this.
+        sdk: the SDK. It is held by a weak reference, since it refers to this object.
     """
 
     def __init__(self, sdk: Any) -> None:
@@ -37,10 +40,17 @@ class OwnContext:
 
 
 def checked_context(context: Any) -> SerializableContext:
-    """Return what an SDK keeps of a context that it is given: ``NO_CONTEXT`` of ``None``.
+    """Check the context that an SDK is given.
+
+    Args:
+        context: a context object; ``None`` if each ``track()`` is given one; ``...`` if the
+            argument was left out.
+
+    Returns:
+        The context, or ``NO_CONTEXT`` for ``None``.
 
     Raises:
-        TypeError: it is no object that serializes itself, or was left out (``...``).
+        TypeError: the argument was left out, is a class, or has no ``serialize_context()``.
     """
     if context is None:
         return NO_CONTEXT

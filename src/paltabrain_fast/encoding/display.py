@@ -1,4 +1,4 @@
-"""How events and contexts look to a person: short, whatever they hold, and never an error."""
+"""The ``repr()`` of events and contexts: short, whatever they hold, and it never raises."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Parts", "call_text"]
 
 _MAX_TEXT: Final = 1000
 _MAX_ITEMS: Final = 250
-"""Any more would be beyond ``_MAX_TEXT``."""
+"""More items never fit into ``_MAX_TEXT`` characters."""
 
 _short: Final = Repr()
 _short.maxlevel = 3
@@ -20,7 +20,13 @@ _short.maxstring = _short.maxlong = _short.maxother = 100
 
 
 class Parts(NamedTuple):
-    """What an event or a context holds: its own properties, its groups, those of its header."""
+    """What an event or a context holds.
+
+    Attributes:
+        properties: the properties of the event itself.
+        groups: the properties of a context, by group.
+        header: the properties of an event's header, by group.
+    """
 
     properties: Mapping[str, Any] = {}
     groups: Mapping[str, Mapping[str, Any]] = {}
@@ -28,9 +34,14 @@ class Parts(NamedTuple):
 
 
 def call_text(instance: object, parts: Callable[[], Parts]) -> str:
-    """Return an object as the call that would make one like it, ``EventPageOpen(page_id='abc')``.
+    """Return the text of a call that would make such an object: ``EventPageOpen(page_id='abc')``.
 
-    A property that is ``None``, and so is not sent, is left out.
+    Properties that are ``None`` are left out, since they are not sent. The text is cut at 1,000
+    characters. If an attribute holds something unexpected, it is class and address instead.
+
+    Args:
+        instance: the event or context.
+        parts: returns what it holds; it may raise.
     """
     name = type(instance).__name__
     try:
@@ -41,7 +52,7 @@ def call_text(instance: object, parts: Callable[[], Parts]) -> str:
         if header:
             texts.append(f"header={{{', '.join(header)}}}")
         call = f"{name}({', '.join(texts)})"
-    except Exception:  # whatever somebody may have assigned
+    except Exception:  # somebody may have assigned anything to the attributes
         return f"<{name} object at {id(instance):#x}>"
     return call if len(call) <= _MAX_TEXT else f"{call[: _MAX_TEXT - 4]}...)"
 

@@ -1,8 +1,8 @@
-"""Recognises generated methods by what they do, however they are written.
+"""Recognises generated ``serialize_*`` methods by what they do, however they are written.
 
-A method is run on recorders, once for each outcome of its truth tests. It is as generated if each
-run does to the message what the contract of generated modules says, and nothing else. That holds
-for all values, since the code has seen none.
+A method is executed symbolically, once for each path (see ``paths``). It counts as generated if on
+each path it does to the message what the contract of generated modules says, and nothing else. This
+holds for all values, since the code has seen no value.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from weakref import WeakKeyDictionary
 
 from google.protobuf.message import Message
 
-from .recorders import (
-    Bytes,
-    Call,
-    GroupsRole,
-    Properties,
-    Recorder,
-    RefusedError,
-    Run,
-    role_of,
+from .paths import PathExplorer, RefusedError
+from .sandbox import (
+    Binding,
+    Sandbox,
+    SymbolicInstance,
+    binding_holds,
+    class_attribute,
+    has_constant_defaults,
 )
-from .world import Binding, Self, World, attribute_of, has_constant_defaults, still_bound
+from .symbolic import Call, Proxy, SymbolicBytes, SymbolicGroups, SymbolicProperties, value_of
 
 __all__ = [
     "GeneratedEvent",
@@ -42,10 +41,10 @@ __all__ = [
 
 
 class NotGeneratedError(Exception):
-    """A class does not do what a generated one does; the text says in what.
+    """A class does something else than a generated one; the text says what.
 
     Attributes:
-        module: name of the module whose code is the reason, ``None`` if it is not known.
+        module: name of the module whose code is the reason, ``None`` if it is not cached.
     """
 
     def __init__(self, text: str, module: str | None = None) -> None:
@@ -54,14 +53,14 @@ class NotGeneratedError(Exception):
 
 
 class Method(NamedTuple):
-    """What a recognised ``serialize_*`` method does, and what that rests on.
+    """What a recognised ``serialize_*`` method does, and what this depends on.
 
     Attributes:
         message: the message class that it fills.
-        deterministic: whether it wants maps sorted.
-        functions: the method, and others that it calls.
-        bindings: names that it looks up in modules.
-        names: attributes that an instance must not have of its own.
+        deterministic: whether it serializes maps in the order of their keys.
+        functions: the method and the functions that it calls.
+        bindings: the names that these look up in modules, and their values.
+        names: attributes of the class that these use; an instance must not have its own.
     """
 
     message: type[Message]
@@ -72,12 +71,12 @@ class Method(NamedTuple):
 
 
 class GeneratedEvent(NamedTuple):
-    """What a recognised event class serializes to.
+    """What the methods of a recognised event class do.
 
     Attributes:
-        header: its ``serialize_header``.
-        payload: its ``serialize_payload``.
-        member: name of the payload's member for this event.
+        header: what ``serialize_header`` does.
+        payload: what ``serialize_payload`` does.
+        member: name of the member of ``EventPayload`` that holds this event, ``event_<id>``.
     """
 
     header: Method
@@ -86,17 +85,17 @@ class GeneratedEvent(NamedTuple):
 
 
 def recognise_event(event_class: type, base: type) -> GeneratedEvent:
-    """Prove an event class generated.
+    """Check that an event class does what a generated one does; return what that is.
 
     Args:
         event_class: the class.
-        base: the native base, whose ``_header`` and ``_payload`` the class must have.
+        base: the native base class, whose ``_header`` and ``_payload`` the class must inherit.
 
     Raises:
-        NotGeneratedError: it is not, or not any more.
+        NotGeneratedError: it does something else, or has been changed since it was made.
     """
     _check_attributes(event_class, base, ("_header", "_payload"))
-    number = attribute_of(event_class, "event_type_id")
+    number = class_attribute(event_class, "event_type_id")
     if type(number) is not int:
         raise NotGeneratedError("event_type_id is no int", event_class.__module__)
     member = f"event_{number}"
@@ -105,7 +104,7 @@ def recognise_event(event_class: type, base: type) -> GeneratedEvent:
         event_class,
         "serialize_payload",
         "_payload",
-        Properties,
+        SymbolicProperties,
         lambda calls, properties: _fills_member(calls, member, properties),
     )
     if member not in payload.message.DESCRIPTOR.fields_by_name:
@@ -114,7 +113,7 @@ def recognise_event(event_class: type, base: type) -> GeneratedEvent:
 
 
 def recognise_context(context_class: type, base: type) -> Method:
-    """Prove a context class generated; return what its ``serialize_context`` does.
+    """Check that a context class does what a generated one does; return what that is.
 
     See ``recognise_event``.
     """
@@ -127,16 +126,19 @@ def recognise_context(context_class: type, base: type) -> Method:
 
 
 def is_generated_module(name: str | None) -> bool:
-    """Tell whether a module is one that the generator makes: it has messages of its own."""
+    """Tell whether a module of this name is a generated one: it has a submodule of messages."""
     return f"{name}.config_v2_pb2" in sys.modules
 
 
 def is_plain_enum(enum_class: type) -> bool:
-    """Tell whether each member of an ``IntEnum`` is, as an integer, its ``value``."""
+    """Tell whether each member of an ``IntEnum`` is the same integer as its ``value``.
+
+    Then the native engine can read the integer and need not call the property ``value``.
+    """
     return (
         type(enum_class) is EnumMeta
         and issubclass(enum_class, IntEnum)
-        and attribute_of(enum_class, "value") is Enum.__dict__["value"]
+        and class_attribute(enum_class, "value") is Enum.__dict__["value"]
         and all(
             type(member.value) is int and int.__index__(member) == member.value
             for member in enum_class.__members__.values()
@@ -147,93 +149,98 @@ def is_plain_enum(enum_class: type) -> bool:
 def _check_attributes(owner: type, base: type, names: Iterable[str]) -> None:
     if not issubclass(owner, base):
         raise NotGeneratedError("it is not built on paltabrain_fast's base classes")
-    if attribute_of(owner, "__getattribute__") is not object.__dict__["__getattribute__"]:
+    if class_attribute(owner, "__getattribute__") is not object.__dict__["__getattribute__"]:
         raise NotGeneratedError("it has a __getattribute__ of its own", owner.__module__)
     for name in names:
-        if attribute_of(owner, name) is not base.__dict__[name]:
+        if class_attribute(owner, name) is not base.__dict__[name]:
             raise NotGeneratedError(f"it has a {name} of its own", owner.__module__)
 
 
-Subject = TypeVar("Subject", bound=Properties)
+Subject = TypeVar("Subject", bound=SymbolicProperties)
 Check = Callable[[Sequence[Call], Subject], bool]
 
 
-class _Known:
-    """What was recognised of a function, without a reference to it or its module."""
+class _CachedMethod:
+    """What was recognised of a function; it does not refer to the function or to its module.
+
+    So the cache keeps no generated module alive.
+    """
 
     def __init__(self, function: FunctionType, name: str, method: Method) -> None:
-        self._rests_on = _rests_on(function)
+        self._parts = _parts(function)
         self._name = name
         self._message = method.message
         self._deterministic = method.deterministic
         self._values = [(name, value) for _, name, value in method.bindings]
 
     def method(self, function: FunctionType, name: str) -> Method | None:
-        """Return what it does, if it is as it was."""
+        """Return what the function does; ``None`` if it was changed meanwhile."""
         namespace = function.__globals__
         if (
             name != self._name
-            or not all(map(is_, _rests_on(function), self._rests_on))
-            or not all(still_bound(namespace, name, value) for name, value in self._values)
+            or not all(map(is_, _parts(function), self._parts))
+            or not all(binding_holds(namespace, name, value) for name, value in self._values)
         ):
             return None
         bindings = tuple([Binding(namespace, name, value) for name, value in self._values])
         return Method(self._message, self._deterministic, (function,), bindings, frozenset())
 
 
-def _rests_on(function: FunctionType) -> tuple[object, ...]:
+def _parts(function: FunctionType) -> tuple[object, ...]:
     return function.__code__, function.__defaults__, function.__kwdefaults__
 
 
-_known: WeakKeyDictionary[FunctionType, _Known] = WeakKeyDictionary()
+_cache: WeakKeyDictionary[FunctionType, _CachedMethod] = WeakKeyDictionary()
 
 
 def recognise_groups(owner: type, name: str, attribute: str) -> Method:
-    """Recognise a method that fills groups, once for all classes that have it.
+    """Recognise ``serialize_header`` or ``serialize_context``, which fill a message with groups.
+
+    The result is cached, since all classes of a module inherit the same method.
 
     Args:
         owner: the class.
-        name: of the method.
-        attribute: where the groups are.
+        name: name of the method.
+        attribute: the attribute that holds the groups: ``_header`` or ``_context``.
 
     Raises:
         NotGeneratedError: it does not do what a generated one does.
     """
-    function = attribute_of(owner, name)
-    known = _known.get(function) if type(function) is FunctionType else None
-    method = None if known is None else known.method(function, name)
+    function = class_attribute(owner, name)
+    cached = _cache.get(function) if type(function) is FunctionType else None
+    method = None if cached is None else cached.method(function, name)
     if method is None:
-        method = _recognised(owner, name, attribute, GroupsRole, _fills_groups)
+        method = _recognised(owner, name, attribute, SymbolicGroups, _fills_groups)
         in_module = all(found is function.__globals__ for found, _, _ in method.bindings)
         if method.functions == (function,) and in_module and not method.names:
-            _known[function] = _Known(function, name, method)
+            _cache[function] = _CachedMethod(function, name, method)
     return method
 
 
 def _recognised(
-    owner: type, name: str, attribute: str, role: type[Subject], check: Check[Subject]
+    owner: type, name: str, attribute: str, make_subject: type[Subject], check: Check[Subject]
 ) -> Method:
-    """Run a method in all ways, and check what each run does to the message that it returns."""
-    function = attribute_of(owner, name)
+    """Execute a method on all paths; check what each does to the message that it serializes."""
+    function = class_attribute(owner, name)
     if type(function) is not FunctionType:
         raise NotGeneratedError(f"{name}() is no plain function", owner.__module__)
-    world = World(owner)
-    subject = role(world.run)
+    sandbox = Sandbox(owner)
+    subject = make_subject(sandbox.explorer)
     found: tuple[type[Message], bool] | None = None
     try:
         if not has_constant_defaults(function):
             raise RefusedError("it has defaults that may change")
-        entered = world.enter(function)
-        instance = Recorder(Self(world, {attribute: Recorder(subject)}))
-        for _ in world.run.all_outcomes():
-            serialized = _message_of(entered(instance), world.run)
+        isolated = sandbox.isolate(function)
+        instance = Proxy(SymbolicInstance(sandbox, {attribute: Proxy(subject)}))
+        for _ in sandbox.explorer.paths():
+            serialized = _message_of(isolated(instance), sandbox.explorer)
             calls = () if serialized is None else serialized.calls
             if not check(calls, subject):
                 raise RefusedError("it fills the message in another way")
             if serialized is not None:
-                one = serialized.message.message, serialized.deterministic
+                one = serialized.message.message_class, serialized.deterministic
                 if found not in (None, one):
-                    raise RefusedError("it fills one message or another")
+                    raise RefusedError("it fills messages of different classes")
                 found = one
         if found is None:
             raise RefusedError("it serializes nothing")
@@ -242,34 +249,40 @@ def _recognised(
             f"{name}() does not do what a generated one does: {_reason(error)}",
             function.__globals__.get("__name__"),
         ) from None
-    return Method(*found, tuple(world.functions), tuple(world.bindings), frozenset(world.names))
+    return Method(
+        *found, tuple(sandbox.functions), tuple(sandbox.bindings), frozenset(sandbox.names)
+    )
 
 
-def _message_of(result: object, run: Run) -> Bytes | None:
-    """Return what a run has serialized, all that it has filled; ``None`` for no bytes."""
+def _message_of(result: object, explorer: PathExplorer) -> SymbolicBytes | None:
+    """Return the message that the present path serialized; ``None`` if it returned ``b""``.
+
+    Raises:
+        RefusedError: it returned something else, or has filled a message in vain.
+    """
     serialized = None
-    if type(result) is Recorder and isinstance(role_of(result), Bytes):
-        serialized = role_of(result)
+    if type(result) is Proxy and isinstance(value_of(result), SymbolicBytes):
+        serialized = value_of(result)
     elif type(result) is not bytes or result:
         raise RefusedError("it returns something else than the serialized message")
-    for message in run.messages:
+    for message in explorer.messages:
         done = len(serialized.calls) if serialized and serialized.message is message else 0
         if len(message.calls) != done:
-            raise RefusedError("it fills what it does not serialize")
+            raise RefusedError("it fills a message that it does not serialize")
     return serialized
 
 
-def _fills_groups(calls: Sequence[Call], groups: GroupsRole) -> bool:
-    """Tell whether each group was filled with its properties, and nothing else was done."""
-    left: dict[object, Properties] = dict(groups.present())
+def _fills_groups(calls: Sequence[Call], groups: SymbolicGroups) -> bool:
+    """Tell whether each member was filled with the group of its name, and nothing else was done."""
+    left: dict[object, SymbolicProperties] = dict(groups.present())
     for call in calls:
         if call.properties is None or left.pop(call.member, None) is not call.properties:
             return False
     return all(group.is_empty() for group in left.values())
 
 
-def _fills_member(calls: Sequence[Call], member: str, properties: Properties) -> bool:
-    """Tell whether the one member was marked, and filled with the properties once."""
+def _fills_member(calls: Sequence[Call], member: str, properties: SymbolicProperties) -> bool:
+    """Tell whether only this member was touched: marked as present, and filled exactly once."""
     filled = [call.properties for call in calls if call.properties is not None]
     return (
         all(call.member == member for call in calls)

@@ -1,4 +1,4 @@
-"""What the values of properties become on the wire: ``set_proto`` of the generated modules."""
+"""Converts the values of properties to what the wire carries: ``set_proto`` and its parts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def set_proto(message: Message, properties: Mapping[str, Any]) -> None:
-    """Set properties on a protobuf message, as the generated ``serialize_*`` methods need it.
+    """Set properties on a protobuf message; the generated ``serialize_*`` methods call it.
 
-    ``None`` is skipped, a ``dict`` fills a map field key by key, a ``list`` is appended to a
-    repeated field element by element, so that an empty one leaves the message absent; anything else
-    is assigned. ``Decimal``, ``IntEnum`` and ``datetime`` are turned into what the wire carries:
-    text, value, Unix milliseconds in UTC.
+    - ``None`` is skipped.
+    - A ``dict`` fills a map field key by key.
+    - A ``list`` is appended to a repeated field element by element. So an empty list sets nothing,
+      and leaves the message absent from the message around it.
+    - Any other value is assigned.
+
+    Values and elements are converted by ``transform_proto_val()``.
+
+    Args:
+        message: the message of an event or a group, which is named after it.
+        properties: values by name of the field.
 
     Raises:
-        AttributeError: the message has no such property, or not of this shape.
+        AttributeError: the message has no such field, or the field is no array or map.
         TypeError: a value has the wrong type.
         ValueError: an integer exceeds 64 bits, or a string is not valid Unicode.
 
-    Each names the message, which is named after the event or group, the property, the type that it
-    has, and that of the value.
+    The text of each error names the message, the field and its type, and the type of the value.
     """
     for name, value in properties.items():
         if value is None:
@@ -50,7 +56,7 @@ def set_proto(message: Message, properties: Mapping[str, Any]) -> None:
         except (AttributeError, TypeError, ValueError) as error:
             what = f"{message.DESCRIPTOR.name}.{name} {_mismatch(message, name, value)}"
             if type(error) not in (AttributeError, TypeError, ValueError):
-                error.add_note(what)  # a class that may want other arguments
+                error.add_note(what)  # its constructor may take other arguments
                 raise
             raise type(error)(f"{what}: {error}") from error
 
@@ -58,7 +64,7 @@ def set_proto(message: Message, properties: Mapping[str, Any]) -> None:
 def _mismatch(message: Message, name: str, value: Any) -> str:
     field = message.DESCRIPTOR.fields_by_name.get(name)
     given = type(value).__name__
-    if type(value) in (list, dict):  # others may have strange ideas of iteration
+    if type(value) in (list, dict):  # a subclass may raise when it is iterated
         elements = value.values() if isinstance(value, dict) else value
         given += f" of {', '.join(sorted({type(element).__name__ for element in elements}))}"
     if field is None:
@@ -67,7 +73,7 @@ def _mismatch(message: Message, name: str, value: Any) -> str:
 
 
 def _type_name(field: Any) -> str:
-    """The type of a ``FieldDescriptor`` as protobuf's own language writes it."""
+    """Return the type of a ``FieldDescriptor`` as a ``.proto`` file writes it."""
     entry = field.message_type
     if entry is not None and entry.GetOptions().map_entry:
         return f"map<string, {_type_name(entry.fields_by_name['value'])}>"
@@ -80,10 +86,13 @@ def _type_name(field: Any) -> str:
 
 
 def transform_proto_val(value: Any) -> Any:
-    """Return what ``set_proto`` assigns for a property, or for an element of an array or a map.
+    """Convert the value of a property, or an element of an array or a map, for its protobuf field.
 
-    The text of a ``Decimal``, the number of an ``IntEnum``, Unix milliseconds in UTC of a
-    ``datetime``; anything else as it is.
+    - A ``Decimal`` becomes its text.
+    - An ``IntEnum`` member becomes its integer value.
+    - A ``datetime`` becomes Unix milliseconds, truncated toward zero. A naive one is taken as UTC.
+
+    Any other value is returned as it is.
     """
     return _wire_value(value)
 
@@ -99,7 +108,7 @@ def _wire_value(value: Any) -> Any:
 
 
 def _unix_ms(value: datetime) -> int:
-    """Unix milliseconds, truncated toward zero; a naive datetime is taken as UTC."""
+    """Return Unix milliseconds, truncated toward zero; a naive datetime is taken as UTC."""
     epoch = _EPOCH_NAIVE if value.utcoffset() is None else _EPOCH_UTC
     if epoch is _EPOCH_NAIVE:
         value = value.replace(tzinfo=None)

@@ -1,4 +1,4 @@
 """What surrounds the SDK: clock, locks, threads, forks, the end of the process, the log.
 
-The lowest layer: of the package it imports nothing but ``constant``.
+Of the package it imports only ``constant``.
 """

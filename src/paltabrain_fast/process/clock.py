@@ -1,7 +1,7 @@
-"""The clocks of the SDK, which no patch reaches: what waits by a frozen clock never ends.
+"""The clocks of the SDK, which no patch reaches: a wait by a frozen clock would never end.
 
-Libraries that freeze time replace functions of ``time``, wherever a module holds one. They do not
-find these. Where an interval is waited for, ``Lock.acquire`` and its like read the same clock.
+Libraries that freeze time replace functions of ``time`` wherever a module holds one. They do not
+find these. ``Lock.acquire`` waits by the same clock.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, overload
 
-__all__ = ["monotonic", "monotonic_ns", "real_time_ns"]
+from .pristine import TIMEOUT_MAX
+
+__all__ = ["deadline_after", "is_over", "monotonic", "monotonic_ns", "real_time_ns", "seconds_left"]
 
 monotonic: Final[Callable[[], float]] = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 """Seconds of the clock that ``time.monotonic()`` reads when nobody has patched it."""
@@ -20,4 +22,29 @@ monotonic_ns: Final[Callable[[], int]] = partial(time.clock_gettime_ns, time.CLO
 """The same in nanoseconds."""
 
 real_time_ns: Final[Callable[[], int]] = partial(time.clock_gettime_ns, time.CLOCK_REALTIME)
-"""Unix time in nanoseconds, as the system has it just now."""
+"""Unix time in nanoseconds, as the system has it now."""
+
+
+def deadline_after(timeout: float) -> float:
+    """Return the reading of ``monotonic()`` at which a timeout is over.
+
+    Args:
+        timeout: seconds, clamped to what ``wait()`` accepts.
+    """
+    return monotonic() + min(max(timeout, 0.0), TIMEOUT_MAX / 2)
+
+
+@overload
+def seconds_left(deadline: float) -> float: ...
+@overload
+def seconds_left(deadline: None) -> None: ...
+@overload
+def seconds_left(deadline: float | None) -> float | None: ...
+def seconds_left(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline, at least 0; ``None`` for no deadline."""
+    return None if deadline is None else max(0.0, deadline - monotonic())
+
+
+def is_over(deadline: float | None) -> bool:
+    """Tell whether a deadline has passed; never, if there is none."""
+    return deadline is not None and monotonic() >= deadline

@@ -1,159 +1,128 @@
-"""Keeps forks away from threads inside libraries whose locks a child would inherit, held for ever.
+"""Holds a fork back while a thread is inside a library whose locks a child would inherit, held.
 
 OpenSSL, libcurl and the system's name resolution have such locks. They are held for moments only,
-so a fork waits for those moments, and not for a request that waits in the network. One of them is
-when a thread that has used OpenSSL ends: after all of Python, when it gives back what it had there.
+so a fork waits for those moments, and not for a request that waits in the network.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-from .clock import monotonic
-from .locks import Condition, get_ident, get_native_id
+from .clock import deadline_after
+from .locks import Condition
+from .pristine import get_ident
 
-__all__ = ["begin_fork", "end_fork", "end_thread", "guarded", "is_forking", "renew", "unguarded"]
+__all__ = [
+    "after_fork_in_child",
+    "after_fork_in_parent",
+    "allow_forks",
+    "before_fork",
+    "hold_forks",
+    "is_interrupted",
+]
 
 _FORK_SECONDS: Final = 0.5
-"""How long a fork may be held up: some libraries and transports wait while they are inside."""
-
-_POLL_SECONDS: Final = 0.001
-"""How often a fork looks whether the threads that are ending have ended."""
+"""How long a fork may be held back: some libraries and transports wait while they are inside."""
 
 
-class _Guard:
-    """Of one process: a thread is inside, or a fork is under way."""
+class _Barrier:
+    """Which threads of one process are inside, and which are forking; by ``get_ident()``."""
 
     def __init__(self) -> None:
         # its lock is re-entrant: a signal handler may fork while its own thread holds it
         self._changed = Condition()
-        self._inside: set[int] = set()
-        self._ending: set[int] = set()  # by what the system calls them
-        self._forking: list[int] = []  # by thread, as often as it forks in a fork's hooks
-
-    def has(self, thread: int) -> bool:
-        return thread in self._inside
-
-    def is_forking(self, thread: int) -> bool:
-        return thread in self._forking
+        self.inside: set[int] = set()
+        self.forking: set[int] = set()
 
     def enter(self, thread: int, deadline: float | None = None) -> None:
         with self._changed:
-            # a thread does not wait for itself: this may be a hook of its own fork
-            self._changed.wait_for(
-                lambda: all(forking == thread for forking in self._forking), deadline
-            )
-            self._inside.add(thread)
+            # not for itself: this may be a hook of its own fork
+            self._changed.wait_for(lambda: not self.forking - {thread}, deadline)
+            self.inside.add(thread)
 
     def leave(self, thread: int) -> None:
         with self._changed:
-            self._inside.discard(thread)
-            if self._forking:
+            self.inside.discard(thread)
+            if self.forking:
                 self._changed.notify_all()
 
-    def end(self, thread: int) -> None:
-        with self._changed:
-            self.enter(thread)
-            self.leave(thread)
-            self._forget_ended()
-            self._ending.add(get_native_id())
-
     def begin_fork(self, thread: int) -> None:
-        deadline = monotonic() + _FORK_SECONDS
+        deadline = deadline_after(_FORK_SECONDS)
         with self._changed:
-            self._forking.append(thread)
-            self._changed.wait_for(lambda: not self._inside - {thread}, deadline)
-            self._forget_ended()
-            while self._ending and monotonic() < deadline:
-                self._changed.wait(_POLL_SECONDS)  # the system does not tell
-                self._forget_ended()
-            self._ending.clear()  # nor will the next one wait: these are new threads
+            self.forking.add(thread)
+            self._changed.wait_for(lambda: not self.inside - {thread}, deadline)
 
     def end_fork(self, thread: int) -> None:
         with self._changed:
-            if thread in self._forking:  # not if a signal handler forked us before this fork
-                self._forking.remove(thread)
+            self.forking.discard(thread)
             self._changed.notify_all()
 
-    def dismiss(self, thread: int) -> None:
-        """In a forked child: let in the thread that has forked, unless the lock is lost."""
-        self._forking = [thread]
-        if self._changed.acquire(blocking=False):
-            self._changed.notify_all()
-            self._changed.release()
+    def is_held(self) -> bool:
+        return self._changed.is_owned()
 
-    def _forget_ended(self) -> None:
-        # a main thread never ends; it may be one of ours that has forked
-        self._ending = {
-            thread
-            for thread in self._ending
-            if thread != os.getpid() and Path(f"/proc/self/task/{thread}").exists()
-        }
+    def abandon(self, thread: int) -> None:
+        """Let in, in a forked child, the thread that has forked: it may be waiting here."""
+        self.forking = {thread}
+        self._changed.reinit_after_fork()
 
 
-_guard = _Guard()
+_barrier = _Barrier()
 
 
 @contextlib.contextmanager
-def guarded(deadline: float | None = None) -> Iterator[None]:
-    """Let no fork happen while this thread is inside.
+def hold_forks(deadline: float | None = None) -> Iterator[None]:
+    """Let no fork happen while this thread is inside; any thread may call it.
 
-    One that is under way is waited for, until the deadline (``monotonic()``) at most.
+    Args:
+        deadline: how long to wait for a fork that has begun, as a reading of ``monotonic()``.
     """
-    guard, thread = _guard, get_ident()  # a signal handler may fork within
-    if guard.has(thread):  # and has interrupted what is inside
+    barrier, thread = _barrier, get_ident()  # kept, since a signal handler may fork within
+    if thread in barrier.inside:  # this is a handler that has interrupted what is inside
         yield
         return
     try:
-        guard.enter(thread, deadline)  # here, should a signal handler raise as it ends
+        barrier.enter(thread, deadline)  # within try, as a signal handler may raise when it is done
         yield
     finally:
-        guard.leave(thread)
+        barrier.leave(thread)
 
 
 @contextlib.contextmanager
-def unguarded() -> Iterator[None]:
-    """Within ``guarded``: let forks happen nevertheless, as this thread waits in the network."""
-    guard, thread = _guard, get_ident()
-    if not guard.has(thread):
+def allow_forks() -> Iterator[None]:
+    """Let forks happen within ``hold_forks``, as this thread waits in the network."""
+    barrier, thread = _barrier, get_ident()
+    if thread not in barrier.inside:
         yield
         return
-    guard.leave(thread)
+    barrier.leave(thread)
     try:
         yield
     finally:
-        guard.enter(thread)
+        barrier.enter(thread)
 
 
-def is_forking() -> bool:
-    """Tell whether this thread is forking: one that is inside may be waiting for it."""
-    return _guard.is_forking(get_ident())
+def is_interrupted() -> bool:
+    """Tell whether this thread holds the lock of the barrier: a handler has interrupted it there.
 
-
-def end_thread() -> None:
-    """Let no fork happen before this thread has ended, which it must do at once.
-
-    Only where there is a ``/proc`` to tell; elsewhere it waits for a fork that is under way.
+    The handler must not wait for threads of the SDK, which take that lock for each attempt.
     """
-    _guard.end(get_ident())
+    return _barrier.is_held()
 
 
-def begin_fork() -> None:
-    """Wait until nobody is inside, and let nobody in until ``end_fork``."""
-    _guard.begin_fork(get_ident())
+def before_fork() -> None:
+    """Wait until nobody is inside, ``_FORK_SECONDS`` at most; let nobody in until it is over."""
+    _barrier.begin_fork(get_ident())
 
 
-def end_fork() -> None:
-    """Go on in the parent."""
-    _guard.end_fork(get_ident())
+def after_fork_in_parent() -> None:
+    """Let threads in again."""
+    _barrier.end_fork(get_ident())
 
 
-def renew() -> None:
-    """Go on in a forked child, where nobody is inside."""
-    global _guard
-    inherited, _guard = _guard, _Guard()
-    inherited.dismiss(get_ident())
+def after_fork_in_child() -> None:
+    """Start anew: in a child nobody is inside."""
+    global _barrier
+    inherited, _barrier = _barrier, _Barrier()
+    inherited.abandon(get_ident())

@@ -5,11 +5,25 @@ Another thread may be importing one of them just now: what a module lacks yet ha
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from types import BuiltinFunctionType, ModuleType
+from typing import Any
 
-__all__ = ["cooperative_sleep", "greenlet", "uwsgi"]
+__all__ = ["cooperative_sleep", "greenlet", "loaded", "uwsgi"]
+
+
+def loaded(name: str) -> Any:
+    """Return a module if it was imported, or ``None``; all threads may ask at once.
+
+    Not by ``sys.modules.get()``: for that, threads without a GIL queue up for a lock (in 3.13), and
+    in a child that is forked meanwhile it can stay locked for ever.
+    """
+    if name in sys.modules:
+        with contextlib.suppress(KeyError):  # removed meanwhile
+            return sys.modules[name]
+    return None
 
 
 def uwsgi() -> ModuleType | None:
@@ -18,7 +32,7 @@ def uwsgi() -> ModuleType | None:
     It is built into the server. Whatever else goes by that name, such as a module of the user's or
     a package of stubs, has functions of Python, or none.
     """
-    module = sys.modules.get("uwsgi")
+    module = loaded("uwsgi")
     if not isinstance(module, ModuleType):
         return None
     names = vars(module)
@@ -28,14 +42,14 @@ def uwsgi() -> ModuleType | None:
 
 def cooperative_sleep() -> Callable[[float], object] | None:
     """Return what lets other greenlets run while this one sleeps; ``None`` in a plain thread."""
-    get_hub = getattr(sys.modules.get("gevent._hub_local"), "get_hub_if_exists", None)
+    get_hub = getattr(loaded("gevent._hub_local"), "get_hub_if_exists", None)
     if get_hub is not None:
         hub = get_hub()
         # the loop's own callbacks may not wait for it
         if hub is not None and sys.modules["greenlet"].getcurrent() is not hub:
             sleep: Callable[[float], object] = sys.modules["gevent"].sleep
             return sleep
-    is_patched = getattr(sys.modules.get("eventlet.patcher"), "is_monkey_patched", None)
+    is_patched = getattr(loaded("eventlet.patcher"), "is_monkey_patched", None)
     if is_patched is not None and is_patched("thread"):
         green: Callable[[float], object] = sys.modules["eventlet"].sleep
         return green
@@ -44,5 +58,5 @@ def cooperative_sleep() -> Callable[[float], object] | None:
 
 def greenlet() -> object | None:
     """Return the greenlet that is running; ``None`` in a process that has none."""
-    get_current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
+    get_current = getattr(loaded("greenlet"), "getcurrent", None)
     return None if get_current is None else get_current()

@@ -1,4 +1,4 @@
-"""What happens to a whole process, and to every SDK in it: a fork, and the end."""
+"""The end of the process: delivers what is left, as long as threads run, and without them."""
 
 from __future__ import annotations
 
@@ -7,60 +7,55 @@ import contextlib
 import os
 import sys
 import threading
-import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Final, Protocol
 
-from . import fork_barrier, hosts, reentrancy, threads
-from .clock import monotonic
-from .locks import RLock
-
-if TYPE_CHECKING:
-    from ..delivery.control import Control
+from . import hosts
+from .clock import deadline_after, monotonic
 
 __all__ = [
-    "enter",
-    "has_entered",
-    "is_exiting",
+    "AtWork",
+    "is_registered",
     "lacks_threads",
-    "leave",
     "may_start_threads",
-    "renew_after_fork",
-    "renew_unnoticed",
+    "register",
+    "unregister",
 ]
 
 
-class Renewable(Protocol):
-    """What a forked child must renew."""
+class AtWork(Protocol):
+    """A pipeline that has had an event, and has not ended."""
 
-    def _renew(self) -> None:
-        """Start from nothing; no other thread does so at the same time."""
+    def begin_exit(self) -> None:
+        """Have everything put on its way; waits for nothing."""
+
+    def await_start(self, deadline: float) -> None:
+        """Wait until everything is on its way, as soon no thread can be started any more."""
+
+    def exit(self, started: float) -> None:
+        """Deliver what is left, and end; ``started`` is when the exit began, by ``monotonic()``."""
 
 
-_renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
-_at_work: set[Control] = set()  # each had an event, and is not shut down
-_renewing: dict[int, Any] = {}  # by process, as one may hold its parent's
-_renewed = 0
-_finishing: set[int] = set()  # processes that are renewing Python's own state
-_is_exiting = False
+_START_SECONDS: Final = 1.0
+"""How long the exit waits in all until everything is on its way."""
+
+_STARTS_NONE_AT_EXIT: Final = (3, 12, 0) <= sys.version_info[:3] <= (3, 12, 1)
+"""Whether no thread can be started any more when the main thread has ended: later versions start
+some until the functions of ``atexit`` are called."""
+
+_at_work: Final[set[AtWork]] = set()
+_may_start = True  # until the interpreter starts no thread any more
 _is_ending = False
 _finalizer_of: int | None = None  # the process that has a finalizer of multiprocessing
-
-
-count_forks: Callable[[], int] = int
-"""How many forks have led here; always 0 where they cannot be counted, without native code."""
-
-finish_fork: Callable[[], bool] = bool
-"""Renews Python's own state after a fork that has called no hooks; returns whether it did."""
 
 
 def may_start_threads() -> bool:
     """Tell whether a thread of ours would run, and harm nobody.
 
-    Not at the end of the interpreter. Not in the master of uWSGI, which forks as if there were no
-    threads: one that has the GIL then would leave the workers without it.
+    Not at the end of the interpreter, nor in uWSGI without threads. Nor in the master of uWSGI: it
+    forks its workers without regard to threads, and a worker would never get the GIL if one of ours
+    had it at that moment.
     """
-    if _is_ending or lacks_threads():
+    if not _may_start or lacks_threads():
         return False
     uwsgi = hosts.uwsgi()
     return uwsgi is None or uwsgi.worker_id() != 0
@@ -75,33 +70,36 @@ def lacks_threads() -> bool:
     return not options & {"enable-threads", "threads"}
 
 
-def renew_after_fork(renewable: Renewable) -> None:
-    """Renew this in each forked child, as long as it lives."""
-    _renewables.add(renewable)
+def register(at_work: AtWork) -> None:
+    """Keep this alive, and shut it down when the process ends, until ``unregister``.
 
-
-def enter(control: Control) -> None:
-    """Keep a control until it leaves, and flush what it has at the end of the interpreter."""
+    Any thread may call this.
+    """
     if not _is_ending:
-        _at_work.add(control)
+        _at_work.add(at_work)
         _register_with_multiprocessing()
 
 
-def leave(control: Control) -> None:
-    """Forget a control that is shut down."""
-    _at_work.discard(control)
+def unregister(at_work: AtWork) -> None:
+    """Forget what has ended."""
+    _at_work.discard(at_work)
 
 
-def has_entered(control: Control) -> bool:
-    """Tell whether a control has something to do yet."""
-    return control in _at_work
+def is_registered(at_work: AtWork) -> bool:
+    """Tell whether this would be shut down when the process ends."""
+    return at_work in _at_work
+
+
+def after_fork_in_child() -> None:
+    """Forget what is at work in the parent, which sends its events itself."""
+    _at_work.clear()
 
 
 def _register_with_multiprocessing() -> None:
     """Have our exit handler called where ``multiprocessing`` ends a child without ``atexit``."""
     global _finalizer_of
-    multiprocessing = sys.modules.get("multiprocessing")
-    util = sys.modules.get("multiprocessing.util")
+    multiprocessing = hosts.loaded("multiprocessing")
+    util = hosts.loaded("multiprocessing.util")
     if multiprocessing is None or util is None or multiprocessing.parent_process() is None:
         return
     if _finalizer_of != os.getpid():
@@ -109,77 +107,36 @@ def _register_with_multiprocessing() -> None:
         util.Finalize(None, _exit, exitpriority=0)
 
 
-def renew_unnoticed() -> None:
-    """Renew after a fork that has bypassed Python's hooks; else do nothing.
-
-    Called by whoever notices it. Python's own state has to be renewed as well: its GIL counts on
-    threads that are gone.
-    """
-    process = os.getpid()
-    with _renewing.setdefault(process, RLock()):
-        if count_forks() == _renewed:
-            return  # or another thread has done it
-        # in a hook that finish_fork() calls, or that was called before ours
-        hooked = process in _finishing or fork_barrier.is_forking()
-        _finishing.add(process)
-        try:
-            if hooked or not finish_fork():  # which calls ``renew``, among others
-                renew()
-        finally:
-            _finishing.discard(process)
-
-
-def renew() -> None:
-    """Renew all that a forked child must; the one place where that is done."""
-    global _at_work, _renewed
-    forks = count_forks()
-    if forks and forks == _renewed:
-        return  # a hook that came before ours has noticed the fork
-    _at_work = set()  # what the parent has buffered, it sends itself
-    fork_barrier.renew()
-    reentrancy.renew()
-    threads.become_main_thread()
-    for renewable in list(_renewables):
-        renewable._renew()
-    _renewed = forks
-
-
-def is_exiting() -> bool:
-    """Tell whether the end of the interpreter has begun: soon, or already, no thread can start."""
-    return _is_exiting
-
-
 def _begin_exit() -> None:
-    """Have everything on its way as long as threads can be started.
-
-    CPython 3.12.0 and 3.12.1 start none even now: the control threads, which are there, send then.
-    """
-    global _is_exiting
-    _is_exiting = True
-    for control in list(_at_work):
-        if not control.is_forked:
-            with contextlib.suppress(Exception):  # the others are to go on
-                control.flush(None)
-                control.wake()
+    """Have everything on its way as long as threads can be started."""
+    global _may_start
+    if _STARTS_NONE_AT_EXIT:
+        _may_start = False
+    deadline = deadline_after(_START_SECONDS)  # for all: they start at the same time
+    everything = list(_at_work)
+    for at_work in everything:
+        with contextlib.suppress(Exception):  # the others are to go on
+            at_work.begin_exit()
+    for at_work in everything:
+        with contextlib.suppress(Exception):
+            at_work.await_start(deadline)
 
 
 def _exit() -> None:
-    """Flush everything, all at the same time."""
-    global _is_ending
+    """Shut everything down, one after another; the ``exit_timeout`` of each counts from now on.
+
+    So they share the time: their threads all send meanwhile.
+    """
+    global _is_ending, _may_start
     started = monotonic()
     _begin_exit()
-    _is_ending = True
-    for control in [control for control in list(_at_work) if not control.is_forked]:
-        control.exit(started)
+    _is_ending, _may_start = True, False
+    for at_work in list(_at_work):
+        with contextlib.suppress(Exception):
+            at_work.exit(started)
 
 
-# Python 3.12 starts no thread any more when the functions of atexit are called
+# From Python 3.12 on, no thread can be started any more when the functions of atexit are called.
 with contextlib.suppress(AttributeError, RuntimeError):
     threading._register_atexit(_begin_exit)  # type: ignore[attr-defined]
 atexit.register(_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=fork_barrier.begin_fork,
-        after_in_parent=fork_barrier.end_fork,
-        after_in_child=renew,
-    )

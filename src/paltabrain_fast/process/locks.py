@@ -1,11 +1,8 @@
-"""Locks of the operating system's threads, whatever has been patched.
+"""Locks of the operating system's threads, and how to wait without holding up greenlets.
 
-gevent and eventlet put greenlets in the place of threads, at a time of their own choosing: before
-this package is imported, or while its threads are at work. So that this is never half done, nothing
-here takes any notice: locks are real ones, and so are the SDK's threads (see ``threads``). Whoever
-holds a lock lets go of it within moments, without a switch to another greenlet; so a greenlet may
-take one. Only what can last is waited for in the greenlets' own way, by ``acquire`` or a
-``Condition``.
+The holder of a lock releases it within moments, without a switch to another greenlet; so a greenlet
+may take one. To wait for what can last, use ``acquire`` or a ``Condition``, which let other
+greenlets run meanwhile.
 """
 
 from __future__ import annotations
@@ -14,48 +11,27 @@ import contextlib
 import sys
 from collections import deque
 from collections.abc import Callable
-from importlib import import_module
-from importlib.machinery import BuiltinImporter, PathFinder
-from importlib.util import module_from_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from . import hosts
-from .clock import monotonic
+from .clock import deadline_after, seconds_left
+from .pristine import TIMEOUT_MAX, Lock, pristine_thread
+from .reentrancy import own_thread
 
 __all__ = [
-    "TIMEOUT_MAX",
     "Condition",
     "Lock",
     "RLock",
     "acquire",
     "cooperative_sleep",
-    "current",
-    "get_ident",
-    "get_native_id",
-    "local",
-    "own",
-    "pristine",
+    "free_after_fork",
     "wait_until",
 ]
 
 _LONGEST_PAUSE: Final = 0.01
 _SHORTEST_PAUSE: Final = 0.0005
 
-
-def pristine(name: str) -> Any:
-    """Make a module of C anew, as it is without patches; where that cannot be, take it as it is."""
-    spec = BuiltinImporter.find_spec(name) or PathFinder.find_spec(name)
-    if spec is None or spec.loader is None:
-        return import_module(name)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_thread = pristine("_thread")
-
 if TYPE_CHECKING:
-    from threading import local
 
     class RLock:
         """A lock that a thread may acquire again."""
@@ -64,15 +40,17 @@ if TYPE_CHECKING:
         def release(self) -> None: ...
         def _release_save(self) -> Any: ...
         def _acquire_restore(self, state: Any) -> None: ...
+        def _is_owned(self) -> bool: ...
+        def _at_fork_reinit(self) -> None: ...
         def __enter__(self) -> bool: ...
         def __exit__(self, *error: object) -> None: ...
 else:
-    local, RLock = _thread._local, _thread.RLock
+    RLock = pristine_thread.RLock
     if sys.version_info[:2] == (3, 14):
 
-        class RLock(_thread.RLock):
-            """Is free again if a signal handler raises where only 3.14 calls one: when it is taken,
-            but the body of the with statement is not yet begun."""
+        class RLock(pristine_thread.RLock):
+            """Is released if a signal handler raises when the lock is taken, but the body of the
+            ``with`` has not begun. Only 3.14 calls handlers there."""
 
             def __enter__(self) -> bool:
                 depth = self._recursion_count()
@@ -84,32 +62,26 @@ else:
                     raise
 
 
-Lock: Final = _thread.allocate_lock
-get_ident: Final[Callable[[], int]] = _thread.get_ident
-get_native_id: Final[Callable[[], int]] = _thread.get_native_id
-TIMEOUT_MAX: Final[float] = _thread.TIMEOUT_MAX
-
-
-class _Own(local):
-    thread: Any = None
-
-
-own: Final = _Own()
-"""The thread of the SDK's own that this is, if it is one."""
-
-
 def cooperative_sleep() -> Callable[[float], object] | None:
     """Return how to wait here so that other greenlets run; ``None`` if there are none.
 
     Nor are there in the SDK's own threads, though code of the user's may have made a hub in one.
     """
-    return None if own.thread is not None else hosts.cooperative_sleep()
+    return None if own_thread() is not None else hosts.cooperative_sleep()
 
 
-def current() -> object:
-    """Return what tells this flow of control from all others: its greenlet, or else its thread."""
-    greenlet = hosts.greenlet()
-    return get_ident() if greenlet is None else greenlet
+def free_after_fork(lock: RLock) -> None:
+    """Free a lock in a forked child, unless this thread holds it.
+
+    The thread that held it may be one of the parent's, which never lets go of it. It is released,
+    not replaced: a signal handler that has forked may have interrupted a call that waits for it,
+    and that call goes on waiting for the same one.
+    """
+    if not lock._is_owned():
+        try:
+            lock._release_save()  # which does not ask whose it is, until 3.13
+        except RuntimeError:  # nobody's; or, from 3.14 on, not ours, and freed in its place
+            lock._at_fork_reinit()
 
 
 def acquire(lock: Any, timeout: float | None) -> bool:
@@ -132,11 +104,10 @@ def wait_until(
     predicate: Callable[[], bool], timeout: float | None, sleep: Callable[[float], object]
 ) -> bool:
     """Ask again and again, at short intervals in which other greenlets run."""
-    deadline = None if timeout is None else monotonic() + timeout
+    deadline = None if timeout is None else deadline_after(timeout)
     pause = _SHORTEST_PAUSE
     while not predicate():
-        if deadline is not None:
-            left = deadline - monotonic()
+        if (left := seconds_left(deadline)) is not None:
             if left <= 0.0:
                 return False
             pause = min(pause, left)
@@ -146,13 +117,15 @@ def wait_until(
 
 
 class Condition(RLock):
-    """A condition variable as that of ``threading``, and its lock, in one.
+    """A condition variable as that of ``threading``, and its lock, in one object.
 
-    So that a signal handler that raises finds nothing of Python between them when it is entered.
+    So ``with`` takes the lock in C. Were ``__enter__`` a method in Python, a signal handler could
+    raise in it, with the lock taken and nobody to release it.
     """
 
     def __init__(self) -> None:
         self._waiters: deque[Any] = deque()
+        self._is_abandoned = False  # in a forked child, where nobody notifies any more
 
     def wait(self, timeout: float | None = None) -> bool:
         """Let go of the lock until notified, or until the timeout; return whether notified."""
@@ -162,8 +135,11 @@ class Condition(RLock):
         saved: list[Any] = []
         try:
             self._waiters.append(waiter)
+            if self._is_abandoned:  # a signal handler has forked before there was a waiter to wake
+                return False
             try:
-                # in one call, as what a signal handler raises comes as soon as the lock is free
+                # One call of C releases the lock and stores its state, which is needed to take it
+                # again: a signal handler may raise as soon as the lock is free.
                 saved.extend(map(RLock._release_save, (self,)))
                 notified = acquire(waiter, timeout)
             finally:
@@ -182,20 +158,37 @@ class Condition(RLock):
             deadline: a reading of ``monotonic()``, ``None`` for no limit.
         """
         while not (result := predicate()):
-            left = None if deadline is None else deadline - monotonic()
+            left = seconds_left(deadline)
             if left is not None and left <= 0.0:
                 break
             self.wait(left)
         return result
+
+    def is_owned(self) -> bool:
+        """Tell whether this thread holds the lock: a handler or finalizer may be asking."""
+        return self._is_owned()
+
+    def reinit_after_fork(self) -> None:
+        """Free the lock in a forked child, and wake the one thread that is left, if it waits.
+
+        From then on nobody waits here: what is waited for must have come true.
+        """
+        self._is_abandoned = True
+        free_after_fork(self)
+        for waiter in self._waiters:
+            with contextlib.suppress(RuntimeError):  # notified already
+                waiter.release()
 
     def notify(self, count: int = 1) -> None:
         """Wake some of those that wait. The lock must be held."""
         while count > 0 and self._waiters:
             count -= 1
             waiter = self._waiters[0]
-            with contextlib.suppress(RuntimeError):  # a signal handler has released it meanwhile
+            with contextlib.suppress(RuntimeError):  # a signal handler has notified it meanwhile
                 waiter.release()
-            if waiter in self._waiters:  # until here, lest an exception of its own costs a wake-up
+            # Removed last: if a signal handler raises before, the waiter is woken twice, not never.
+            # The waiter may have removed itself meanwhile.
+            if waiter in self._waiters:
                 self._waiters.remove(waiter)
 
     def notify_all(self) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from ..constant import LOGGER_NAME
-from .reentrancy import call_logging, is_logging
+from .reentrancy import Scope, call_in, is_logging, own_thread
 
 __all__ = ["check_logger", "log_line", "logger"]
 
@@ -38,7 +38,8 @@ def log_line(
 ) -> None:
     """Log a line, and the traceback of ``error``.
 
-    An exception of the user's own filters or handlers has nowhere left to be reported. What a
+    An exception of the user's own filters or handlers has nowhere left to be reported; in a thread
+    of the SDK's own, not even one that is to end a program, and it would end that thread. What a
     handler does with the SDK is not logged in its turn, which might never end.
 
     Args:
@@ -50,6 +51,6 @@ def log_line(
     """
     if is_logging() or (isinstance(to, logging.Logger) and not to.isEnabledFor(level)):
         return
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception if own_thread() is None else BaseException):
         write = getattr(to, _METHODS[level])
-        call_logging(partial(write, message, *arguments, exc_info=error))
+        call_in(Scope.LOGGING, partial(write, message, *arguments, exc_info=error))

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, Final
 
-from . import fork_barrier
-from .clock import monotonic
-from .locks import Lock, acquire, cooperative_sleep, own, pristine, wait_until
-from .reentrancy import enter_thread
+from .clock import deadline_after, seconds_left
+from .locks import Lock, acquire, cooperative_sleep, wait_until
+from .pristine import pristine_thread as _thread
+from .reentrancy import enter_thread, own_thread
 
 __all__ = ["Thread", "become_main_thread", "current_thread"]
 
@@ -26,8 +26,6 @@ _BLOCKED: Final = {
     if getattr(number, "name", None) not in _SYNCHRONOUS
 }
 
-_thread = pristine("_thread")
-
 # of C: one of Python could be interrupted by a handler before it does anything
 _set_mask: Final[Callable[[int, Iterable[int]], set[int]] | None] = getattr(
     import_module("_signal"), "pthread_sigmask", None
@@ -36,17 +34,21 @@ _set_mask: Final[Callable[[int, Iterable[int]], set[int]] | None] = getattr(
 
 def current_thread() -> Thread | None:
     """Return the current thread, if it is one of the SDK's own."""
-    thread: Thread | None = own.thread
+    thread: Thread | None = own_thread()
     return thread
 
 
 def become_main_thread() -> None:
-    """In a child that one of the SDK's threads has forked: take signals as its starter did."""
-    if _set_mask is not None and own.thread is not None and own.thread.mask is not None:
-        _set_mask(signal.SIG_SETMASK, own.thread.mask)
+    """Take signals again, in a child that was forked by one of the SDK's threads.
+
+    As in the thread of the user's that led to the start of that thread.
+    """
+    thread = current_thread()
+    if _set_mask is not None and thread is not None and thread.mask is not None:
+        _set_mask(signal.SIG_SETMASK, thread.mask)
 
 
-class _Native:
+class _OsThread:
     """What ``Thread`` and, from 3.13 on, ``threading`` itself ask of a thread of the system."""
 
     ident: int | None = None
@@ -54,11 +56,14 @@ class _Native:
     def __init__(self) -> None:
         self.is_launched = False
 
+    def abandon(self) -> None:
+        """Have ended, in a forked child; CPython 3.13 and later sees to it."""
+
     def _set_done(self, **_options: object) -> None:
         """Nothing to do: gevent asks for it in a child, for a thread that only the parent has."""
 
 
-class _JoinableThread(_Native):
+class _JoinableThread(_OsThread):
     """A thread that the system knows: it has ended when nothing is left of it."""
 
     def __init__(self) -> None:
@@ -66,7 +71,11 @@ class _JoinableThread(_Native):
         self._handle: Final = _thread._ThreadHandle()
 
     def launch(self, call: Callable[[], object]) -> None:
-        self.is_launched = True  # before: what a signal handler raises comes after
+        if self.is_launched:
+            return
+        # Set before the launch, since a signal handler may raise right after that. Between the test
+        # and this no call stands in which a handler could launch the thread, too.
+        self.is_launched = True
         try:
             _thread.start_joinable_thread(call, handle=self._handle, daemon=True)
         except RuntimeError:
@@ -84,7 +93,7 @@ class _JoinableThread(_Native):
             wait_until(self.is_done, timeout, sleep)
 
 
-class _SentinelThread(_Native):
+class _SentinelThread(_OsThread):
     """A thread of Python up to 3.12, which releases a lock when the interpreter forgets it."""
 
     def __init__(self) -> None:
@@ -94,7 +103,11 @@ class _SentinelThread(_Native):
         self._sentinel: Any = None
 
     def launch(self, call: Callable[[], object]) -> None:
-        self.is_launched = True  # before: what a signal handler raises comes after
+        if self.is_launched:
+            return
+        # Set before the launch, since a signal handler may raise right after that. Between the test
+        # and this no call stands in which a handler could launch the thread, too.
+        self.is_launched = True
         try:
             _thread.start_new_thread(self._run, (call,))
         except RuntimeError:
@@ -105,19 +118,27 @@ class _SentinelThread(_Native):
         sentinel = _thread._set_sentinel()
         sentinel.acquire()
         self._sentinel = sentinel
-        self._begun.release()
+        with contextlib.suppress(RuntimeError):  # abandon() has freed it before the launch
+            self._begun.release()
         call()
 
     def is_done(self) -> bool:
         return self._sentinel is not None and not self._sentinel.locked()
 
+    def abandon(self) -> None:
+        if self._sentinel is None:
+            self._sentinel = Lock()
+        self._begun._at_fork_reinit()
+        self._sentinel._at_fork_reinit()
+
     def join(self, timeout: float | None) -> None:
-        deadline = None if timeout is None else monotonic() + timeout
-        if acquire(self._begun, timeout):
-            self._begun.release()
-            left = None if deadline is None else max(0.0, deadline - monotonic())
-            if acquire(self._sentinel, left):
-                self._sentinel.release()
+        deadline = None if timeout is None else deadline_after(timeout)
+        for attribute in "_begun", "_sentinel":
+            lock = getattr(self, attribute)
+            if not acquire(lock, seconds_left(deadline)):
+                return
+            with contextlib.suppress(RuntimeError):  # a handler has forked, and abandon() freed it
+                lock.release()
 
 
 _make_thread: Final = _JoinableThread if sys.version_info >= (3, 13) else _SentinelThread
@@ -134,47 +155,57 @@ class Thread(threading.Thread):
     """
 
     def __init__(self, name: str, target: Callable[[], object]) -> None:
-        # where an interpreter is to have no daemons, this would be refused
+        # not daemon=True, which is refused in a subinterpreter that allows no daemons
         super().__init__(name=f"paltabrain-{name}", daemon=False)
         self._daemonic = True
         self._call = target
-        self._native = _make_thread()
-        self._handle = self._os_thread_handle = self._native  # for threading of 3.13, and later
+        self._os_thread = _make_thread()
+        self._handle = self._os_thread_handle = self._os_thread  # for threading of 3.13, and later
         self.mask: set[int] | None = None
-        """Signals that the user's thread blocks that has brought it about, if there are any."""
+        """Signals that were blocked in the thread of the user's that led to its start."""
 
     def start(self) -> None:
-        """Start, without waiting for anything.
+        """Start, unless it was started, without waiting for anything.
+
+        One thread at a time may call this; a signal handler may interrupt it and call it, too.
 
         Raises:
             RuntimeError: no thread can be started.
         """
         if _set_mask is None:
-            self._native.launch(self._begin)
+            self._os_thread.launch(self._begin)
             return
-        # it is inherited, so that none can arrive before it is set
+        # A new thread inherits the mask, so that it takes no signal even before it runs our code.
         mask = _set_mask(signal.SIG_BLOCK, ())
         starter = current_thread()
         self.mask = mask if starter is None else starter.mask
         try:
             _set_mask(signal.SIG_BLOCK, _BLOCKED)
-            self._native.launch(self._begin)
+            self._os_thread.launch(self._begin)
         finally:
             _set_mask(signal.SIG_SETMASK, mask)
 
     def is_alive(self) -> bool:
         """Tell whether it was started and has not ended."""
-        return self._native.is_launched and not self._native.is_done()
+        return self._os_thread.is_launched and not self._os_thread.is_done()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end; also that of what Python and the system keep for it."""
-        self._native.join(timeout)
+        self._os_thread.join(timeout)
 
     def wait(self, deadline: float | None) -> None:
         """Wait for its end, if it is another thread and was started, or until the deadline."""
-        if self._native.is_launched and self is not current_thread():
-            # not join(), in whose place gevent has put one that waits for ever where 0 s are left
-            self._native.join(None if deadline is None else max(0.0, deadline - monotonic()))
+        if self._os_thread.is_launched and self is not current_thread():
+            # not self.join(), which gevent replaces by one that waits for ever if 0 s are left
+            self._os_thread.join(seconds_left(deadline))
+
+    def abandon(self) -> None:
+        """Count as ended in a forked child, unless it is the one that has forked.
+
+        The child may be in the midst of waiting for it, in a signal handler that has forked.
+        """
+        if self is not current_thread():
+            self._os_thread.abandon()
 
     def run(self) -> None:
         """Run the target."""
@@ -184,21 +215,21 @@ class Thread(threading.Thread):
             del self._call  # and what it refers to
 
     def _begin(self) -> None:
-        own.thread = self
-        enter_thread()
-        try:
-            with self._listed():
-                sys.settrace(threading.gettrace())
-                sys.setprofile(threading.getprofile())
-                self.run()
-        finally:
-            fork_barrier.end_thread()
+        enter_thread(self)
+        with self._listed():
+            # Only where there is one: without the GIL, each call stops all other threads, and in a
+            # child that is forked meanwhile (by 3.13) nobody ever frees the lock that this takes.
+            if (trace := threading.gettrace()) is not None:
+                sys.settrace(trace)
+            if (profile := threading.getprofile()) is not None:
+                sys.setprofile(profile)
+            self.run()
 
     @contextlib.contextmanager
     def _listed(self) -> Iterator[None]:
         """Have ``threading`` know the current thread, as far as it can be told."""
         active = getattr(threading, "_active", {})
-        ident = self._ident = self._native.ident = threading.get_ident()  # as it is looked for
+        ident = self._ident = self._os_thread.ident = threading.get_ident()  # as it is looked for
         active[ident] = self
         try:
             yield

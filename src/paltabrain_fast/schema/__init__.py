@@ -1,0 +1,1 @@
+"""Reads schema files and generates config modules from them."""

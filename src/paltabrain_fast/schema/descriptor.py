@@ -1,4 +1,4 @@
-"""Protobuf descriptors of a schema, and message classes made from them."""
+"""Makes the protobuf descriptors of a schema, and message classes from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MessageClasses:
-    """The three messages that an event is made of."""
+    """The three messages that carry an event: ``Context``, ``EventHeader`` and ``EventPayload``."""
 
     context: type[Message]
     header: type[Message]
@@ -46,7 +46,7 @@ def message_classes(schema: Schema) -> MessageClasses:
 
 
 def file_descriptor(schema: Schema) -> descriptor_pb2.FileDescriptorProto:
-    """Return the descriptor of ``config_v2.proto``, as protoc would give it."""
+    """Return the descriptor of ``config_v2.proto``, as protoc would make it."""
     file = descriptor_pb2.FileDescriptorProto(name=FILE_NAME, package=PACKAGE, syntax="proto3")
     for group in schema.context:
         _add_message(file, names.context_message(group.name), group.properties)
@@ -63,7 +63,7 @@ def file_descriptor(schema: Schema) -> descriptor_pb2.FileDescriptorProto:
     for event in schema.events:
         _add_message(file, names.payload_message(event.name), event.properties)
     payload = file.message_type.add(name="EventPayload")
-    if schema.events:  # protobuf refuses an empty oneof
+    if schema.events:  # protobuf rejects a oneof without fields
         payload.oneof_decl.add(name="event_type")
     for event in schema.events:
         field = _add_submessage(
@@ -99,7 +99,7 @@ def _add_message(
             field.type = _Field.TYPE_MESSAGE
             field.type_name = f".{PACKAGE}.{name}.{entry}"
         else:
-            # explicit presence: protobuf wants it as a oneof of one
+            # Explicit presence: in a descriptor it takes a oneof with this one field.
             field.label = _Field.LABEL_OPTIONAL
             field.proto3_optional = True
             field.oneof_index = len(message.oneof_decl)

@@ -1,4 +1,4 @@
-"""A YAML document as a graph of values that know their place; collects what is wrong with them."""
+"""Reads a YAML document as values that know their line and path, and collects its problems."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .errors import Problem, SchemaError
 
 MAX_FILE_BYTES: Final = 4 << 20
 MAX_VALUES: Final = 200_000
-"""Values read from one document, those behind an alias once per use: bounds an alias bomb."""
+"""Largest number of values in a document. A value counts at each alias of it: no alias bombs."""
 
 _TAG: Final = "tag:yaml.org,2002:"
 _DECIMAL_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
@@ -41,9 +41,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value of the document. A reader of the wrong type reports that and returns a stand-in.
+    """A value of the document.
 
-    ``name`` is the key under which the value stands, ``line`` that of the key, from 1.
+    Each method reads it as one type. If it has another type, the method records a problem and
+    returns a default, so that reading goes on and finds further problems.
+
+    Attributes:
+        report: where problems are recorded.
+        node: the YAML node.
+        name: the key of the value.
+        path: the keys from the top level to the value, joined by dots.
+        line: the line of the key, from 1.
     """
 
     report: Report
@@ -53,13 +61,13 @@ class Value:
     line: int
 
     def problem(self, message: str) -> None:
-        """Record a problem at this place."""
+        """Record a problem of this value."""
         self.report.add(self.line, self.path, message)
 
     def members(self) -> dict[str, Value]:
-        """The members of a mapping by key, in the order of the file; nothing counts as empty.
+        """Read a mapping: its members by key, in the order of the file; empty if nothing is there.
 
-        Keys are taken as written, so that ``NO`` and ``on`` are names and not YAML's booleans.
+        Keys are taken as written: ``NO`` and ``on`` are names, not YAML's booleans.
         """
         if self._is("null"):
             return {}
@@ -88,7 +96,7 @@ class Value:
         return found
 
     def fields(self, known: Collection[str]) -> dict[str, Value]:
-        """The members of a mapping that may have these keys only."""
+        """Read a mapping; report each key that is not one of ``known``, and leave it out."""
         members = self.members()
         for name, member in members.items():
             if name not in known:
@@ -96,7 +104,10 @@ class Value:
         return {name: member for name, member in members.items() if name in known}
 
     def text(self) -> str:
-        """A scalar as written, halves of surrogate pairs joined; nothing counts as empty text."""
+        """Read a scalar as text, as written; empty if nothing is there.
+
+        Surrogate pairs, which JSON's escapes for characters beyond U+FFFF make, are joined.
+        """
         if self._is("null"):
             return ""
         if not isinstance(self.node, yaml.ScalarNode):
@@ -109,14 +120,14 @@ class Value:
             return ""
 
     def boolean(self) -> bool:
-        """A boolean, in any of YAML's notations."""
+        """Read a boolean, in any of YAML's notations."""
         if self._is("bool") and self.node.value.lower() in yaml.SafeLoader.bool_values:
             return yaml.SafeLoader.bool_values[self.node.value.lower()]
         self.problem(f"must be true or false, not {self._shown()}")
         return False
 
     def integer(self) -> int | None:
-        """An integer in plain decimal notation of at most 19 digits."""
+        """Read an integer in plain decimal notation, of at most 19 digits."""
         if self._is("int") and _DECIMAL_INTEGER.fullmatch(self.node.value):
             return int(self.node.value)
         self.problem(f"must be an integer, not {self._shown()}")

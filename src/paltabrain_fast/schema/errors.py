@@ -1,4 +1,4 @@
-"""What is wrong with a schema, and where."""
+"""Errors of a schema: each problem with its place in the file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with a schema file.
+    """One problem of a schema file.
 
-    ``line`` counts from 1; 0 means the file as a whole. ``path`` is the place in the schema, like
-    ``event.PageOpen.properties.page_id``, empty for the top level.
+    Attributes:
+        file: path of the file.
+        line: line of the problem, from 1; 0 if it concerns the whole file.
+        path: place in the schema, like ``event.PageOpen.properties.page_id``; empty for the top
+            level.
+        message: what is wrong.
     """
 
     file: str
@@ -25,7 +29,11 @@ class Problem:
 
 
 class SchemaError(ValueError):
-    """A schema cannot be used. ``problems`` holds every problem, in the order of the file."""
+    """A schema cannot be used.
+
+    Attributes:
+        problems: every problem, in the order of the file.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems))

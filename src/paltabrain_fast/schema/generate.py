@@ -1,4 +1,4 @@
-"""Generates the config module of a schema: a Python package, written whole or not at all."""
+"""Generates the config module of a schema: a Python package, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _FILES: Final = frozenset({"__init__.py", "config_v2_pb2.py", "config_v2_pb2.pyi
 
 
 def render(schema: Schema, *, import_from: str = "paltabrain_fast") -> dict[str, str]:
-    """Return the text of each file of the package, by file name.
+    """Generate the package in memory: the text of each file, by file name.
 
     The same schema gives the same text, byte for byte.
 
     Args:
-        schema: a schema as ``load_schema`` accepts it.
-        import_from: the package that the base classes come from.
+        schema: a schema as ``load_schema`` returns it.
+        import_from: the package that the module imports its base classes from.
 
     Raises:
         ValueError: ``import_from`` is no dotted name.
@@ -39,20 +39,21 @@ def render(schema: Schema, *, import_from: str = "paltabrain_fast") -> dict[str,
 
 
 def generate(schema: Schema, out_dir: Path, *, import_from: str = "paltabrain_fast") -> None:
-    """Write the package to ``out_dir``, in place of the one generated there before, if any.
+    """Write the package to ``out_dir``; a package that was generated there before is replaced.
 
-    The files are written beside ``out_dir`` and moved there together: a failure leaves what was
-    there. Missing parent directories are made.
+    The files are written to a directory beside ``out_dir``, which is then renamed. If anything
+    fails, ``out_dir`` stays as it was. Missing parent directories are made.
 
     Args:
-        schema: a schema as ``load_schema`` accepts it.
-        out_dir: directory of the package, free or holding one that was generated.
-        import_from: the package that the base classes come from.
+        schema: a schema as ``load_schema`` returns it.
+        out_dir: directory of the package: missing, empty, or one that was generated.
+        import_from: the package that the module imports its base classes from.
 
     Raises:
         FileExistsError: ``out_dir`` holds something else than a generated package.
         OSError: the files cannot be written.
-        ValueError: ``import_from`` is no dotted name, or ``out_dir`` is not named as a module is.
+        ValueError: ``import_from`` is no dotted name, or the name of ``out_dir`` cannot be
+            imported.
     """
     texts = render(schema, import_from=import_from)
     target = out_dir.absolute()
@@ -76,7 +77,7 @@ def generate(schema: Schema, out_dir: Path, *, import_from: str = "paltabrain_fa
 
 
 def _is_free(target: Path) -> bool:
-    """Whether nothing is lost by writing there: no entry, or generated files at most."""
+    """Tell whether writing there loses nothing: it is missing, empty, or a generated package."""
     if target.is_symlink() or not target.is_dir():
         return not os.path.lexists(target)
     found = {entry.name for entry in target.iterdir()}

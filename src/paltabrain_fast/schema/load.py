@@ -1,4 +1,4 @@
-"""Reads a schema file; whatever it accepts can be generated, loaded and landed."""
+"""Reads and checks a schema file: what it accepts can be generated, imported and stored."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from .errors import SchemaError
 from .model import Enum, EnumValue, Group, Kind, Property, Schema
 
 MAX_PROPERTIES: Final = 1_000
-"""Properties of one group or event, and groups of one kind: protobuf's runtimes lay a message out
-in 64 KiB."""
+"""Largest number of properties of a group or event, and of groups in ``context`` or ``header``.
+
+Protobuf's runtimes lay a message out in at most 64 KiB.
+"""
 
 MAX_EVENTS: Final = 20_000
-"""They share one ``oneof``, whose fields protobuf's runtimes count in 16 bits."""
+"""Largest number of events: they share one ``oneof``, whose fields runtimes count in 16 bits."""
 
 _FIELD_NUMBERS: Final = range(1, 1 << 29)
 _RESERVED_BY_PROTOBUF: Final = range(19_000, 20_000)
@@ -34,17 +36,22 @@ _OTHER_NAMES: Final = {
     **dict.fromkeys(("date", "datetime", "time"), "timestamp"),
     **dict.fromkeys(("text", "varchar"), "string"),
 }
-"""What other systems have in place of these types; floats and dates are left out on purpose."""
+"""Types of other systems, and the type to suggest in place of each."""
 
 
-class _Claims:
-    """Who took which name; refuses the second taker."""
+class _UniqueNames:
+    """Names that are taken; reports a value that needs a name that another value has taken."""
 
     def __init__(self) -> None:
         self._owners: dict[tuple[str, Hashable], Value] = {}
 
-    def take(self, value: Value, *claims: tuple[str, Hashable]) -> None:
-        """Claim names for ``value``, each as (kind of name, name); report the first conflict."""
+    def claim(self, value: Value, *claims: tuple[str, Hashable]) -> None:
+        """Take names for ``value``; report the first that is taken already.
+
+        Args:
+            value: the value that needs the names.
+            claims: pairs of a kind of name, as the message calls it, and a name.
+        """
         for claim in claims:
             owner = self._owners.setdefault(claim, value)
             if owner is not value:
@@ -64,7 +71,7 @@ def load_schema(path: Path) -> Schema:
     root = read_document(path)
     sections = root.fields(("context", "header", "enum", "event", "base"))
     enums = _enums(sections.get("enum"))
-    # Broken enums count: they are reported once, not at each use.
+    # Enums with problems are included: the problem is reported once, not at each use.
     enum_names = frozenset(enum.name for enum in enums)
     schema = Schema(
         context=_groups(sections.get("context"), enum_names),
@@ -78,10 +85,10 @@ def load_schema(path: Path) -> Schema:
 
 
 def _groups(section: Value | None, enum_names: frozenset[str]) -> tuple[Group, ...]:
-    groups, claims = [], _Claims()
+    groups, taken = [], _UniqueNames()
     for value in _named(section, MAX_PROPERTIES):
-        groups.append(group := _group(value, claims, enum_names))
-        claims.take(
+        groups.append(group := _group(value, taken, enum_names))
+        taken.claim(
             value,
             ("the field", group.field_name),
             ("the JSON name", names.json_name(group.field_name)),
@@ -90,21 +97,21 @@ def _groups(section: Value | None, enum_names: frozenset[str]) -> tuple[Group, .
 
 
 def _events(section: Value | None, enum_names: frozenset[str]) -> tuple[Group, ...]:
-    events, claims = [], _Claims()
+    events, taken = [], _UniqueNames()
     for value in _named(section, MAX_EVENTS):
-        events.append(event := _group(value, claims, enum_names))
-        claims.take(value, ("the table", f"f_{event.field_name}"))
+        events.append(event := _group(value, taken, enum_names))
+        taken.claim(value, ("the table", f"f_{event.field_name}"))
         class_name = names.event_class(event.name)
         if class_name in names.GENERATED_EVENT_CLASSES:
             value.problem(f"the class {class_name} would hide a name of the generated module")
     return tuple(events)
 
 
-def _group(value: Value, claims: _Claims, enum_names: frozenset[str]) -> Group:
+def _group(value: Value, taken: _UniqueNames, enum_names: frozenset[str]) -> Group:
     fields = value.fields((*_NAMED_KEYS, "properties"))
     return Group(
         name=value.name,
-        id=_field_number(value, fields, claims),
+        id=_field_number(value, fields, taken),
         description=_description(fields),
         is_deprecated=_flag(fields, "is_deprecated"),
         properties=_properties(fields.get("properties"), enum_names),
@@ -112,16 +119,16 @@ def _group(value: Value, claims: _Claims, enum_names: frozenset[str]) -> Group:
 
 
 def _properties(section: Value | None, enum_names: frozenset[str]) -> tuple[Property, ...]:
-    properties, claims = [], _Claims()
+    properties, taken = [], _UniqueNames()
     for value in _named(section, MAX_PROPERTIES):
-        properties.append(prop := _property(value, claims, enum_names))
+        properties.append(prop := _property(value, taken, enum_names))
         name = prop.name
         if name in names.MESSAGE_ATTRIBUTES:
             value.problem("would hide an attribute of every protobuf message")
         symbols = [name, names.field_number_constant(name)]
         if prop.is_map:
             symbols.append(names.map_entry_name(name))
-        claims.take(
+        taken.claim(
             value,
             ("the Python parameter", names.parameter_name(name)),
             ("the column", name.lower()),
@@ -131,7 +138,7 @@ def _properties(section: Value | None, enum_names: frozenset[str]) -> tuple[Prop
     return tuple(properties)
 
 
-def _property(value: Value, claims: _Claims, enum_names: frozenset[str]) -> Property:
+def _property(value: Value, taken: _UniqueNames, enum_names: frozenset[str]) -> Property:
     fields = value.fields(_PROPERTY_KEYS)
     kind = _kind(value, fields)
     for detail in (Kind.DECIMAL, Kind.ENUM):
@@ -143,7 +150,7 @@ def _property(value: Value, claims: _Claims, enum_names: frozenset[str]) -> Prop
         value.problem("is_repeated and is_map exclude each other")
     return Property(
         name=value.name,
-        id=_field_number(value, fields, claims),
+        id=_field_number(value, fields, taken),
         kind=kind or Kind.STRING,
         description=_description(fields),
         is_deprecated=_flag(fields, "is_deprecated"),
@@ -169,7 +176,7 @@ def _kind(value: Value, fields: dict[str, Value]) -> Kind | None:
 
 
 def _closest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that a name may be a misspelling of."""
+    """Return the candidate that a name may be a misspelling of, or ``None``."""
     by_letters = {candidate.lower(): candidate for candidate in candidates}
     found = difflib.get_close_matches(name.lower(), by_letters, n=1)
     return by_letters[found[0]] if found else None
@@ -206,13 +213,13 @@ def _precision_and_scale(value: Value, fields: dict[str, Value]) -> tuple[int | 
 
 
 def _enums(section: Value | None) -> tuple[Enum, ...]:
-    enums, claims = [], _Claims()
+    enums, taken = [], _UniqueNames()
     for value in _named(section):
         fields = value.fields((*_NAMED_KEYS, "values"))
         enums.append(
             Enum(
                 name=value.name,
-                id=_field_number(value, fields, claims),
+                id=_field_number(value, fields, taken),
                 description=_description(fields),
                 is_deprecated=_flag(fields, "is_deprecated"),
                 values=tuple(_enum_values(fields.get("values"))),
@@ -222,7 +229,7 @@ def _enums(section: Value | None) -> tuple[Enum, ...]:
 
 
 def _enum_values(section: Value | None) -> Iterator[EnumValue]:
-    claims = _Claims()
+    taken = _UniqueNames()
     for value in _named(section):
         fields = value.fields(_NAMED_KEYS)
         number = _id(value, fields, _INT64)
@@ -231,7 +238,7 @@ def _enum_values(section: Value | None) -> Iterator[EnumValue]:
         elif keyword.iskeyword(value.name) or value.name in names.ENUM_ATTRIBUTES:
             value.problem("cannot be the name of a member of a Python enum")
         elif number is not None:
-            claims.take(fields["id"], ("the id", number))
+            taken.claim(fields["id"], ("the id", number))
         if value.name != "UNKNOWN":
             yield EnumValue(
                 value.name, number or 0, _description(fields), _flag(fields, "is_deprecated")
@@ -239,7 +246,7 @@ def _enum_values(section: Value | None) -> Iterator[EnumValue]:
 
 
 def _named(section: Value | None, limit: int = MAX_VALUES) -> Iterable[Value]:
-    """The members of a section, each under a name that protobuf and Python can use."""
+    """Return the members of a section; report names that protobuf or Python cannot use."""
     if section is None:
         return ()
     members = section.members()
@@ -253,13 +260,13 @@ def _named(section: Value | None, limit: int = MAX_VALUES) -> Iterable[Value]:
     return members.values()
 
 
-def _field_number(value: Value, fields: dict[str, Value], claims: _Claims) -> int:
+def _field_number(value: Value, fields: dict[str, Value], taken: _UniqueNames) -> int:
     number = _id(value, fields, _FIELD_NUMBERS)
     if number is None:
         return 0
     if number in _RESERVED_BY_PROTOBUF:
         fields["id"].problem(f"{number} is reserved by protobuf, like all of 19000 to 19999")
-    claims.take(fields["id"], ("the id", number))
+    taken.claim(fields["id"], ("the id", number))
     return number
 
 

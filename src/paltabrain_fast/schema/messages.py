@@ -1,4 +1,4 @@
-"""Text of a generated package's ``config_v2_pb2.py`` and of its stub."""
+"""Writes the text of a generated package's ``config_v2_pb2.py``, and of its stub."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def stub_text(schema: Schema) -> str:
 
 
 _Field = tuple[str, str, str]
-"""Name of a field, the type it reads as, the type it is initialised from."""
+"""Name of a field, type of the attribute, type of the constructor's parameter."""
 
 
 def _group_fields(groups: Iterable[tuple[Group, str]]) -> list[_Field]:
@@ -122,7 +122,7 @@ def _message(name: str, fields: Iterable[_Field]) -> str:
     fields = list(fields)
     if not fields:
         return f"class {name}(_Message):\n    def __init__(self) -> None: ...\n"
-    # Python's syntax has no attribute or parameter named by a keyword: getattr() and ** reach it.
+    # A field named like a keyword of Python is reached by getattr() and ** only.
     attributes = [field for field in fields if not keyword.iskeyword(field[0])]
     parameters = [field for field in attributes if field[0] != "self"]
     lines = [

@@ -1,4 +1,4 @@
-"""The schema as data: context and header groups, enums and events with their typed properties."""
+"""The schema as data: groups of context and header, enums, and events, with their properties."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum as PythonEnum
 
 
 class Kind(PythonEnum):
-    """Logical type of a property, named as in the schema file."""
+    """Type of a property, by the name that it has in the schema file."""
 
     BOOLEAN = "boolean"
     DECIMAL = "decimal"
@@ -20,10 +20,10 @@ class Kind(PythonEnum):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A typed property. At most one of ``is_repeated`` and ``is_map`` is set.
+    """A typed property. At most one of ``is_repeated`` (an array) and ``is_map`` is set.
 
-    ``precision`` and ``scale`` belong to decimals, ``enum`` (the enum's CamelCase name, without
-    prefix) to enums.
+    ``precision`` and ``scale`` are set for decimals only. ``enum`` is set for enums only: the name
+    of the enum as in the schema file, without the prefix ``Enum``.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A context or header group, or an event: a CamelCase name, an id and properties."""
+    """A group of context or header, or an event: a name in CamelCase, an id, and properties."""
 
     name: str
     id: int
@@ -50,7 +50,7 @@ class Group:
 
     @property
     def field_name(self) -> str:
-        """The name in snake_case: field of ``Context`` or ``EventHeader``, part of a table name."""
+        """Return the name in snake_case, as fields of messages and tables use it."""
         return snake_case(self.name)
 
 
@@ -66,7 +66,7 @@ class EnumValue:
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """An enum. ``UNKNOWN = 0`` is implied and never listed in ``values``."""
+    """An enum. Every enum also has ``UNKNOWN = 0``, which ``values`` does not list."""
 
     name: str
     id: int
@@ -77,7 +77,7 @@ class Enum:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A whole, valid schema, in the order of the file."""
+    """A complete, valid schema, in the order of the file."""
 
     context: tuple[Group, ...] = ()
     header: tuple[Group, ...] = ()
@@ -86,5 +86,5 @@ class Schema:
 
 
 def snake_case(name: str) -> str:
-    """``PageOpen`` → ``page_open``; each capital begins a word: ``TVShow`` → ``t_v_show``."""
+    """Convert a name to snake_case. Each capital begins a word: ``TVShow`` → ``t_v_show``."""
     return re.sub(r"(?<=[^_])(?=[A-Z])", "_", name).lower()

@@ -1,4 +1,7 @@
-"""Text of a generated package's ``__init__.py``: the enums, context and events that users call."""
+"""Writes the text of a generated package's ``__init__.py``: enums, context and events.
+
+The text is the same as the server's for the same schema, to the letter.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from .model import Enum, EnumValue, Group, Kind, Property, Schema
 
 _COLUMNS: Final = 120
 _MAX_LINES: Final = 3
-"""Lines that one description may take; the rest of it is cut."""
+"""Largest number of lines of one description; the rest is cut."""
 
 _HEADER: Final = """\
 from abc import ABC
@@ -158,7 +161,10 @@ def _parameters_docstring(group: Group) -> list[str]:
 def _docstring(
     documented: _Documented, field: str, entries: Sequence[tuple[str, _Documented]], *, indent: str
 ) -> list[str]:
-    """Lines of a docstring, which may be blank; whatever the descriptions say stays text."""
+    """Return the lines of a docstring, which may be empty.
+
+    Descriptions are escaped: none can end the docstring or become code.
+    """
     summary = _wrapped(_description(documented), indent)
     listed = [
         line
@@ -170,7 +176,8 @@ def _docstring(
 
 
 def _wrapped(text: str, indent: str, *, hang: str = "") -> list[str]:
-    # A quote is safe with no other behind it, a word whole: breaking one might break an escape.
+    # A quote is escaped if another follows, so that three never end the docstring. Words are not
+    # broken, since this could break an escape.
     text = "".join(
         letter if letter.isprintable() and letter != "\\" else _escape(letter)
         for letter in " ".join(text.split())
@@ -191,6 +198,6 @@ def _escape(letter: str) -> str:
 
 
 def _description(documented: _Documented) -> str:
-    """The description; a deprecation stands first."""
+    """Return the description, after a mark if the item is deprecated."""
     mark = "{DEPRECATED} " if documented.is_deprecated else ""
     return mark + documented.description

@@ -1,4 +1,4 @@
-"""The names that a schema's names become in protobuf and Python, and those that cannot be used."""
+"""Derives the names in protobuf and Python from those in a schema, and lists reserved names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import re
 from typing import Final
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
-"""A name in a schema: ASCII, since protobuf takes no other; no leading underscore, since Python
-mangles or reserves those; bounded, since it becomes a column of a warehouse."""
+"""A name that a schema may use.
+
+ASCII, since protobuf accepts no other characters. No leading underscore, since Python mangles or
+reserves such names. At most 128 characters, since it becomes the name of a column.
+"""
 
 MESSAGE_ATTRIBUTES: Final = frozenset(
     {
@@ -37,7 +40,7 @@ MESSAGE_ATTRIBUTES: Final = frozenset(
         "WhichOneof",
     }
 )
-"""What every protobuf message has: a property of such a name would hide it."""
+"""Attributes of every protobuf message: a property of such a name would hide one."""
 
 ENUM_ATTRIBUTES: Final = frozenset(
     {
@@ -57,72 +60,73 @@ ENUM_ATTRIBUTES: Final = frozenset(
         "value",
     }
 )
-"""What every ``IntEnum`` has: a value of such a name would hide it."""
+"""Attributes of every ``IntEnum`` member: a value of such a name would hide one."""
 
 _NEEDED_BY_METHODS: Final = frozenset({"self", "super", "BaseSentinel"})
+"""Names that generated methods use: a parameter of such a name would hide one."""
 
 GENERATED_EVENT_CLASSES: Final = frozenset({"EventHeaderMessage", "EventPayloadMessage"})
-"""Names of the generated module that the class of an event could take."""
+"""Names in the generated module that the class of an event must not take."""
 
 
 def check_module_name(name: str) -> None:
     """Raise a ``ValueError`` unless a package of this name can be imported."""
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(
-            f"the directory's name is the module's, and {name!r} cannot be imported: choose one of"
-            " letters, digits and underscores, with no digit first"
+            f"the directory's name becomes the module's name, and {name!r} cannot be imported:"
+            " choose one of letters, digits and underscores, with no digit first"
             + (", and no keyword of Python" if keyword.iskeyword(name) else "")
         )
 
 
 def context_message(group: str) -> str:
-    """Name of the message, e.g. ``ContextApplication``."""
+    """Return the message of a context group, e.g. ``ContextApplication``."""
     return f"Context{group}"
 
 
 def header_message(group: str) -> str:
-    """Name of the message, e.g. ``EventHeaderParent``."""
+    """Return the message of a header group, e.g. ``EventHeaderParent``."""
     return f"EventHeader{group}"
 
 
 def payload_message(event: str) -> str:
-    """Name of the message, e.g. ``EventPayloadPageOpen``."""
+    """Return the message of an event, e.g. ``EventPayloadPageOpen``."""
     return f"EventPayload{event}"
 
 
 def payload_field(event_id: int) -> str:
-    """Field of the message ``EventPayload``, e.g. ``event_12``."""
+    """Return the field of ``EventPayload`` for an event, e.g. ``event_12``."""
     return f"event_{event_id}"
 
 
 def enum_class(enum: str) -> str:
-    """Name of the Python class, e.g. ``EnumTheme``."""
+    """Return the Python class of an enum, e.g. ``EnumTheme``."""
     return f"Enum{enum}"
 
 
 def event_class(event: str) -> str:
-    """Name of the Python class, e.g. ``EventPageOpen``."""
+    """Return the Python class of an event, e.g. ``EventPageOpen``."""
     return f"Event{event}"
 
 
 def parameter_name(property_name: str) -> str:
-    """The property's name as a parameter: with ``_`` behind what a method cannot be passed."""
+    """Return the parameter for a property: its name, with ``_`` after a name that is reserved."""
     if keyword.iskeyword(property_name) or property_name in _NEEDED_BY_METHODS:
         return property_name + "_"
     return property_name
 
 
 def field_number_constant(field: str) -> str:
-    """The class attribute that holds a field's number, as protobuf names it."""
+    """Return the class attribute in which protobuf keeps a field's number."""
     return f"{field.upper()}_FIELD_NUMBER"
 
 
 def json_name(field: str) -> str:
-    """The field's name in protobuf's JSON format; two fields of a message must differ in it."""
+    """Return the field's name in protobuf's JSON format; a message must not have it twice."""
     return re.sub(r"_+(.?)", lambda match: match[1].upper(), field)
 
 
 def map_entry_name(field: str) -> str:
-    """The message that protobuf nests for a map field: ``page_views`` → ``PageViewsEntry``."""
+    """Return the message that protobuf nests for a map: ``page_views`` → ``PageViewsEntry``."""
     camel = json_name(field)
     return camel[:1].upper() + camel[1:] + "Entry"

@@ -22,10 +22,15 @@ __all__ = [
 
 
 def make_transport(name: Literal["curl"] | None = None) -> Transport:
-    """Return a transport by its name: the default one, or that of libcurl.
+    """Make a transport.
+
+    Args:
+        name: ``"curl"``, or ``None`` for the default one.
 
     Raises:
-        ImportError: the extra that it needs is not installed.
+        FileNotFoundError: the bundle of certificates that the environment names does not exist.
+        ImportError: the extra that the transport needs is not installed.
+        ValueError: the bundle is a file without a certificate.
     """
     if name == "curl":
         from .curl import CurlTransport
@@ -35,7 +40,7 @@ def make_transport(name: Literal["curl"] | None = None) -> Transport:
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``CurlTransport`` when it is first asked for: it needs an extra."""
+    """Import ``CurlTransport`` when it is first used: it needs an extra."""
     if name != "CurlTransport":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .curl import CurlTransport

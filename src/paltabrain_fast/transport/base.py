@@ -1,8 +1,7 @@
-"""What every transport has in common: requests, results, and what is read from answers."""
+"""What all transports share: requests, results, and how answers are read."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -10,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ..process.clock import real_time_ns
+from .headers import is_header
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -24,18 +24,16 @@ __all__ = [
 
 MAX_ANSWER_BYTES: Final = 65_536
 _MAX_TEXT: Final = 200
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One attempt to make: what to post, and where.
+    """What one attempt is to post, and where.
 
     Attributes:
         url: absolute URL.
         body: one serialized ``Batch``.
-        headers: names and values; the API key is among them, so the repr leaves them out.
+        headers: names and values. The API key is one of them, so the repr leaves them out.
         timeout: seconds for the whole attempt: to connect, to send, to read the answer.
 
     Raises:
@@ -49,7 +47,7 @@ class Request:
 
     def __post_init__(self) -> None:
         for name, value in self.headers.items():
-            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            if not is_header(name, value):
                 raise ValueError(f"header {name!r} must be printable ASCII, without blanks around")
 
     def __repr__(self) -> str:
@@ -58,12 +56,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What came of one attempt: a status, or the error in place of one.
+    """The result of one attempt: a status, or the error in its place.
 
     Attributes:
-        status: HTTP status of the answer, ``None`` if there was no answer.
-        error: why there was none.
-        retry_after: seconds that the answer asks to wait, ``None`` if it does not say.
+        status: HTTP status of the answer; ``None`` if there was no answer.
+        error: why there was no answer.
+        retry_after: seconds that the answer asks to wait; ``None`` if it does not ask.
     """
 
     status: int | None = None
@@ -73,21 +71,28 @@ class SendResult:
 
 @runtime_checkable
 class Transport(Protocol):
-    """What ``PaltabrainSdk(transport=...)`` accepts. Both methods are called from many threads."""
+    """What ``PaltabrainSdk(transport=...)`` accepts.
+
+    The SDK's threads call ``send()``, several at a time. Forked children use the same object. If it
+    has a method ``after_fork()``, each child calls that once, before anything else.
+    """
 
     def send(self, request: Request) -> SendResult:
-        """Make one attempt. An exception that escapes counts as ``SendResult(error=...)``."""
+        """Make one attempt. If it raises, the exception counts as ``SendResult(error=...)``."""
 
     def close(self) -> None:
-        """Give back connections; an attempt that is under way may fail."""
+        """Close the connections. An attempt that is under way may fail.
+
+        The SDK calls this for a transport that it has made, and never for one that it was given.
+        """
 
 
 def retry_after(value: str | None, date: str | None) -> float | None:
-    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3); garbage is as if it were absent.
+    """Return the seconds of a ``Retry-After`` header (RFC 9110, 10.2.3); ``None`` for garbage.
 
     Args:
-        value: seconds or a date.
-        date: the answer's own ``Date``, from which a date counts: our clock may be another one.
+        value: the header: seconds or a date; ``None`` if there is none.
+        date: the answer's ``Date``. A date counts from there, since clocks may differ.
     """
     if value is None:
         return None
@@ -110,33 +115,33 @@ def _timestamp(text: str) -> float | None:
 
 
 def failure(error: Exception) -> ConnectionError:
-    """Return what went wrong as an error of its own, in one line.
+    """Return a new error with the text of another, in one line.
 
-    The text alone: the frames of the original hold headers and body.
+    The other one is not kept: its frames hold headers and body.
     """
     while len(error.args) > 1 and isinstance(error.args[-1], Exception):
-        error = error.args[-1]  # urllib3 has it beside words that say less
+        error = error.args[-1]  # urllib3 puts the cause beside words that say less
     text = str(error).strip()
-    if not text.isprintable():  # a server's own
+    if not text.isprintable():  # the text may be a server's
         text = ascii(text)[1:-1]
     return ConnectionError(f"{type(error).__name__}: {text}"[:_MAX_TEXT])
 
 
 def timed_out(request: Request) -> SendResult:
-    """Return the result of an attempt that took its whole time."""
+    """Return the result of an attempt that has used up its time."""
     return SendResult(error=TimeoutError(f"the attempt timed out after {request.timeout:g} s"))
 
 
 def finish(response: Any) -> None:
-    """Read what is left of an answer, so that its connection can be used again; not without end.
+    """Read the rest of an answer, up to a limit, so that its connection can be used again.
 
     Args:
-        response: as ``urllib3`` has it.
+        response: an answer of ``urllib3``.
     """
     try:
         response.read(MAX_ANSWER_BYTES)
         whole = not response.read(1)
-    except Exception:  # the status has come, which is all that counts
+    except Exception:  # only the status counts, and that is known
         whole = False
     if not whole:
         response.close()

@@ -1,20 +1,20 @@
-"""The transport of the extra ``[curl]``: libcurl, whose sends hardly ever hold the GIL."""
+"""The transport of the extra ``[curl]``: libcurl, which sends almost without the GIL."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
-import weakref
 from collections import deque
 from functools import partial
 from typing import Any, Final
 
-from ..process.fork_barrier import unguarded
+from ..process.fork_barrier import allow_forks
 from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
-from .environment import Proxy, Trust, origin_of, proxy_for
+from .environment import Certificates, Proxy, Trust, proxy_for
+from .per_process import PerProcess
 from .unpatched import MAX_WAIT_SECONDS, poll
+from .urls import origin_of
 
 try:
     import pycurl
@@ -31,9 +31,10 @@ _MAX_MILLISECONDS: Final = 2**31 - 1
 class CurlTransport:
     """Posts through pooled keep-alive connections of libcurl, certificates always verified.
 
-    It reads the environment, treats redirects and forks as ``HttpsTransport`` does, and runs
-    without the GIL but for moments, so that the threads that track events wait less for those that
-    send.
+    It treats environment, redirects and forks as ``HttpsTransport`` does. Its threads hold the GIL
+    for moments only, so that those that track events wait less.
+
+    Any thread may call any method.
 
     Args:
         ca_bundle: file or directory of trusted certificates; wins over the environment.
@@ -47,68 +48,72 @@ class CurlTransport:
     def __init__(
         self, *, ca_bundle: str | os.PathLike[str] | None = None, connections: int = 20
     ) -> None:
-        self._trust = Trust(ca_bundle)  # whose contexts only tell whether a bundle is any good
-        self._bundle = _Bundle(self._trust)
-        self._connections = connections
-        self._proxies: dict[str, Proxy | None] = {}
-        # by process; no lock, since a fork might copy it while it is held
-        self._idle: dict[int, deque[_Connection]] = {}
-        weakref.finalize(self, _leave_alone, self._idle)
+        # libcurl reads the bundle by itself; the contexts of Trust show that it is a good one
+        self._trust = Trust(ca_bundle, keep_content=True)
+        self._pool = PerProcess(partial(_Pool, os.fspath(self._trust.path), connections))
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
         try:
-            origin = origin_of(request.url)
-            if origin not in self._proxies:
-                self._proxies[origin] = proxy_for(origin)
-            pid = os.getpid()
-            idle = self._idle.get(pid)
-            if idle is None:
-                idle = self._idle.setdefault(pid, deque())
-            self._trust.refresh()
-            if self._bundle.version != self._trust.version:
-                self._bundle = _Bundle(self._trust)
-            connection = self._connection(idle)
-            try:
-                return connection.post(request, self._proxies[origin])
-            finally:
-                idle.append(connection)
-                if len(idle) > self._connections:
-                    idle.popleft().close()
+            return self._pool.get().post(request, self._trust.certificates())
         except Exception as error:
             return SendResult(error=failure(error))
 
-    def _connection(self, idle: deque[_Connection]) -> _Connection:
-        """Take one that is idle, unless its certificates are old ones, or make one."""
+    def close(self) -> None:
+        """Close the idle connections of this process; one in use ends with its attempt."""
+        if (pool := self._pool.pop()) is not None:
+            pool.close()
+
+
+class _Pool:
+    """The idle connections and the proxies of one process; any thread may call any method.
+
+    There is no lock, since a fork could copy it while it is held.
+    """
+
+    def __init__(self, bundle: str, capacity: int) -> None:
+        self._bundle = bundle
+        self._capacity = capacity
+        self._process = os.getpid()
+        self._proxies: dict[str, Proxy | None] = {}  # by origin
+        self._idle: deque[_Connection] = deque()
+
+    def post(self, request: Request, certificates: Certificates) -> SendResult:
+        """Make one attempt, on an idle connection if there is one."""
+        origin = origin_of(request.url)
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_for(origin)
+        connection = self._take(certificates)
         try:
-            while (connection := idle.pop()).version != self._bundle.version:
+            return connection.post(request, self._proxies[origin])
+        finally:
+            self._idle.append(connection)
+            # a child that was forked within the attempt closes nothing of its parent's
+            if len(self._idle) > self._capacity and self._process == os.getpid():
+                self._idle.popleft().close()
+
+    def _take(self, certificates: Certificates) -> _Connection:
+        """Take an idle connection that trusts these certificates, or make one."""
+        try:
+            while (connection := self._idle.pop()).certificates is not certificates:
                 connection.close()
         except IndexError:
-            return _Connection(self._bundle, is_current=self._trust.is_current)
+            return _Connection(self._bundle, certificates)
         return connection
 
     def close(self) -> None:
-        """Close the pooled connections; one that is in use ends with its attempt."""
-        idle = self._idle.pop(os.getpid(), deque())
-        while idle:
-            with contextlib.suppress(IndexError):  # another thread was quicker
-                idle.pop().close()
-
-
-class _Bundle:
-    """The certificates to trust; those of a file in memory as well, should it be spoilt."""
-
-    def __init__(self, trust: Trust) -> None:
-        self.version = trust.version
-        self.path = os.fspath(trust.path)
-        self.content = None if trust.path.is_dir() else trust.path.read_bytes()
+        """Close the idle connections."""
+        with contextlib.suppress(IndexError):  # another thread may take one meanwhile
+            while True:
+                self._idle.pop().close()
 
 
 class _Connection:
-    """One handle of libcurl, for one attempt at a time, and the connection that it keeps."""
+    """One handle of libcurl and the connection that it keeps; for one thread at a time."""
 
-    def __init__(self, bundle: _Bundle, *, is_current: bool) -> None:
-        self.version = bundle.version
+    def __init__(self, bundle: str, certificates: Certificates) -> None:
+        self.certificates = certificates
+        self._process = os.getpid()
         self._answer = _Answer()
         self._socket = -1
         self._poll = poll()
@@ -134,17 +139,18 @@ class _Connection:
         ):
             curl.setopt(peer, 1)
             curl.setopt(host, 2)
-            # libcurl has defaults for both, which would be trusted as well
-            curl.unsetopt(directory if bundle.content else file)
-            curl.setopt(file if bundle.content else directory, bundle.path)
-            if bundle.content and not is_current:
-                curl.setopt(content, bundle.content)
+            # libcurl would also trust its default for the other one
+            is_file = certificates.content is not None
+            curl.unsetopt(directory if is_file else file)
+            curl.setopt(file if is_file else directory, bundle)
+            if is_file and not certificates.is_current:
+                curl.setopt(content, certificates.content)
         curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)  # at least
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.NOPROXY, "")  # the environment is read by us, and only once
+        curl.setopt(pycurl.NOPROXY, "")  # proxy_for() has read the environment
         curl.setopt(pycurl.SOCKOPTFUNCTION, self._answer.connect)
         curl.setopt(pycurl.PREREQFUNCTION, self._answer.prepare)
         curl.setopt(pycurl.HEADERFUNCTION, self._answer.take_header)
@@ -165,8 +171,8 @@ class _Connection:
                 curl.setopt(option, value.encode())
             else:
                 curl.unsetopt(option)
-        # "Expect" would cost a round trip
         headers = [f"{name}: {value}" for name, value in request.headers.items()]
+        # libcurl would send "Expect" and wait a round trip for the answer 100
         curl.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, request.body)
         curl.setopt(pycurl.FRESH_CONNECT, self._is_cut())
@@ -181,14 +187,20 @@ class _Connection:
             # an idle handle keeps neither the body nor the key
             curl.setopt(pycurl.POSTFIELDS, b"")
             curl.unsetopt(pycurl.HTTPHEADER)
-        # a status that has come is all that counts, whatever became of the answer's body
+        # once the status is there, it does not matter what becomes of the answer's body
         status = curl.getinfo(pycurl.RESPONSE_CODE)
         if not answer.has_status(status):
             return _failure(request, *failed)
         return SendResult(status=status, retry_after=answer.retry_after)
 
     def _perform(self) -> None:
-        """Do as ``Curl.perform``, which would keep forks waiting while it waits in the network."""
+        """Do what ``Curl.perform()`` does, but let forks happen during the waits.
+
+        Raises:
+            pycurl.error: the attempt has failed.
+            ConnectionError: this is a child that was forked within the attempt.
+        """
+        self._check_process()
         curl, multi, running = self._curl, self._multi, 1
         most = round(MAX_WAIT_SECONDS * 1000)
         ready: list[tuple[int, int]] = []
@@ -198,18 +210,24 @@ class _Connection:
                 for socket, events in ready or [(pycurl.SOCKET_TIMEOUT, 0)]:
                     _, running = multi.socket_action(socket, _selected(events))
                 if running:
-                    # without a socket yet, a thread of libcurl's own is resolving the name
-                    with unguarded() if self._answer.has_socket else contextlib.nullcontext():
+                    # until there is a socket, a thread of libcurl resolves the name
+                    with allow_forks() if self._answer.has_socket else contextlib.nullcontext():
                         left = multi.timeout()  # -1 for no limit
                         ready = self._poll.poll(left if 0 <= left < most else most)
+                    self._check_process()
             for _, code, message in multi.info_read()[2]:
                 raise pycurl.error(code, message)
         finally:
-            self._socket = curl.getinfo(pycurl.ACTIVESOCKET)
-            multi.remove_handle(curl)
+            if self._process == os.getpid():  # libcurl might close the parent's TLS session
+                self._socket = curl.getinfo(pycurl.ACTIVESOCKET)
+                multi.remove_handle(curl)
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise ConnectionError("the process was forked within the attempt")
 
     def _is_cut(self) -> bool:
-        """Tell whether the server has closed the idle connection; libcurl looks but seldom."""
+        """Tell whether the server has closed the idle connection; libcurl may not look."""
         if self._socket < 0:
             return False
         waiting = poll()
@@ -222,7 +240,7 @@ class _Connection:
 
 
 def _watch(waiting: Any, what: int, socket: int, *_multi_and_data: object) -> None:
-    """Learn from libcurl what to wait for."""
+    """Take note of what libcurl wants to wait for; libcurl calls this within ``_perform``."""
     if what == pycurl.POLL_REMOVE:
         waiting.unregister(socket)
     else:
@@ -233,7 +251,7 @@ def _watch(waiting: Any, what: int, socket: int, *_multi_and_data: object) -> No
 
 
 def _selected(events: int) -> int:
-    """What a poll has found, as libcurl has it; it finds out about errors itself."""
+    """Return what a poll has found in libcurl's terms; libcurl finds errors by itself."""
     reads, writes = events & ~select.POLLOUT, events & select.POLLOUT
     return (pycurl.CSELECT_IN if reads else 0) | (pycurl.CSELECT_OUT if writes else 0)
 
@@ -247,7 +265,7 @@ def _failure(request: Request, code: int, message: str) -> SendResult:
 
 
 class _Answer:
-    """Takes what libcurl reads in one attempt."""
+    """Takes what libcurl reads in one attempt; libcurl calls it in the thread that sends."""
 
     def __init__(self) -> None:
         self.clear()
@@ -276,13 +294,13 @@ class _Answer:
         return pycurl.SOCKOPT_OK
 
     def prepare(self, *_addresses: object) -> int:
-        """Allow one request: libcurl would repeat one whose kept-alive connection is cut."""
+        """Allow one request; libcurl would repeat one that finds its connection cut."""
         self.has_socket = True
         self._requests += 1
         return pycurl.PREREQFUNC_OK if self._requests == 1 else pycurl.PREREQFUNC_ABORT
 
     def take_header(self, line: bytes) -> None:
-        if line.startswith(b"HTTP/"):  # a proxy's answer or an interim one may have come before
+        if line.startswith(b"HTTP/"):  # the answer of a proxy, or an interim one, may come first
             self._head_is_whole = False
             self._headers.clear()
         elif not line.strip():
@@ -296,14 +314,3 @@ class _Answer:
     def take_body(self, data: bytes) -> int:
         self._body_bytes += len(data)
         return len(data) if self._body_bytes <= MAX_ANSWER_BYTES else -1
-
-
-def _leave_alone(idle: dict[int, deque[_Connection]]) -> None:
-    """Before handles are freed: let none be that is a parent's, not even as the child ends.
-
-    It would close the parent's TLS session, and wait for threads of libcurl's that only it has.
-    """
-    for pid, connections in idle.items():
-        if pid != os.getpid():
-            for connection in connections:
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

@@ -1,8 +1,8 @@
-"""Connections of ``urllib3`` on which all that a thread does together ends at one deadline.
+"""Connections of ``urllib3`` whose whole attempt ends at one deadline.
 
-The timeout of a socket is for each wait, so that a peer that sends a byte now and then would hold
-a thread for ever. These sockets wait for what is left of the attempt, whatever it is they wait for.
-Only the system's name resolution has bounds of its own. Forks may happen while they wait.
+The timeout of a socket is for each wait, so a peer that sends a byte now and then could hold a
+thread for ever. These sockets wait no longer than what is left of the attempt. Only the system's
+name resolution has bounds of its own. Forks may happen while these sockets wait.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import math
+import os
 import queue
 import socket
 import ssl
@@ -22,28 +23,51 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
-from ..process.clock import monotonic
-from ..process.fork_barrier import unguarded
-from ..process.locks import local
+from ..process.clock import monotonic, seconds_left
+from ..process.fork_barrier import allow_forks
+from ..process.pristine import local
 from .unpatched import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, wait_for
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
 
 
 class _Attempt(local):
-    """The attempt that this thread is making."""
+    """The attempt that this thread is making, if it makes one; each thread sees its own.
 
-    deadline: float = math.inf  # reading of monotonic()
+    A signal handler may interrupt an attempt and make another, or fork.
+    """
+
+    deadline: float = math.inf  # a reading of monotonic()
+    process: int | None = None
+
+    @contextlib.contextmanager
+    def lasting(self, seconds: float) -> Iterator[float]:
+        """Begin an attempt that ends with the block; yield its deadline."""
+        outer = self.deadline, self.process
+        self.deadline, self.process = monotonic() + seconds, os.getpid()
+        try:
+            yield self.deadline
+        finally:
+            self.deadline, self.process = outer
 
     def left(self) -> float:
-        left = self.deadline - monotonic()
-        if left <= 0:
+        """Return how many seconds are left.
+
+        Raises:
+            TimeoutError: there are none.
+            ConnectionError: this is a child that was forked within the attempt. The connection is
+                the parent's, and so is the rest of the attempt.
+        """
+        if self.process != os.getpid():
+            raise ConnectionError("the process was forked within the attempt")
+        left = seconds_left(self.deadline)
+        if not left:
             raise TimeoutError("timed out")
         return left
 
     @contextlib.contextmanager
     def share(self, parts: int) -> Iterator[None]:
-        """Give what is done within one of so many equal parts of what is left."""
+        """Let the block have one of so many equal parts of the time that is left."""
         deadline = self.deadline
         self.deadline = monotonic() + self.left() / parts
         try:
@@ -56,7 +80,7 @@ attempt = _Attempt()
 
 
 class _Deadline:
-    """Mixin of sockets: every call that may wait waits for what is left."""
+    """Mixin of sockets: every call that may wait waits no longer than the attempt has left."""
 
     def connect(self, *arguments: Any, **options: Any) -> Any:
         return self._within("connect", *arguments, **options)
@@ -83,14 +107,15 @@ class _Deadline:
 
 class _Socket(_Deadline, Socket):
     def _within(self, *arguments: Any, **options: Any) -> Any:
-        with unguarded():
+        with allow_forks():
             return super()._within(*arguments, **options)
 
 
 class TlsSocket(_Deadline, SslSocket):
-    """To be the ``sslsocket_class`` of an ``SSLContext``; it is outside OpenSSL while it waits.
+    """A socket to be the ``sslsocket_class`` of an ``SSLContext``.
 
-    But for what it sends, which seldom has to wait.
+    While it waits, its thread is not inside OpenSSL, so that forks may happen. To send is the
+    exception, as it seldom has to wait.
     """
 
     def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
@@ -105,12 +130,12 @@ class TlsSocket(_Deadline, SslSocket):
                 to_read = True
             except ssl.SSLWantWriteError:
                 to_read = False
-            with unguarded():
+            with allow_forks():
                 wait_for(self, left, to_read=to_read)
 
 
 class _Head:
-    """A stream that remembers the last line read from it."""
+    """A stream that keeps the last line read from it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -125,7 +150,10 @@ class _Head:
 
 
 class _Response(http.client.HTTPResponse):
-    """A final answer: ``http.client`` itself would take an interim one or half a head for it."""
+    """A final answer with a whole head.
+
+    ``http.client`` by itself would also accept an interim answer, or half a head.
+    """
 
     def begin(self) -> None:
         if self.headers is not None:
@@ -167,10 +195,10 @@ class _Connection(HTTPConnection):
                 try:
                     for option in self.socket_options or ():
                         connection.setsockopt(*option)
-                    # one that swallows packets must leave time for the others
+                    # an address that swallows packets must leave time for the others
                     with attempt.share(len(addresses) - tried):
                         connection.connect(address)
-                    connection.settimeout(attempt.left())  # for a handshake that is not ours
+                    connection.settimeout(attempt.left())  # for truststore's own handshake
                     return connection
                 except OSError as error:
                     connection.close()
@@ -181,31 +209,35 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    """A connection that asks for the ``SSLContext`` when it connects."""
+    """A connection that asks for an ``SSLContext`` whenever it connects."""
 
     def __init__(
-        self, *arguments: Any, contexts: Callable[[], ssl.SSLContext], **options: Any
+        self, *arguments: Any, make_context: Callable[[], ssl.SSLContext], **options: Any
     ) -> None:
         super().__init__(*arguments, **options)
-        self._contexts = contexts
+        self._make_context = make_context
 
     def connect(self) -> None:
-        self.ssl_context = self._contexts()
+        self.ssl_context = self._make_context()
         self.ssl_context.sslsocket_class = TlsSocket
         if self.proxy_config is not None:
             self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
         super().connect()
-        # truststore's contexts make sockets of their own, and are through with them by now
+        # truststore's contexts make sockets of their own class
         if isinstance(self.sock, ssl.SSLSocket) and not isinstance(self.sock, TlsSocket):
             self.sock.__class__ = TlsSocket
 
 
 class _IdleStack(queue.LifoQueue[Any]):
-    """Idle connections, without the locks of its base: a fork may copy one while it is held, and
-    where gevent has made them, they are not for threads.
+    """The idle connections of a pool; any thread may call any method.
+
+    It does without the locks of its base class: a fork could copy one while it is held, and gevent
+    may have replaced them by locks that are not for threads. To a forked child it looks empty, so
+    that ``urllib3`` does not close the parent's connections when the child ends.
     """
 
     def __init__(self, maxsize: int = 0) -> None:
+        self._process = os.getpid()
         self.maxsize = maxsize
         self._init(maxsize)
 
@@ -215,6 +247,8 @@ class _IdleStack(queue.LifoQueue[Any]):
         self.queue.append(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
+        if self._process != os.getpid():
+            raise queue.Empty
         try:
             return self.queue.pop()
         except IndexError:

@@ -6,7 +6,8 @@ import base64
 import logging
 import os
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,18 +20,19 @@ from requests.utils import (
 from urllib3.util import ssl_
 
 from ..process.log import log_line
+from .per_process import PerProcess
 from .unpatched import make_context
 
-__all__ = ["Proxy", "Trust", "origin_of", "proxy_for"]
+__all__ = ["Certificates", "Proxy", "Trust", "proxy_for"]
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy and what it takes to be let through.
+    """A proxy, and the credentials that it asks for.
 
     Attributes:
-        url: without user and password.
-        variable: what sets it.
+        url: URL without user and password.
+        variable: the environment variable that sets the proxy.
     """
 
     url: str
@@ -40,22 +42,18 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request to the proxy carries."""
+        """The headers that a request to the proxy carries."""
         if not self.user:
             return {}
         credentials = f"{self.user}:{self.password}".encode()
         return {"Proxy-Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
 
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL."""
-    return url[: url.index("/", url.index("//") + 2)]
-
-
 def proxy_for(origin: str) -> Proxy | None:
     """Return the proxy that ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` set for an origin.
 
-    Plain HTTP is for loopback only, and goes through none: the API key would leave the machine.
+    There is none for plain HTTP, which is for loopback only: a proxy would take the API key off
+    this machine.
     """
     if origin.startswith("http:"):
         return None
@@ -71,84 +69,127 @@ def proxy_for(origin: str) -> Proxy | None:
     return Proxy(bare, variable, *get_auth_from_url(url))
 
 
-class Trust:
-    """The certificates to trust, read again when their file or directory is another.
-
-    That is the given one, else the environment's (``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``),
-    else that of ``requests``. Where the new one cannot be read, the old one is kept.
-
-    Args:
-        ca_bundle: the given one.
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificates:
+    """The trusted certificates, as a process has read them.
 
     Attributes:
-        path: of the file or directory.
-        version: changes with what was read.
-        is_current: whether that is what is there now.
+        context: the context for new connections that trusts them.
+        content: the bytes of their file, if they were asked for; ``None`` for a directory.
+        is_current: whether the file or directory still holds what was read.
+        stat: what the file or directory looked like.
+    """
+
+    context: ssl.SSLContext = field(repr=False)
+    content: bytes | None = field(repr=False)
+    is_current: bool
+    stat: tuple[object, ...]
+
+
+class Trust:
+    """The certificates to trust: read once, and again when their file or directory has changed.
+
+    The path is the given one; else that of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else that
+    of ``requests``. Any thread may call any method. A forked child reads the certificates anew.
+
+    Args:
+        ca_bundle: path of a file or directory.
+        keep_content: whether ``Certificates.content`` is wanted.
+
+    Attributes:
+        path: path of the file or directory.
 
     Raises:
-        FileNotFoundError: it does not exist.
+        FileNotFoundError: the path does not exist.
         ValueError: it is a file without a certificate.
     """
 
-    def __init__(self, ca_bundle: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self, ca_bundle: str | os.PathLike[str] | None, *, keep_content: bool = False
+    ) -> None:
         self.path = Path(
             ca_bundle
             or os.environ.get("REQUESTS_CA_BUNDLE")
             or os.environ.get("CURL_CA_BUNDLE")
             or DEFAULT_CA_BUNDLE_PATH
         )
-        self._name = os.fspath(self.path)
-        self.version = 0
-        self.is_current = True
-        self._seen = self._look()
-        self._context = self._load()
+        self._bundle = PerProcess(partial(_Bundle, self.path, keep_content))
+        self._bundle.get()
 
-    def refresh(self) -> None:
-        """Read them again, if they are others; if they are not, this costs a look at the file.
+    def certificates(self) -> Certificates:
+        """Return the certificates; what this costs is a look at the file, unless it has changed.
 
-        Threads that come at the same time each do so: none goes on with the old ones.
+        Raises:
+            FileNotFoundError: the path does not exist, and this process has never read it.
+            ValueError: it is a file without a certificate, and this process has read no other.
         """
-        seen = self._look()
-        if seen == self._seen:
-            return
+        return self._bundle.get().certificates()
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context for a new connection.
+
+        Raises:
+            FileNotFoundError, ValueError: see ``certificates()``.
+        """
+        return self._bundle.get().context()
+
+
+class _Bundle:
+    """The file or directory, as one process has read it.
+
+    There is no lock: threads that find a change at the same time each read the file.
+    """
+
+    def __init__(self, path: Path, keep_content: bool) -> None:
+        self._path = path
+        self._name = os.fspath(path)
+        self._keep_content = keep_content
+        self._certificates = self._read(self._stat())
+
+    def certificates(self) -> Certificates:
+        known = self._certificates
+        stat = self._stat()
+        if stat == known.stat:
+            return known
         try:
-            self._context = self._load()
+            new = self._read(stat)
         except (OSError, ValueError) as error:
-            self._seen = seen
-            if self.is_current:
-                self.is_current = False
+            new = replace(known, is_current=False, stat=stat)
+            if known.is_current:
                 log_line(
                     logging.WARNING, "the certificates from before are still trusted: %s", error
                 )
-        else:
-            self.version += 1
-            self.is_current = True
-            self._seen = seen
+        self._certificates = new
+        return new
 
     def context(self) -> ssl.SSLContext:
-        """Return the context for a new connection."""
-        self.refresh()
-        if self.is_current and type(self._context).__module__.startswith("truststore"):
-            return self._load()  # it is locked during a handshake, which may take its time
-        return self._context
+        known = self.certificates()
+        if known.is_current and type(known.context).__module__.startswith("truststore"):
+            return self._load()  # truststore locks a context while a handshake lasts
+        return known.context
 
-    def _look(self) -> tuple[object, ...]:
-        maker = ssl_.SSLContext  # it may be replaced, too
+    def _stat(self) -> tuple[object, ...]:
+        maker = ssl_.SSLContext  # a test or truststore may replace the class as well
         try:
-            stat = os.stat(self._name)  # noqa: PTH116  # which is asked before each attempt
+            stat = os.stat(self._name)  # noqa: PTH116  # faster than Path.stat(), for each attempt
         except OSError:
             return (maker,)
         return maker, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
+    def _read(self, stat: tuple[object, ...]) -> Certificates:
+        context = self._load()
+        keep = self._keep_content and not self._path.is_dir()
+        return Certificates(context, self._path.read_bytes() if keep else None, True, stat)
+
     def _load(self) -> ssl.SSLContext:
-        if not self.path.exists():
-            raise FileNotFoundError(f"CA bundle not found: {self.path}")
+        if not self._path.exists():
+            raise FileNotFoundError(f"CA bundle not found: {self._path}")
         context = make_context()
         try:
-            if self.path.is_dir():
-                context.load_verify_locations(capath=self.path)
+            if self._path.is_dir():
+                context.load_verify_locations(capath=self._path)
             else:
-                context.load_verify_locations(cafile=self.path)
+                context.load_verify_locations(cafile=self._path)
         except ssl.SSLError as error:
-            raise ValueError(f"CA bundle without a certificate: {self.path}") from error
+            raise ValueError(f"CA bundle without a certificate: {self._path}") from error
         return context

@@ -10,8 +10,10 @@ from urllib3.connectionpool import HTTPConnectionPool
 from ..process.clock import monotonic
 from .base import Request, SendResult, failure, finish, retry_after, timed_out
 from .deadline import HttpPool, HttpsPool, attempt
-from .doubles import Doubles
-from .environment import Trust, origin_of, proxy_for
+from .environment import Trust, proxy_for
+from .mocks import MockedRequests
+from .per_process import PerProcess
+from .urls import origin_of
 
 __all__ = ["HttpsTransport"]
 
@@ -21,10 +23,14 @@ class HttpsTransport:
 
     The environment is read once for each host, with the conventions of ``requests``: proxies
     (``HTTPS_PROXY``, ``NO_PROXY``, ...), ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE``. A bundle
-    that was replaced is read again for the next new connection. A SOCKS proxy is for
-    ``CurlTransport`` alone: every attempt that would need one fails, and says so.
+    that was replaced is read again for the next new connection. Only ``CurlTransport`` knows SOCKS:
+    where a SOCKS proxy is set, every attempt fails and says so.
     A redirect is an answer like any other and is never followed, so that the API key reaches no
-    other host. A forked child makes connections of its own and leaves its parent's alone.
+    other host.
+
+    Any thread may call any method. A forked child makes connections of its own, reads bundle and
+    proxies anew, and leaves its parent's connections alone. If the bundle is gone by then, the
+    error is the result of each attempt of the child, until the bundle is back.
 
     Args:
         ca_bundle: file or directory of trusted certificates; wins over the environment.
@@ -40,55 +46,50 @@ class HttpsTransport:
     ) -> None:
         self._connections = connections
         self._trust = Trust(ca_bundle)
-        self._doubles = Doubles(os.fspath(self._trust.path))
-        # by process, then by origin; no lock, since a fork might copy it while it is held
-        self._pools: dict[int, dict[str, HTTPConnectionPool]] = {}
+        self._mocked = MockedRequests(os.fspath(self._trust.path))
+        self._pools: PerProcess[dict[str, HTTPConnectionPool]] = PerProcess(dict)  # by origin
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
-        return self._doubles.send(request) or self._send(request)
+        return self._mocked.send(request) or self._send(request)
 
     def _send(self, request: Request) -> SendResult:
-        attempt.deadline = deadline = monotonic() + request.timeout
-        try:
-            origin = origin_of(request.url)
-            response = self._pool(origin).urlopen(
-                "POST",
-                request.url[len(origin) :],
-                body=request.body,
-                headers=request.headers,
-                timeout=request.timeout,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
+        with attempt.lasting(request.timeout) as deadline:
             try:
-                value = response.headers.get("Retry-After")
-                date = None if value is None else response.headers.get("Date")
-                return SendResult(response.status, retry_after=retry_after(value, date))
-            finally:
-                finish(response)
-        except Exception as error:
-            if monotonic() >= deadline:
-                return timed_out(request)
-            return SendResult(error=failure(error))
+                origin = origin_of(request.url)
+                response = self._pool(origin).urlopen(
+                    "POST",
+                    request.url[len(origin) :],
+                    body=request.body,
+                    headers=request.headers,
+                    timeout=request.timeout,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
+                try:
+                    value = response.headers.get("Retry-After")
+                    date = None if value is None else response.headers.get("Date")
+                    return SendResult(response.status, retry_after=retry_after(value, date))
+                finally:
+                    finish(response)
+            except Exception as error:
+                if monotonic() >= deadline:
+                    return timed_out(request)
+                return SendResult(error=failure(error))
 
     def close(self) -> None:
-        """Close the pooled connections."""
-        for pool in self._pools.pop(os.getpid(), {}).values():
+        """Close the pooled connections of this process."""
+        pools = self._pools.pop() or {}
+        for pool in list(pools.values()):  # a sender may add one meanwhile
             pool.close()
-        self._doubles.close()
+        self._mocked.close()
 
     def _pool(self, origin: str) -> HTTPConnectionPool:
-        pid = os.getpid()
-        pools = self._pools.get(pid)
-        if pools is None:
-            pools = self._pools.setdefault(pid, {})
+        pools = self._pools.get()
         pool = pools.get(origin)
-        if pool is None:
-            pool = pools.setdefault(origin, self._new_pool(origin))
-        return pool
+        return pools.setdefault(origin, self._new_pool(origin)) if pool is None else pool
 
     def _new_pool(self, origin: str) -> HTTPConnectionPool:
         proxy = proxy_for(origin)
@@ -109,5 +110,5 @@ class HttpsTransport:
         manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
         pool = manager.connection_from_url(origin)
         if isinstance(pool, HttpsPool):
-            pool.conn_kw["contexts"] = self._trust.context
+            pool.conn_kw["make_context"] = self._trust.context
         return pool

@@ -13,8 +13,10 @@ __all__ = ["InMemoryTransport"]
 class InMemoryTransport:
     """Keeps every request instead of sending it; for tests.
 
+    Any thread may call any method. A forked child has a copy of what its parent has kept by then.
+
     Args:
-        answer: called with each request, returns its result; every request succeeds without it.
+        answer: called with each request to return its result; without it, every request succeeds.
     """
 
     def __init__(self, answer: Callable[[Request], SendResult] | None = None) -> None:
@@ -23,7 +25,7 @@ class InMemoryTransport:
 
     @property
     def batches(self) -> list[Batch]:
-        """The body of every request so far, in their order, as ``Batch`` messages."""
+        """The bodies of the requests so far, in their order, as ``Batch`` messages."""
         return [Batch.FromString(request.body) for request in self.requests]
 
     def send(self, request: Request) -> SendResult:

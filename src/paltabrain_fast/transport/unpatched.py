@@ -1,9 +1,10 @@
-"""Sockets and TLS as Python has them, whatever has been patched.
+"""Python's own sockets and TLS, whatever gevent or eventlet has patched.
 
-A thread that gevent knows nothing of would get an event loop of its own for each patched socket,
-and a thread of its own for each name to resolve. And the classes of ``ssl`` look themselves up in
-their module when they are used, where they find others once that has been patched; so they are
-derived here with what they were made with.
+The SDK's threads are real ones. With a patched socket, gevent would give each of them an event loop
+of its own, and start one more thread for each name to resolve.
+
+Methods of ``ssl``'s classes look those classes up in their module, and would find the patched ones
+there. So the classes are made anew here, with globals that hold the originals.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from urllib3.util import ssl_
 
-from ..process.locks import pristine
+from ..process.hosts import loaded
+from ..process.pristine import pristine
 
 __all__ = [
     "MAX_WAIT_SECONDS",
@@ -30,10 +32,10 @@ __all__ = [
 ]
 
 _PATCHES: Final = ("ssl", "gevent", "eventlet")
-"""Who makes contexts that differ in nothing but what their sockets wait by."""
+"""Packages whose contexts differ from Python's only in how their sockets wait."""
 
 MAX_WAIT_SECONDS: Final = 1.0
-"""How long to wait at a time: a process that was stopped may begin a wait anew when it goes on."""
+"""The longest single wait: a process that was stopped may begin its wait anew when it goes on."""
 
 _select = pristine("select")
 _READ: Final[int] = getattr(_select, "POLLIN", 1)
@@ -41,11 +43,12 @@ _WRITE: Final[int] = getattr(_select, "POLLOUT", 4)
 
 
 def _original(module: str, name: str) -> Any:
-    # a module that another thread is importing just now lacks them yet, and has patched nothing
-    get_original = getattr(sys.modules.get("gevent.monkey"), "get_original", None)
+    """Return what a module had under a name before it was patched."""
+    # while another thread is importing gevent or eventlet, these functions may be missing
+    get_original = getattr(loaded("gevent.monkey"), "get_original", None)
     if get_original is not None:
         return get_original(module, name)
-    patcher = sys.modules.get("eventlet.patcher")
+    patcher = loaded("eventlet.patcher")
     is_patched = getattr(patcher, "is_monkey_patched", None)
     if patcher is not None and is_patched is not None and is_patched("socket"):
         return getattr(patcher.original(module), name)
@@ -53,20 +56,20 @@ def _original(module: str, name: str) -> Any:
 
 
 def _original_class(name: str) -> Any:
-    """Return a class of ``ssl`` as Python has it, whoever has derived another from it."""
+    """Return Python's own class of ``ssl``, though another may have taken its name."""
     for cls in _original("ssl", name).__mro__:
         if cls.__module__ == "ssl":
             return cls
-    raise ImportError(f"ssl.{name} is none of Python's")
+    raise ImportError(f"ssl.{name} is not derived from Python's")
 
 
-def _bound(function: Any, names: dict[str, Any], made: CellType | None = None) -> Any:
-    """Make a function anew, with other globals.
+def _with_globals(function: Any, names: dict[str, Any], owner: CellType | None = None) -> Any:
+    """Make a copy of a function with other globals; return anything else as it is.
 
     Args:
-        function: as it is, if it is none of Python.
-        names: the globals.
-        made: the class that its ``super()`` is to be of.
+        function: the function.
+        names: the globals of the copy.
+        owner: a cell with the class that ``super()`` is to work in.
     """
     if not isinstance(function, FunctionType):
         return function
@@ -76,39 +79,40 @@ def _bound(function: Any, names: dict[str, Any], made: CellType | None = None) -
         names,
         function.__name__,
         function.__defaults__,
-        tuple(made if made and name == "__class__" else cell for name, cell in closure),
+        tuple(owner if owner and name == "__class__" else cell for name, cell in closure),
     )
     bound.__kwdefaults__ = function.__kwdefaults__
     return bound
 
 
-def _made_anew(name: str, base: type | None = None) -> Any:
-    """Make a class of ``ssl`` anew, whose methods find it by its name.
+def _copy_class(name: str, base: type | None = None) -> Any:
+    """Make a copy of a class of ``ssl`` whose methods find an unpatched class by its name.
 
     Args:
-        name: of the class.
-        base: to derive it from; if not given, the class itself, which then is what they find.
+        name: name of the class.
+        base: base class of the copy, whose methods then find the copy. If not given, the copy is
+            derived from the original, and its methods find that.
     """
     original = _original_class(name)
     names = dict(vars(ssl))
-    made = None if base is None else CellType()
+    owner = None if base is None else CellType()
     members: dict[str, Any] = {}
     for key, member in vars(original).items():
         if isinstance(member, property):
-            accessors = (_bound(f, names, made) for f in (member.fget, member.fset, member.fdel))
-            members[key] = property(*accessors)
+            accessors = (member.fget, member.fset, member.fdel)
+            members[key] = property(*(_with_globals(each, names, owner) for each in accessors))
         elif isinstance(member, classmethod):
-            members[key] = classmethod(_bound(member.__func__, names, made))
+            members[key] = classmethod(_with_globals(member.__func__, names, owner))
         elif key not in ("__dict__", "__weakref__"):
-            members[key] = _bound(member, names, made)
-    derived = type(name, (base or original,), members)
-    names[name] = derived if base else original
-    if made is not None:
-        made.cell_contents = derived
-    return derived
+            members[key] = _with_globals(member, names, owner)
+    copy = type(name, (base or original,), members)
+    names[name] = copy if base else original
+    if owner is not None:
+        owner.cell_contents = copy
+    return copy
 
 
-_Context = _made_anew("SSLContext")
+_Context = _copy_class("SSLContext")
 poll: Final[Callable[[], Any]] = _select.poll
 
 if TYPE_CHECKING:
@@ -116,25 +120,25 @@ if TYPE_CHECKING:
     SslSocket = ssl.SSLSocket
 else:
     Socket = _original("socket", "socket")
-    SslSocket = _made_anew("SSLSocket", Socket)
+    SslSocket = _copy_class("SSLSocket", Socket)
 
 
 def getaddrinfo(*arguments: Any) -> list[Any]:
-    """Do as ``socket.getaddrinfo``, in this thread."""
+    """Do what ``socket.getaddrinfo`` does, in this thread."""
     addresses: list[Any] = _original("socket", "getaddrinfo")(*arguments)
     return addresses
 
 
 def make_context() -> ssl.SSLContext:
-    """Make a context as ``urllib3`` does, that verifies certificates."""
+    """Make a context that verifies certificates, with the settings of ``urllib3``."""
     make = ssl_.create_urllib3_context
     if ssl_.SSLContext.__module__.partition(".")[0] in _PATCHES:  # and not truststore's
-        make = _bound(make, vars(ssl_) | {"SSLContext": _Context})
+        make = _with_globals(make, vars(ssl_) | {"SSLContext": _Context})
     return make(cert_reqs=ssl.CERT_REQUIRED)
 
 
 def wait_for(connection: socket.socket, seconds: float, *, to_read: bool) -> bool:
-    """Wait until a socket can be read or written, or for so long; return whether it can."""
+    """Wait until a socket can be read or written, or the time is over; return whether it can."""
     waiting = poll()
     waiting.register(connection, _READ if to_read else _WRITE)
     return bool(waiting.poll(seconds * 1000))

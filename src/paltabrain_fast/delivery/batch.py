@@ -1,0 +1,91 @@
+"""A batch on its way, from the buffer to its outcome."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from .._engine.protocol import FramedBatch
+from ..process.clock import monotonic
+from ..sdk_pb2 import BatchTelemetry
+
+__all__ = ["Batch", "BatchState"]
+
+_BATCH_SECONDS: Final = 300.0
+"""How long the attempts of a batch, and the waits between them, may take in all."""
+
+
+class BatchState(Enum):
+    """Where a batch is."""
+
+    WAITING = auto()
+    """For its first attempt, or for the next."""
+    SENDING = auto()
+    """An attempt is under way."""
+    SETTLING = auto()
+    """The outcome is known to one thread, which reports it."""
+    SETTLED = auto()
+    """The outcome is in the books."""
+
+
+_NEXT: Final = {
+    BatchState.WAITING: {BatchState.SENDING, BatchState.SETTLING},
+    BatchState.SENDING: {BatchState.WAITING, BatchState.SETTLING},
+    BatchState.SETTLING: {BatchState.SETTLED},
+    BatchState.SETTLED: set[BatchState](),
+}
+
+
+class Batch:
+    """One batch, its state and what its attempts have cost.
+
+    The state belongs to the ledger, which changes it under the lock of the books. Everything else
+    is touched only by the thread whose attempt is under way.
+
+    Args:
+        frame: what is sent.
+        report: the telemetry in it, which returns to the ledger if the batch is lost.
+        seconds_left: how long attempts and waits may take, ``_BATCH_SECONDS`` if not given; no time
+            passes while the process is frozen.
+
+    Attributes:
+        attempts: how many were begun.
+        cut_short: how many of them say nothing about the server: the caller's own timeout, or a
+            freeze, has ended them.
+        is_late: whether the last attempt ended long after its time was over.
+        started: when the batch was framed, by ``monotonic()``.
+    """
+
+    __slots__ = (
+        "attempts",
+        "cut_short",
+        "frame",
+        "is_late",
+        "report",
+        "seconds_left",
+        "started",
+        "state",
+    )
+
+    def __init__(
+        self,
+        frame: FramedBatch,
+        report: BatchTelemetry | None = None,
+        seconds_left: float | None = None,
+    ) -> None:
+        self.frame = frame
+        self.report = report
+        self.seconds_left = _BATCH_SECONDS if seconds_left is None else seconds_left
+        self.state = BatchState.WAITING
+        self.attempts = self.cut_short = 0
+        self.is_late = False
+        self.started = monotonic()
+
+    @property
+    def id(self) -> str:
+        """The batch id, a UUIDv7."""
+        return self.frame.batch_id
+
+    def may_become(self, state: BatchState) -> bool:
+        """Tell whether this state can follow the present one."""
+        return state in _NEXT[self.state]

@@ -1,0 +1,358 @@
+"""The way of events from the buffer to the server, of one SDK in one process.
+
+After a fork the child gets another pipeline; see ``abandon``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from .._engine.protocol import Engine
+from ..constant import REQUEST_MAX_WORKERS
+from ..options import Options
+from ..process import fork_barrier, lifetime
+from ..process.clock import deadline_after, is_over, monotonic
+from ..process.fork_barrier import hold_forks
+from ..process.reentrancy import Scope, call_in, current_flow, may_wait
+from ..transport import Transport
+from .batch import Batch
+from .control import Control
+from .framer import Framer
+from .ledger import Ledger, Stats
+from .lifecycle import Lifecycle, State
+from .notify import Reporter
+from .overflow import OverflowPolicy, make_overflow
+from .sender import FROZEN_SECONDS, Sender
+from .workers import Workers
+
+__all__ = ["Pipeline"]
+
+_ENDING_SECONDS: Final = 0.1
+"""How long ``shutdown`` waits beyond its deadline for threads that are ending."""
+
+_HANDOVER_SECONDS: Final = 1.0
+"""How long ``flush`` without a timeout waits for the control thread, which may be in a logging
+handler of the user's that waits for a lock of the caller of ``flush``."""
+
+
+class Pipeline:
+    """Frames and sends what is in a buffer. Any thread may call it.
+
+    Args:
+        engine: the buffer.
+        options: read each time they are needed.
+        transport: makes the requests.
+        owns_transport: whether ``shutdown`` closes it.
+        reporter: where failures are told.
+        is_closed: whether to begin at the end: the SDK was shut down before its process was forked.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: Options,
+        transport: Transport,
+        reporter: Reporter,
+        *,
+        owns_transport: bool,
+        is_closed: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._options = options
+        self._transport = transport
+        self._owns_transport = owns_transport
+        self._reporter = reporter
+        self.ledger = Ledger()
+        self._lifecycle = Lifecycle(self.ledger.books, State.CLOSED if is_closed else State.OPEN)
+        self._workers = Workers(REQUEST_MAX_WORKERS, reporter)
+        self._framer = Framer(engine, options, self.ledger, self._submit)
+        self._control = Control(
+            engine,
+            options,
+            self._lifecycle,
+            self.ledger,
+            self._framer,
+            self._workers,
+            reporter,
+            on_start=self._register,
+        )
+        self._sender = Sender(
+            transport, options, self.ledger, reporter, self._resubmit, self._control.on_settled
+        )
+        self._overflow: OverflowPolicy = make_overflow(
+            engine,
+            options,
+            self.ledger,
+            self._lifecycle,
+            self._framer,
+            reporter,
+            self._may_wait,
+            self._control.request_flush,
+        )
+        # which flow is in shutdown(), see current_flow(); set under the lock of the books
+        self._closer: object | None = None
+        self._all_settled = True  # what shutdown() returns, once it has ended
+        reporter.on_queued = self._control.ensure_thread
+        if is_closed:
+            engine.close()
+
+    # For track()
+
+    def event_recorded(self) -> None:
+        """Have the control thread look at the event that the engine said is due."""
+        self._control.ensure_thread()
+
+    def wake(self) -> None:
+        """Have the control thread read the options anew."""
+        self._control.wake()
+
+    def make_room(self) -> Iterator[None]:
+        """Do as ``overflow`` says when an event has found the buffer full.
+
+        Yields each time that it is worth trying again to record the event; when it ends, the event
+        is to be dropped.
+        """
+        self._control.request_flush()
+        return self._overflow.make_room()
+
+    def event_dropped(self) -> None:
+        """Prepare for more events that are to be dropped, as one was."""
+        self._overflow.on_drop()
+
+    # For the user
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether ``shutdown`` was called."""
+        return self._lifecycle.state in (State.DRAINING, State.CLOSED)
+
+    def flush(self, timeout: float | None) -> bool:
+        """Have what is buffered framed; with a timeout, wait until all of it is settled.
+
+        Returns:
+            Whether it was; without a timeout, whether it already is.
+        """
+        mark = self._control.request_flush()
+        if self._may_wait():
+            if timeout is None:
+                self._await_framing(mark, deadline_after(_HANDOVER_SECONDS))
+            else:
+                self._await_settled(mark, deadline_after(timeout))
+            self._framer.finish_frame()  # which may be about to cut one more
+        return self._is_settled(mark)
+
+    def shutdown(self, timeout: float | None) -> bool:
+        """Flush, wait until all is settled or the timeout is over, end the threads; idempotent.
+
+        Returns:
+            Whether every event was settled by an answer, none given up at the deadline. A signal
+            handler or a logging handler that interrupts our own work gets ``False`` at once, as
+            nothing can go on before it returns; the rest is done then, or at exit.
+        """
+        deadline = None if timeout is None else deadline_after(timeout)
+        self._engine.close()
+        self._lifecycle.advance(State.DRAINING)
+        self._control.wake()
+        if not self._may_wait():
+            return self._has_ended()
+        flow, books = current_flow(), self.ledger.books
+        if self._closer == flow:  # our own shutdown() sends in this thread, and has called on_error
+            return self._has_ended()
+        is_first = False
+        try:
+            with books:
+                if not books.wait_for(lambda: self._closer is None or self._is_abandoned, deadline):
+                    return False
+                self._closer = flow
+            if self._lifecycle.state is State.DRAINING:
+                self._all_settled = self._drain(deadline)
+                is_first = self._lifecycle.advance(State.CLOSED)
+        finally:  # an exception of a signal handler leaves the rest to the next who shuts down
+            with books:
+                if self._closer == flow:
+                    self._closer = None
+                    books.notify_all()
+        if is_first:
+            self._end(deadline)
+        return self._has_ended()
+
+    def stats(self) -> Stats:
+        """Return a consistent snapshot of the books."""
+        return self._framer.stats()
+
+    def running(self) -> dict[str, str]:
+        """Say what is in flight, by batch id, and what a ``flush()`` has yet to hand over."""
+        # Before what is in flight is read: what is framed between the two may be told twice, but is
+        # not missed.
+        waiting = min(self._control.flush_mark, self._engine.accepted) - self.ledger.framed_count
+        running = self.ledger.running()
+        if waiting > 0:
+            running["buffered"] = f"{waiting} events"
+        return running
+
+    # For the process
+
+    def release(self) -> None:
+        """Deliver what is left, and end; for an SDK that nobody refers to any more.
+
+        Called by the garbage collector, in any thread, so it waits for nothing.
+        """
+        self._engine.close()
+        if self._lifecycle.is_running and lifetime.is_registered(self):
+            self._workers.submit(self._shut_down_released)
+            self._control.ensure_thread()
+
+    def begin_exit(self) -> None:
+        """Have all framed, and threads provided, while that can be done; called by ``lifetime``."""
+        if not self._engine.forked:  # or else this is the parent's, in a child that noticed nothing
+            self._control.request_flush()
+
+    def await_start(self, deadline: float) -> None:
+        """Wait until all is framed, and has its threads; called by ``lifetime``."""
+        if not self._engine.forked and self._may_wait():
+            self._await_framing(self._control.flush_mark, deadline)
+            self.ledger.wait(
+                lambda: (
+                    self._is_abandoned
+                    or not self._control.is_running
+                    or not self._workers.needs_thread()
+                ),
+                deadline,
+            )
+
+    def exit(self, started: float) -> None:
+        """Shut down within ``exit_timeout`` of the start; called by ``lifetime``."""
+        if not self._engine.forked:
+            self.shutdown(started + self._options.exit_timeout - monotonic())
+            if self._lifecycle.is_running:  # another thread shuts down, and has more time than that
+                self._give_up("exit")
+
+    def abandon(self) -> None:
+        """Leave everything to the parent, in a forked child; called by the one thread it has.
+
+        That thread may have interrupted any of this in a signal handler that has forked. It returns
+        there and finds nothing to do: no event, no batch, no call, no lock of another thread.
+        """
+        self._lifecycle.abandon()
+        self.ledger.abandon()
+        self._framer.abandon()
+        self._workers.abandon()
+        self._control.abandon()
+        self._engine.abandon()
+
+    def _may_wait(self) -> bool:
+        """Whether the caller may wait; not a handler that has interrupted what it waits for.
+
+        That is our own work, or the holder of a lock that our threads need to go on.
+        """
+        return may_wait() and not (
+            self._framer.is_consuming
+            or self._engine.is_interrupted
+            or self.ledger.books.is_owned()
+            or fork_barrier.is_interrupted()
+        )
+
+    def _register(self) -> None:
+        lifetime.register(self)
+        if not self._lifecycle.is_running:  # shut down before it was registered
+            lifetime.unregister(self)
+
+    def _submit(self, batch: Batch) -> None:
+        self._workers.submit(partial(self._sender.attempt, batch))
+
+    def _resubmit(self, batch: Batch) -> None:
+        self._submit(batch)
+        self._control.wake()  # there may be a thread too few
+
+    def _has_ended(self) -> bool:
+        return not self._lifecycle.is_running and self._all_settled
+
+    @property
+    def _is_abandoned(self) -> bool:
+        """Whether a signal handler has forked meanwhile: what was waited for is the parent's."""
+        return self._lifecycle.state is State.ABANDONED
+
+    def _is_settled(self, mark: int) -> bool:
+        return self._is_abandoned or self.ledger.is_settled(mark)
+
+    def _await_framing(self, mark: int, deadline: float) -> None:
+        self.ledger.wait(
+            lambda: (
+                self.ledger.framed_count >= mark
+                or not self._framer.has_room
+                or not self._control.is_running
+                or self._is_abandoned
+            ),
+            deadline,
+        )
+
+    def _await_settled(self, mark: int, deadline: float | None) -> bool:
+        """Wait until the first ``mark`` events are settled; where no thread can run, work here."""
+        while not self._is_settled(mark):
+            if self._control.ensure_thread() and not self._lacks_senders():
+                self.ledger.wait(
+                    lambda: self._is_settled(mark) or not self._control.is_running, deadline
+                )
+            elif not call_in(Scope.WORKING, partial(self._control.work_here, deadline)):
+                # nothing to do here: another thread, in the same loop, has what is left
+                self.ledger.wait(lambda: self._is_settled(mark) or self._has_work(mark), deadline)
+            if is_over(deadline):
+                return self._is_settled(mark)
+        return True
+
+    def _lacks_senders(self) -> bool:
+        """Tell whether the control thread is left alone, and sends one batch after the other."""
+        return not lifetime.may_start_threads() and not self._workers.has_threads()
+
+    def _has_work(self, mark: int) -> bool:
+        can_frame = self.ledger.framed_count < mark and self._framer.has_room
+        return can_frame or self._workers.next_due() is not None
+
+    def _drain(self, deadline: float | None) -> bool:
+        """Deliver all, or give up what is left at the deadline; return whether all was settled."""
+        begun, mark = monotonic(), self._engine.accepted
+        self._control.request_flush()
+        self._sender.end_by(deadline)
+        settled = self._await_settled(mark, deadline)
+        if (
+            not settled
+            and deadline is not None
+            and monotonic() > deadline + FROZEN_SECONDS
+            and self._control.is_running  # or else an attempt in this thread may have taken so long
+        ):
+            # The process was frozen, so the time has passed without a chance to send: once more.
+            deadline += monotonic() - begun
+            self._sender.end_by(deadline)
+            settled = self._await_settled(mark, deadline)
+        if not settled:
+            self._give_up("shutdown")
+        self._control.queue_callbacks()
+        call_in(Scope.WORKING, self._workers.close)
+        return settled
+
+    def _give_up(self, what: str) -> None:
+        """Drop all that is left, and say so."""
+        if lost := self._framer.give_up():
+            self._reporter.log(
+                logging.WARNING, "%d events were not delivered before the %s timeout", lost, what
+            )
+
+    def _end(self, deadline: float | None) -> None:
+        """Wait for the threads, and close the transport.
+
+        An attempt that the deadline cuts off needs a moment to return, ``_ENDING_SECONDS`` at most.
+        """
+        self._control.wake()
+        end = None if deadline is None else max(deadline, monotonic()) + _ENDING_SECONDS
+        self._workers.join(end)
+        self._control.join(end)
+        if self._owns_transport:
+            with hold_forks(end):
+                self._transport.close()
+        lifetime.unregister(self)
+
+    def _shut_down_released(self, _until: float) -> None:
+        call_in(Scope.USER, partial(self.shutdown, self._options.shutdown_timeout))

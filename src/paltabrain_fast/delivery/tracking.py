@@ -1,0 +1,124 @@
+"""What ``track()`` does when not all is as usual: the event is slow, the buffer full, we forked."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from .._engine.choice import EventBase, Tracker
+from .._engine.protocol import RecordStatus, class_given_error
+from ..errors import DropReason
+from ..process import forks
+from ..process.reentrancy import refuses_events
+from .notify import Reporter
+from .pipeline import Pipeline
+
+__all__ = ["Tracking"]
+
+_REASONS: Final[dict[RecordStatus, DropReason]] = {
+    RecordStatus.FULL: "queue_full",
+    RecordStatus.CLOSED: "already_shutdown",
+}
+
+_foreign_classes_reported = False
+
+
+class Tracking(Tracker):
+    """The hooks of ``Tracker``, see ``TrackerHooks``; any thread may be in them.
+
+    Attributes:
+        _pipeline: of this process.
+        _reporter: tells the user what becomes of events.
+        _known_classes: of events that were recorded by way of Python.
+    """
+
+    _pipeline: Pipeline
+    _reporter: Reporter
+    _known_classes: set[type]
+
+    def _reinit_if_forked(self) -> None:
+        """Notice a fork that has called no hooks of Python."""
+        if self._engine.forked:
+            forks.reinit_if_forked()
+
+    def _event_recorded(self) -> None:
+        self._pipeline.event_recorded()
+
+    def _record_serialized(
+        self, event: Any, context: bytes, header: bytes, payload: bytes
+    ) -> RecordStatus:
+        def record() -> RecordStatus:
+            return self._engine.record(context, header, payload, self._session_wire_id)
+
+        status = record()
+        if status is RecordStatus.FULL and self._engine.drop_if_shedding():
+            return status
+        status = self._record_with_retry(status, record)
+        if status is RecordStatus.TOO_LARGE:
+            self._pipeline.ledger.refuse("too_large")
+            size = len(context) + len(header) + len(payload)
+            self._reporter.too_large(1, type(event).__name__, size)
+            return status
+        if status is not RecordStatus.OK:
+            self._drop(status)
+            return status
+        if type(event) not in self._known_classes:
+            self._meet(type(event))
+        if self._engine.due():
+            self._event_recorded()
+        return status
+
+    def _record_with_retry(
+        self, status: RecordStatus, record: Callable[[], RecordStatus]
+    ) -> RecordStatus:
+        if status is RecordStatus.FORKED:
+            self._reinit_if_forked()
+            status = record()
+        if status is RecordStatus.FULL:
+            for _ in self._pipeline.make_room():
+                status = record()
+                if status is not RecordStatus.FULL:
+                    break
+        return status
+
+    def _serialization_failed(self, event: Any, error: Exception) -> None:
+        if isinstance(event, type):
+            error = class_given_error("event", event)
+        self._pipeline.ledger.refuse("serialization_error")
+        self._pipeline.ledger.note_error(self._reporter.serialization_failed(event, error))
+
+    def _is_inside(self) -> bool:
+        return refuses_events()
+
+    def _drop(self, status: RecordStatus) -> None:
+        if status is RecordStatus.REENTRANT:
+            self._pipeline.ledger.refuse("reentrant")
+            self._reporter.report_reentrant()
+            return
+        reason = _REASONS[status]
+        if status is RecordStatus.FULL:
+            self._pipeline.event_dropped()
+        self._pipeline.ledger.refuse(reason)
+        self._reporter.warn_sparingly(
+            reason,
+            "Events are dropped: %s",
+            reason.replace("_", " "),
+            quiet_seconds=math.inf if status is RecordStatus.CLOSED else 20.0,
+        )
+
+    def _meet(self, event_class: type) -> None:
+        """Say once what a config module on other base classes costs."""
+        global _foreign_classes_reported
+        self._known_classes.add(event_class)
+        if not issubclass(event_class, EventBase) and not _foreign_classes_reported:
+            _foreign_classes_reported = True
+            self._reporter.log(
+                logging.WARNING,
+                "%s.%s is not built on paltabrain_fast's base classes: its events are sent, but not"
+                " accelerated. Import paltabrain_fast before the config module, or call"
+                " paltabrain_fast.install_as_paltabrain_sdk() first",
+                event_class.__module__,
+                event_class.__qualname__,
+            )

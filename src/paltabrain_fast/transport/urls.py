@@ -1,0 +1,74 @@
+"""The rule for hostnames: what URL one stands for, and which ones are refused."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+__all__ = ["base_url", "origin_of"]
+
+_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
+_NUMERIC_NAME: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
+_PLAIN_SCHEME: Final = "http://"
+_SECURE_SCHEME: Final = "https://"
+
+
+def base_url(hostname: str) -> str:
+    """Return the URL that ``hostname`` stands for, without a path.
+
+    Args:
+        hostname: ``host`` or ``host:port``, with or without ``https://`` before it and ``/`` after
+            that. The URL is always ``https``, unless ``http://`` stands before a loopback host.
+
+    Raises:
+        TypeError: ``hostname`` is not a string.
+        ValueError: it holds anything but a host and a port.
+    """
+    if not isinstance(hostname, str):
+        raise TypeError(f"hostname must be a str, not {type(hostname).__name__}")
+    plain = hostname.startswith(_PLAIN_SCHEME)
+    authority = hostname
+    for scheme in (_PLAIN_SCHEME, _SECURE_SCHEME):
+        if hostname.startswith(scheme):
+            authority = hostname.removeprefix(scheme).removesuffix("/")
+    problem = f"hostname must be 'host' or 'host:port' in ASCII, not {hostname!r}"
+    host, _, port = authority.rpartition(":")
+    if not host or authority.endswith("]"):
+        host, port = authority, "443"
+    if not _is_host(host) or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
+        raise ValueError(problem)
+    if plain and not _is_loopback(host):
+        raise ValueError(f"hostname may use http:// for a loopback host only, not {hostname!r}")
+    return f"{'http' if plain else 'https'}://{authority}"
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL that has a path."""
+    return url[: url.index("/", url.index("//") + 2)]
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether this is a name of DNS in ASCII, or an address.
+
+    A name that looks like an IPv4 address must be one in the usual notation. The system's resolver
+    also takes ``127.1`` and ``0x7f.1``, and libraries differ in how they read those.
+    """
+    try:
+        if host.startswith("[") and host.endswith("]"):
+            return ipaddress.IPv6Address(host[1:-1]).scope_id is None
+        if _NUMERIC_NAME.fullmatch(host):
+            return ipaddress.IPv4Address(host).version == 4
+    except ValueError:
+        return False
+    return _NAME.fullmatch(host) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,275 @@
+"""The sender threads: each call is made when it is due, by whoever is there."""
+
+from __future__ import annotations
+
+import gc
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from paltabrain_fast import ErrorInfo, InMemoryTransport, PaltabrainSdk, Request, SendResult
+from paltabrain_fast.delivery.workers import Workers
+
+from ..support.events import TextContext, TextEvent
+from ..support.probe import make_workers, no_threads, number_of_threads, starting_sender_fails
+from ..support.sdk import MakeSdk, Sdk
+from ..support.threads import await_end
+
+Call = Callable[[float], float | None]
+
+
+class Hanging:
+    """A call that returns when it is released."""
+
+    def __init__(self, times: int = 1) -> None:
+        self._begun = threading.Semaphore(0)
+        self._release = threading.Event()
+        self._times = times
+
+    def __call__(self, _until: float) -> None:
+        self._begun.release()
+        assert self._release.wait(60)
+
+    def await_begin(self) -> None:
+        assert self._begun.acquire(timeout=30)
+
+    def release(self) -> None:
+        self._release.set()
+
+
+def call_of(event: threading.Event) -> Call:
+    def call(_until: float) -> None:
+        event.set()
+
+    return call
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = make_workers(3)
+    yield made
+    made.close()
+    made.join(None)
+
+
+def test_threads_are_as_many_as_there_are_calls_to_make_at_once(workers: Workers) -> None:
+    hanging = Hanging()
+    for count in range(1, 6):
+        workers.submit(hanging)
+        workers.provide_threads()
+        assert not workers.needs_thread()
+        assert number_of_threads(workers) == min(count, 3)
+        if count <= 3:
+            hanging.await_begin()
+    hanging.release()
+    for _ in range(2):
+        hanging.await_begin()
+
+
+def test_retry_is_made_while_other_threads_hang(workers: Workers) -> None:
+    """It waits without a thread, and the one that is left makes it when it is due."""
+    hanging, retried = Hanging(), threading.Event()
+    delays = iter([0.01])
+
+    def retry(_until: float) -> float | None:
+        if (delay := next(delays, None)) is None:
+            retried.set()
+        return delay
+
+    for call in (retry, hanging, hanging):
+        workers.submit(call)
+    workers.provide_threads()
+    try:
+        hanging.await_begin()
+        hanging.await_begin()
+        assert retried.wait(30)
+    finally:
+        hanging.release()
+
+
+def test_calls_are_made_in_the_order_in_which_they_are_due(workers: Workers) -> None:
+    made: list[str] = []
+
+    def note(name: str, done: threading.Event | None = None) -> Call:
+        def call(_until: float) -> None:
+            made.append(name)
+            if done is not None:
+                done.set()
+
+        return call
+
+    done = threading.Event()
+    workers.submit(note("last", done), 0.02)
+    workers.submit(note("first"))
+    workers.submit(note("second"))
+    while not done.is_set():
+        assert workers.run_next(None)
+    assert made == ["first", "second", "last"]
+
+
+def test_fault_of_a_call_costs_no_thread(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = threading.Event()
+
+    def fail(_until: float) -> None:
+        raise SystemExit
+
+    workers.submit(fail)
+    workers.provide_threads()
+    workers.submit(call_of(made))
+    assert made.wait(30)
+    assert "a sender thread failed: SystemExit()" in caplog.text
+
+
+def test_closed_workers_make_what_is_due_and_no_more(workers: Workers) -> None:
+    made, later = threading.Event(), threading.Event()
+    workers.submit(call_of(later), 3600.0)
+    workers.submit(call_of(made))
+    workers.close()  # in this thread, as there is no other
+    assert made.is_set()
+    assert not later.is_set()
+    assert not workers.needs_thread()
+
+
+def test_closed_workers_end_their_threads(workers: Workers) -> None:
+    hanging, made = Hanging(), threading.Event()
+    workers.submit(hanging)
+    workers.provide_threads()
+    hanging.await_begin()
+    workers.submit(call_of(made))
+    workers.close()
+    hanging.release()
+    workers.join(None)
+    assert made.is_set()
+    assert not workers.has_threads()
+
+
+def test_thread_without_others_waits_until_its_deadline(workers: Workers) -> None:
+    workers.submit(call_of(threading.Event()), 3600.0)
+    assert not workers.run_next(0.0)
+
+
+@pytest.mark.usefixtures("workers")
+def test_nothing_to_wait_for_is_not_waited_for(workers: Workers) -> None:
+    assert not workers.run_next(None)
+
+
+def test_thread_without_others_waits_for_the_call_of_another_one(workers: Workers) -> None:
+    """Which may have to be made again; here it has not."""
+    hanging, outcomes = Hanging(), list[bool]()
+
+    def run() -> None:
+        outcomes.append(workers.run_next(None))
+
+    first, second = (threading.Thread(target=run, daemon=True) for _ in range(2))
+    workers.submit(hanging)
+    first.start()
+    hanging.await_begin()
+    second.start()
+    hanging.release()
+    first.join(30)
+    second.join(30)
+    assert sorted(outcomes) == [False, True]
+
+
+def test_what_threads_are_busy_with_is_not_waited_for(workers: Workers) -> None:
+    """Who waits for its outcome waits for that, and not for the thread."""
+    hanging = Hanging()
+    workers.submit(hanging)
+    workers.provide_threads()
+    hanging.await_begin()
+    waiting = threading.Thread(target=workers.run_next, args=(None,), daemon=True)
+    waiting.start()
+    await_end([waiting], 30)
+    hanging.release()
+
+
+def test_forked_child_makes_no_call_of_its_parents(workers: Workers) -> None:
+    made = threading.Event()
+    workers.submit(call_of(made))
+    workers.abandon()
+    assert not workers.run_next(None)
+    workers.close()
+    assert not made.is_set()
+
+
+def test_what_no_thread_can_be_started_for_is_sent_by_the_control_thread(
+    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, flush_buffer_size=1)
+    with starting_sender_fails("can't start new thread"):
+        sdk.track(TextEvent())
+        assert sdk.flush(timeout=30)
+    assert len(transport.batches) == 1
+    assert "no thread to send with: can't start new thread" in caplog.text
+
+
+@pytest.mark.parametrize("call", ["flush", "shutdown"])
+def test_on_error_may_wait_in_the_control_thread(make_sdk: MakeSdk, call: str) -> None:
+    """Where no other thread can be started, it calls it, and is not there to send."""
+    answers = iter([400])
+    outcomes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def on_error(_error: Exception, _info: ErrorInfo) -> None:
+        sdk.track(TextEvent("second"))
+        outcomes.put(getattr(sdk, call)(timeout=30))
+
+    transport = InMemoryTransport(lambda _request: SendResult(next(answers, 200)))
+    sdk: Sdk = make_sdk(transport=transport, on_error=on_error)
+    with starting_sender_fails("can't start new thread"):
+        sdk.track(TextEvent("first"))
+        sdk.flush()
+        assert outcomes.get(timeout=60) is True
+    assert sdk.stats().delivered == 1
+
+
+def test_forgotten_sdk_is_shut_down_by_its_control_thread() -> None:
+    senders: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+
+    def answer(_request: Request) -> SendResult:
+        senders.put(threading.current_thread())
+        return SendResult(status=200)
+
+    with starting_sender_fails("can't start new thread"):
+        sdk: Sdk = PaltabrainSdk(
+            "localhost", "key", TextContext(), transport=InMemoryTransport(answer)
+        )
+        sdk.track(TextEvent())
+        del sdk
+        gc.collect()
+        await_end([senders.get(timeout=30)])
+
+
+def test_control_thread_that_sends_at_exit_is_not_left_alone(make_sdk: MakeSdk) -> None:
+    """The request that it makes may hang; here until the other one has arrived."""
+    hanging, arrived = threading.Event(), threading.Event()
+
+    def answer(request: Request) -> SendResult:
+        if b"dead" in request.body:
+            hanging.set()
+            assert arrived.wait(60)
+        else:
+            arrived.set()
+        return SendResult(status=200)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer))
+    with starting_sender_fails("can't start new thread"):
+        sdk.track(TextEvent(), TextContext("dead"))
+        sdk.flush()
+        assert hanging.wait(30)
+        with no_threads():
+            sdk.track(TextEvent(), TextContext("well"))
+            assert sdk.flush(timeout=30)
+
+
+def test_without_threads_shutdown_sends_by_itself(make_sdk: MakeSdk) -> None:
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport)
+    with no_threads():
+        sdk.track(TextEvent())
+        assert sdk.shutdown(timeout=30)
+    assert len(transport.batches) == 1

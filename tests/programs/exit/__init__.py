@@ -1,0 +1,1 @@
+"""Services that end without a word to their SDKs."""

@@ -1,0 +1,1 @@
+"""Services that gevent has patched, early or late."""

@@ -1,0 +1,1 @@
+"""Services that make, use and forget SDKs."""

@@ -1,0 +1,1 @@
+"""Services that feed the SDK with what it says itself."""

@@ -1,0 +1,1 @@
+"""What prefork servers and task queues run."""

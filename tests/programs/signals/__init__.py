@@ -1,0 +1,1 @@
+"""Services with signal handlers, and with signals that they wait for."""

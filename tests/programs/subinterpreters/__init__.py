@@ -1,0 +1,1 @@
+"""Services in interpreters beside the main one."""

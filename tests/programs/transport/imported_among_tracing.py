@@ -1,0 +1,23 @@
+"""What wraps ``requests`` before the SDK is imported is no double."""
+
+import functools
+from typing import Any, NoReturn
+
+import requests
+
+original = requests.Session.send
+
+
+@functools.wraps(original)
+def send(*_arguments: Any, **_options: Any) -> NoReturn:
+    raise AssertionError("the SDK has connections of its own")
+
+
+requests.Session.send = send  # type: ignore[method-assign]
+
+from paltabrain_fast import Request
+from paltabrain_fast.transport.mocks import MockedRequests
+
+assert MockedRequests("").send(Request("https://api.example/", b"", {}, 1)) is None
+requests.Session.send = original  # type: ignore[method-assign]
+assert MockedRequests("").send(Request("http://127.0.0.1:1/", b"", {}, 1)) is not None

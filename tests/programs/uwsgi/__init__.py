@@ -1,0 +1,1 @@
+"""Services in processes that look like uWSGI."""
