@@ -208,9 +208,10 @@ def test_what_no_thread_can_be_started_for_is_sent_by_the_control_thread(
     assert "no thread to send with: can't start new thread" in caplog.text
 
 
+@pytest.mark.parametrize("senders", [0, 1])
 @pytest.mark.parametrize("call", ["flush", "shutdown"])
-def test_on_error_may_wait_in_the_control_thread(make_sdk: MakeSdk, call: str) -> None:
-    """Where no other thread can be started, it calls it, and is not there to send."""
+def test_on_error_may_wait_in_the_last_thread(make_sdk: MakeSdk, call: str, senders: int) -> None:
+    """Where no other can be started, the thread that calls it is the one that is to send."""
     answers = iter([400])
     outcomes: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
@@ -220,28 +221,29 @@ def test_on_error_may_wait_in_the_control_thread(make_sdk: MakeSdk, call: str) -
 
     transport = InMemoryTransport(lambda _request: SendResult(next(answers, 200)))
     sdk: Sdk = make_sdk(transport=transport, on_error=on_error)
-    with starting_sender_fails("can't start new thread"):
+    with starting_sender_fails("can't start new thread", senders):
         sdk.track(TextEvent("first"))
         sdk.flush()
         assert outcomes.get(timeout=60) is True
     assert sdk.stats().delivered == 1
 
 
-def test_forgotten_sdk_is_shut_down_by_its_control_thread() -> None:
-    senders: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+@pytest.mark.parametrize("senders", [0, 1])
+def test_forgotten_sdk_is_shut_down_by_its_last_thread(senders: int) -> None:
+    sending: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
 
     def answer(_request: Request) -> SendResult:
-        senders.put(threading.current_thread())
+        sending.put(threading.current_thread())
         return SendResult(status=200)
 
-    with starting_sender_fails("can't start new thread"):
+    with starting_sender_fails("can't start new thread", senders):
         sdk: Sdk = PaltabrainSdk(
             "localhost", "key", TextContext(), transport=InMemoryTransport(answer)
         )
         sdk.track(TextEvent())
         del sdk
         gc.collect()
-        await_end([senders.get(timeout=30)])
+        await_end([sending.get(timeout=30)])
 
 
 def test_control_thread_that_sends_at_exit_is_not_left_alone(make_sdk: MakeSdk) -> None:

@@ -95,6 +95,7 @@ class ForkWhileWaiting:
     def __init__(self) -> None:
         self.child: int | None = None
         self._place: tuple[FrameType, int] | None = None
+        self._is_forking = False
         self._begun = threading.Event()
         self._handled: queue.SimpleQueue[None] = queue.SimpleQueue()  # a handler may call put()
         self._interrupting = threading.Thread(target=self._interrupt)
@@ -122,7 +123,8 @@ class ForkWhileWaiting:
     def _handle(self, _signal: int, frame: FrameType | None) -> None:
         assert frame is not None
         place = frame, frame.f_lasti
-        if self.child is None and place == self._place:
+        if place == self._place and not self._is_forking:
+            self._is_forking = True  # while a hook of the fork waits, more signals come
             self.child = os.fork()
         self._place = place
         self._handled.put(None)

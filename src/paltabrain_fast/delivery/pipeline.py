@@ -16,7 +16,7 @@ from ..options import Options
 from ..process import fork_barrier, lifetime
 from ..process.clock import deadline_after, is_over, monotonic
 from ..process.fork_barrier import hold_forks
-from ..process.reentrancy import Scope, call_in, current_flow, may_wait
+from ..process.reentrancy import Scope, call_in, current_flow, may_wait, own_thread
 from ..transport import Transport
 from .batch import Batch
 from .control import Control
@@ -294,7 +294,12 @@ class Pipeline:
         while not self._is_settled(mark):
             if self._control.ensure_thread() and not self._lacks_senders():
                 self.ledger.wait(
-                    lambda: self._is_settled(mark) or not self._control.is_running, deadline
+                    lambda: (
+                        self._is_settled(mark)
+                        or not self._control.is_running
+                        or self._lacks_senders()
+                    ),
+                    deadline,
                 )
             elif not call_in(Scope.WORKING, partial(self._control.work_here, deadline)):
                 # nothing to do here: another thread, in the same loop, has what is left
@@ -304,8 +309,13 @@ class Pipeline:
         return True
 
     def _lacks_senders(self) -> bool:
-        """Tell whether the control thread is left alone, and sends one batch after the other."""
-        return not lifetime.may_start_threads() and not self._workers.has_threads()
+        """Tell whether this thread is to send as well: all that could are busy, and stay so few.
+
+        At exit; and in a thread of our own, which may be the very one that is waited for.
+        """
+        if own_thread() is None and lifetime.may_start_threads():
+            return False
+        return self._workers.is_short()
 
     def _has_work(self, mark: int) -> bool:
         can_frame = self.ledger.framed_count < mark and self._framer.has_room

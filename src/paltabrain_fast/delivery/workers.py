@@ -47,6 +47,7 @@ class Workers:
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
         self._running = 0  # calls that are being made
+        self._cannot_start = False  # the system had no thread to spare when asked last
         self._is_closed = False
 
     def submit(self, call: Call, delay: float = 0.0) -> None:
@@ -73,9 +74,11 @@ class Workers:
             try:
                 thread.start()
             except RuntimeError as error:
+                self._cannot_start = True
                 if not self.has_threads():
                     self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
                 return
+            self._cannot_start = False
             self._threads.append(thread)
 
     def needs_thread(self) -> bool:
@@ -84,6 +87,13 @@ class Workers:
             wanted = min(self._max_threads, len(self._entries) + self._running)
             is_short = not self._is_closed and len(self._threads) < wanted
         return is_short and lifetime.may_start_threads()
+
+    def is_short(self) -> bool:
+        """Tell whether each thread makes a call, and no other can be started."""
+        with self._changed:
+            alive = [thread.is_alive() for thread in self._threads].count(True)
+            is_busy = self._running >= alive
+        return is_busy and (self._cannot_start or not lifetime.may_start_threads())
 
     def next_due(self) -> float | None:
         """Return when the next call is due, by ``monotonic()``; ``None`` if there is none."""

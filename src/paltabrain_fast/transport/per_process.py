@@ -51,6 +51,6 @@ class PerProcess(Generic[T]):
 
 def _keep_inherited(values: dict[int, Any]) -> None:
     """Before the values are freed: give those of other processes a reference that never goes."""
-    for process, value in values.items():
+    for process, value in list(values.items()):  # another thread may add one
         if process != os.getpid():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
