@@ -14,7 +14,7 @@ import pytest
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk, Request, SendResult
 from paltabrain_fast.sdk_pb2 import Batch
-from paltabrain_fast.transport import HttpsTransport
+from paltabrain_fast.transport import HttpsTransport, Transport
 
 from .support.answers import Answer
 from .support.api_server import ApiServer
@@ -500,25 +500,27 @@ def test_deadlines_hold_inside_a_wait_for_a_retry(make_sdk: MakeSdk) -> None:
 # Garbage collection
 
 
+class Service:
+    """Has an SDK that refers to it."""
+
+    def __init__(self, hostname: str, transport: Transport) -> None:
+        self.sdk: Sdk = PaltabrainSdk(
+            hostname,
+            "key",
+            TextContext(),
+            transport=transport,
+            flush_interval_ms=3_600_000,
+            on_error=self.on_error,
+        )
+
+    def on_error(self, *_told: object) -> None:
+        raise AssertionError
+
+
 def forget_sdk(hostname: str) -> list[weakref.ref[Any]]:
     """Return references to an SDK and to what only its delivery refers to, both forgotten."""
-
-    class Service:
-        def __init__(self) -> None:
-            self.sdk: Sdk = PaltabrainSdk(
-                hostname,
-                "key",
-                TextContext(),
-                transport=transport,
-                flush_interval_ms=3_600_000,
-                on_error=self.on_error,  # which refers to the SDK
-            )
-
-        def on_error(self, *_told: object) -> None:
-            raise AssertionError
-
     transport = HttpsTransport()
-    sdk = Service().sdk
+    sdk = Service(hostname, transport).sdk
     sdk.track(TextEvent("kept"))
     return [weakref.ref(sdk), weakref.ref(transport)]
 

@@ -23,6 +23,7 @@ from paltabrain_fast import BaseContext, BaseEvent, BaseSentinel
 
 from ..schema.packages import EXAMPLE, imported
 from ..support.recorder import Recorder, Sent
+from ..support.threads import keeps_classes
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_classes_are_collected(config: Any) -> None:
     reference = make()
     for _ in range(2):  # without a GIL, what the first has freed holds more
         gc.collect()
-    assert reference() is None
+    assert reference() is None or keeps_classes()
 
 
 def test_attributes(config: Any) -> None:

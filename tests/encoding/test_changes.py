@@ -22,6 +22,7 @@ from paltabrain_fast.schema.load import load_schema
 
 from ..schema.packages import EXAMPLE, generated, imported
 from ..support.recorder import Recorder
+from ..support.threads import keeps_classes
 from . import groups
 from .rewriting import PAYLOAD, rewritten
 from .test_forms import check, contexts, events, written
@@ -272,7 +273,7 @@ def test_generated_modules_are_freed() -> None:
 
     found = [ref for _ in range(3) for ref in use()]
     gc.collect()
-    assert [ref() for ref in found] == [None] * len(found)
+    assert [ref() for ref in found] == [None] * len(found) or keeps_classes()
 
 
 @pytest.mark.parametrize("text", [IN_MODULE, IN_CLASS, "by name"], ids=["module", "class", "name"])
@@ -291,7 +292,7 @@ def test_modules_with_helpers_are_freed(tmp_path: Path, text: str) -> None:
 
     found = use()
     gc.collect()
-    assert [ref() for ref in found] == [None] * len(found)
+    assert [ref() for ref in found] == [None] * len(found) or keeps_classes()
 
 
 def test_events_outlive_their_module(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,3 +42,20 @@ def await_end(threads: Iterable[threading.Thread], deadline: float = DEADLINE) -
     for thread in threads:
         thread.join(deadline)
         assert not thread.is_alive(), f"{thread.name} does not end"
+
+
+def keeps_classes() -> bool:
+    """Tell whether the interpreter never frees a class, nor what its functions refer to.
+
+    CPython 3.13 does so without the GIL, once there has been a second thread.
+    """
+
+    def make() -> weakref.ref[type]:
+        class Unused:
+            pass
+
+        return weakref.ref(Unused)
+
+    unused = make()
+    gc.collect()
+    return unused() is not None
