@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -31,24 +29,3 @@ def assert_balanced(sdk: Sdk) -> None:
     assert (
         stats.accepted == stats.delivered + stats.dropped_after_acceptance + stats.pending_events
     ), stats
-
-
-def start_script(
-    script: str, *arguments: str, timeout: float = 60
-) -> subprocess.CompletedProcess[str]:
-    """Run Python code in a process of its own, where ``tests`` can be imported, to its end."""
-    return subprocess.run(
-        [sys.executable, *FORKS_WITH_THREADS, "-c", script, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        cwd=ROOT,
-        check=False,
-    )
-
-
-def run_script(script: str, *arguments: str, timeout: float = 60) -> str:
-    """Run Python code that must succeed, with nothing on the standard error; return its output."""
-    done = start_script(script, *arguments, timeout=timeout)
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done.stdout
