@@ -20,11 +20,12 @@ SUFFIXES: Final = (".py", ".pyx", ".pxd")
 
 LAYERS: Final = [
     {"", "__main__", "__pyinstaller"},
-    {"cli", "alias"},
+    {"cli", "alias", "contrib"},
     {"collector"},
     {"schema"},
     {"sdk"},
-    {"compat", "explanation", "delivery"},
+    {"compat", "explanation"},
+    {"delivery"},
     {"base", "utils", "options"},
     {"transport"},
     {"_engine.choice"},
@@ -36,7 +37,7 @@ LAYERS: Final = [
 ]
 """From the highest to the lowest. A package imports from its own modules and from lower layers."""
 
-UNUSED_BY_THE_SDK: Final = ("cli", "collector", "schema")
+UNUSED_BY_THE_SDK: Final = ("cli", "collector", "contrib", "schema")
 
 _CIMPORT: Final = re.compile(r"^\s*from\s+(\.+)([\w.]*)\s+c?import\s+(\([^)]*\)|.*)", re.MULTILINE)
 

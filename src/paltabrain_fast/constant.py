@@ -28,6 +28,9 @@ DEFAULT_FLUSH_INTERVAL_MS: Final = 5000
 DEFAULT_FLUSH_MAX_RETRIES: Final = 5
 """Total number of attempts for a batch."""
 
+DEFAULT_OUTAGE_SECONDS: Final = 300
+"""For how long events are kept while the server cannot be reached."""
+
 REQUEST_MAX_WORKERS: Final = 20
 """Number of requests that run in parallel; default of ``max_in_flight``."""
 

@@ -190,6 +190,7 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "request_timeout": _seconds(positive=True),
     "shutdown_timeout": _seconds(optional=True),
     "exit_timeout": _seconds(),
+    "outage_seconds": _seconds(),
 }
 
 
@@ -218,6 +219,7 @@ class Options:
     request_timeout: float
     shutdown_timeout: float | None
     exit_timeout: float
+    outage_seconds: float
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, _CHECKS[name](name, value))

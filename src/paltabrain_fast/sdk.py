@@ -4,84 +4,43 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Final,
-    Generic,
-    Literal,
-    NoReturn,
-    Self,
-    TypeVar,
-    overload,
-)
+from typing import Any, Final, Generic, Literal, NoReturn, Self, TypeVar
 
 from ._engine.choice import direct, make_engine, uuid_v7
-from ._engine.protocol import (
-    SerializableContext,
-    SerializableEvent,
-)
+from ._engine.protocol import SerializableContext, SerializableEvent
 from .compat import ignored
+from .compat.attributes import Attributes
 from .constant import (
-    BATCH_STATUS_EXCEPTION,
-    BATCH_STATUS_REJECT,
-    BATCH_STATUS_SUCCESS,
     DEFAULT_FLUSH_BUFFER_SIZE,
     DEFAULT_FLUSH_INTERVAL_MS,
     DEFAULT_FLUSH_MAX_RETRIES,
+    DEFAULT_OUTAGE_SECONDS,
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
 from .delivery.ledger import Stats
 from .delivery.notify import Callback, Reporter, check_callback
 from .delivery.pipeline import Pipeline
-from .delivery.tracking import Tracking
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import ErrorInfo
 from .options import Options, Overflow, given_or_set, session_wire_id, switch
 from .process import forks, lifetime
 from .process.fork_barrier import hold_forks
-from .process.log import check_logger
 from .transport import InMemoryTransport, Transport, make_transport
 
 __all__ = ["PaltabrainSdk"]
 
 ContextT = TypeVar("ContextT", bound=SerializableContext)
-T = TypeVar("T")
+
+BeforeSend = Callable[[Any, Any], Any]
+"""The type of ``before_send``: takes event and context, returns the event to send, or ``None``."""
 
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
-_MAX_NUMBER: Final = 2**62
-"""Half of what the wire carries, so that the numbers never come to the end of it."""
 
 
-class _Option(Generic[T]):
-    """A property that reads and assigns the option of the same name."""
-
-    def __init__(self, doc: str) -> None:
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, sdk: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, sdk: PaltabrainSdk[Any], owner: type) -> T: ...
-    def __get__(self, sdk: PaltabrainSdk[Any] | None, owner: type) -> Self | T:
-        if sdk is None:
-            return self
-        value: T = getattr(sdk._options, self._name)
-        return value
-
-    def __set__(self, sdk: PaltabrainSdk[Any], value: T) -> None:
-        setattr(sdk._options, self._name, value)
-        sdk._pipeline.wake()  # so that a new interval does not wait for the end of the old one
-
-
-class PaltabrainSdk(Tracking, Generic[ContextT]):
+class PaltabrainSdk(Attributes, Generic[ContextT]):
     """Tracks typed events and delivers them to PaltaBrain in batches, in the background.
 
     Use it as a context manager, or call ``shutdown()`` in the end. Every method may be called from
@@ -123,6 +82,15 @@ class PaltabrainSdk(Tracking, Generic[ContextT]):
             1,000 errors wait for it, no more are told. Not called for what ``shutdown()`` or the
             exit gives up at its deadline, nor for an event that is tracked later, nor any more for
             an SDK that was dropped without ``shutdown()``.
+        outage_seconds: for how long events are kept while the server cannot be reached, whatever
+            ``flush_max_retries`` says; 0: a batch that finds no server is lost after its attempts.
+        before_send: called with each event and its context before it is encoded, in the thread that
+            tracks it. Returns the event to send, the same one or another; ``None`` drops it. If it
+            raises, nothing of the event is sent.
+        flush_on_sigterm: deliver what is left when the process is told to end by ``SIGTERM`` and
+            nobody handles that, within ``exit_timeout``; the signal then takes its course.
+        debug: write each event and each batch to ``stderr`` as a person reads them; so does the
+            environment variable ``PALTABRAIN_SDK_DEBUG``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED`` if it is ``1``, ``true``, ``yes`` or
             ``on``. Neither hostname nor key is needed then.
@@ -132,17 +100,6 @@ class PaltabrainSdk(Tracking, Generic[ContextT]):
         ValueError: an option is out of range. The error names the option and the value, never the
             API key.
     """
-
-    BATCH_STATUS_SUCCESS: ClassVar = BATCH_STATUS_SUCCESS
-    BATCH_STATUS_REJECT: ClassVar = BATCH_STATUS_REJECT
-    BATCH_STATUS_EXCEPTION: ClassVar = BATCH_STATUS_EXCEPTION
-
-    hostname = _Option[str]("Host, or host and port, of the API; assignable.")
-    api_key = _Option[str]("Key for authentication; assignable.")
-    instance_id = _Option[str]("Instance id, given or generated; assignable.")
-    flush_buffer_size = _Option[float]("Number of buffered events that starts a flush; assignable.")
-    flush_interval_ms = _Option[float]("Milliseconds between flushes; assignable.")
-    flush_max_retries = _Option[float]("Total number of attempts for a batch; assignable.")
 
     def __init__(
         self,
@@ -165,6 +122,10 @@ class PaltabrainSdk(Tracking, Generic[ContextT]):
         exit_timeout: float = 5.0,
         transport: Transport | Literal["curl"] | None = None,
         on_error: Callable[[Exception, ErrorInfo], object] | None = None,
+        outage_seconds: float = DEFAULT_OUTAGE_SECONDS,
+        before_send: BeforeSend | None = None,
+        flush_on_sigterm: bool = False,
+        debug: bool = False,
         disabled: bool = False,
     ) -> None:
         switched = switch(_DISABLED_VARIABLE)
@@ -187,6 +148,7 @@ class PaltabrainSdk(Tracking, Generic[ContextT]):
             request_timeout=request_timeout,
             shutdown_timeout=shutdown_timeout,
             exit_timeout=exit_timeout,
+            outage_seconds=outage_seconds,
         )
         if transport not in (None, "curl") and not isinstance(transport, Transport):
             raise TypeError(
@@ -206,7 +168,7 @@ class PaltabrainSdk(Tracking, Generic[ContextT]):
             ignored.warn_user(
                 f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
             )
-        ignored.warn_of_overrides(type(self), PaltabrainSdk)
+        ignored.warn_of_overrides(type(self), Attributes)
         if disabled:
             transport = InMemoryTransport()
         self._disabled_by_option = disabled
@@ -226,12 +188,6 @@ class PaltabrainSdk(Tracking, Generic[ContextT]):
         if self._engine.forked:  # by a signal handler, before it was registered
             self._reinit_after_fork()
         self._known_classes: set[type] = set()
-
-    if not TYPE_CHECKING:  # to a type checker, it would allow any attribute at all
-
-        def __setattr__(self, name: str, value: object) -> None:
-            super().__setattr__(name, value)
-            ignored.warn_of_assignment(type(self), name)
 
     def __enter__(self) -> Self:
         return self
@@ -318,100 +274,6 @@ class PaltabrainSdk(Tracking, Generic[ContextT]):
     @context.setter
     def context(self, context: ContextT) -> None:
         self._context = checked_context(context)
-
-    @property
-    def session_id(self) -> int | str | None:
-        """Session id, given or generated; assignable, for events tracked from then on."""
-        return self._options.session_id
-
-    @session_id.setter
-    def session_id(self, session_id: int | str | None) -> None:
-        self._options.session_id = session_id
-        self._session_is_generated = False
-        self._session_wire_id = session_wire_id(session_id)
-
-    @property
-    def session_event_seq_num(self) -> int:
-        """Number of the last accepted event that has a session, 0 if there was none; assignable.
-
-        Events that are tracked while a session is set are numbered 1, 2, 3, … over all threads, in
-        the order in which they were accepted; a change of ``session_id`` changes nothing in that.
-        To assign 0, after a new ``session_id``, lets the next event be number 1. Events accepted
-        before keep their numbers, sent or not. A forked child begins with 1.
-
-        Raises:
-            TypeError: what is assigned is no ``int``.
-            ValueError: it is negative, or above 2**62.
-        """
-        self._reinit_if_forked()
-        return self._engine.last_number
-
-    @session_event_seq_num.setter
-    def session_event_seq_num(self, number: int) -> None:
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise TypeError(f"session_event_seq_num must be an int, not {number!r}")
-        if not 0 <= number <= _MAX_NUMBER:
-            raise ValueError(f"session_event_seq_num must be from 0 to 2**62, not {number!r}")
-        self._reinit_if_forked()
-        self._engine.last_number = number
-
-    @property
-    def batch_counters(self) -> dict[str, int]:
-        """Number of batches by outcome: ``SUCCESS``, ``REJECT``, ``EXCEPTION``; a dict of its own.
-
-        See ``stats()`` for more.
-        """
-        return dict(self._pipeline.ledger.batch_counters)
-
-    @property
-    def running_requests(self) -> dict[str, str]:
-        """What is in flight, as text by batch id, retries included; empty when nothing is.
-
-        What a ``flush()`` has left in the buffer until there is room for more is in it as well.
-        """
-        self._reinit_if_forked()
-        return self._pipeline.running()
-
-    @property
-    def last_request_error(self) -> Exception | None:
-        """Exception of the last batch that failed or was refused; assignable, to forget it."""
-        return self._reporter.last_request_error
-
-    @last_request_error.setter
-    def last_request_error(self, error: Exception | None) -> None:
-        self._reporter.last_request_error = error
-
-    @property
-    def last_serialization_error(self) -> Exception | None:
-        """Exception of the last event that was skipped; assignable, to forget it.
-
-        Its traceback is in a note, as text: its frames would keep alive what the caller had.
-        """
-        return self._reporter.last_serialization_error
-
-    @last_serialization_error.setter
-    def last_serialization_error(self, error: Exception | None) -> None:
-        self._reporter.last_serialization_error = error
-
-    @property
-    def is_shutdown(self) -> bool:
-        """Whether ``shutdown()`` was called."""
-        return self._pipeline.is_shutdown
-
-    @property
-    def logger(self) -> logging.Logger:
-        """What this SDK logs to: ``paltabrain_sdk.sdk`` unless another is assigned."""
-        return self._reporter.logger
-
-    @logger.setter
-    def logger(self, logger: logging.Logger) -> None:
-        check_logger(logger)
-        self._reporter.logger = logger
-
-    @property
-    def event_buffer(self) -> Sized:
-        """What is buffered; ``len()`` of it is the number of events."""
-        return self._engine
 
     def _start(self, *, is_closed: bool = False) -> None:
         """Make buffer and pipeline, which a fork replaces."""
