@@ -7,6 +7,7 @@ from ._engine.protocol import SerializableContext, SerializableEvent
 from .alias import install_as_paltabrain_sdk, install_fallback
 from .base import BaseContext, BaseEnum, BaseEvent, BaseSentinel
 from .delivery.ledger import Stats
+from .delivery.results import DeliveryResult
 from .errors import (
     BatchRejectedError,
     DropReason,
@@ -28,6 +29,7 @@ __all__ = [
     "BaseEvent",
     "BaseSentinel",
     "BatchRejectedError",
+    "DeliveryResult",
     "DropReason",
     "ErrorInfo",
     "EventTooLargeError",

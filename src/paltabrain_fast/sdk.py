@@ -23,6 +23,7 @@ from .constant import (
 from .delivery.ledger import Stats
 from .delivery.notify import Callback, Reporter, check_callback
 from .delivery.pipeline import Pipeline
+from .delivery.results import DeliveryResult
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import ErrorInfo
 from .options import Options, Overflow, given_or_set, session_wire_id, switch
@@ -224,7 +225,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         """
         self._track(event, context)
 
-    def flush(self, timeout: float | None = None) -> bool:
+    def flush(self, timeout: float | None = None) -> DeliveryResult:
         """Have what is buffered framed into batches and sent.
 
         The control thread does it: the call waits for it to frame, which takes moments, and no more
@@ -237,12 +238,13 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
                 delivered or given up. Without it the call does not wait for delivery.
 
         Returns:
-            Whether all of it is settled.
+            A result that is true if all of it is settled, and says what was delivered and lost
+            during the call, and why.
         """
         self._reinit_if_forked()
         return self._pipeline.flush(timeout)
 
-    def shutdown(self, timeout: float | None = None) -> bool:
+    def shutdown(self, timeout: float | None = None) -> DeliveryResult:
         """Flush, wait until all is settled, end the threads. Can be called again without harm.
 
         Args:
@@ -251,9 +253,10 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
                 second, unless a transport of the user's own holds them.
 
         Returns:
-            Whether everything was settled in time. ``False`` at once in a signal handler or a
-            logging handler that interrupts the SDK's own work: the rest is done at exit, or by the
-            next call.
+            A result that is true if everything was settled in time, and says what was delivered and
+            lost during the call, and why. Whoever calls this again, or meanwhile, gets the same
+            one. It is false, at once, in a signal handler or a logging handler that interrupts the
+            SDK's own work: the rest is done at exit, or by the next call.
         """
         self._reinit_if_forked()
         return self._pipeline.shutdown(

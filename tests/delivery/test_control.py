@@ -327,7 +327,7 @@ def test_signal_handler_does_not_wait_for_what_it_interrupts(make_sdk: MakeSdk, 
     handled: list[bool] = []
 
     def interrupted(_request: Request) -> SendResult:
-        handled.append(getattr(sdk, call)(timeout=600))
+        handled.append(bool(getattr(sdk, call)(timeout=600)))
         return SendResult(status=200)
 
     sdk = make_sdk(transport=InMemoryTransport(interrupted))
@@ -336,7 +336,7 @@ def test_signal_handler_does_not_wait_for_what_it_interrupts(make_sdk: MakeSdk, 
     def send() -> None:
         with no_new_threads():
             sdk.track(TextEvent())
-            outcomes.append(sdk.flush(timeout=600))
+            outcomes.append(bool(sdk.flush(timeout=600)))
 
     flushing = threading.Thread(target=send, daemon=True)
     flushing.start()

@@ -31,12 +31,12 @@ def retried(_request: Request) -> SendResult:
 
 
 def shutdown(sdk: Sdk) -> bool:
-    return sdk.shutdown(timeout=_TIMEOUT)
+    return bool(sdk.shutdown(timeout=_TIMEOUT))
 
 
 def exit_later(sdk: Sdk) -> bool:
     exit_of(sdk, started=WaitClock.START - 1)
-    return sdk.shutdown(timeout=0)
+    return bool(sdk.shutdown(timeout=0))
 
 
 def test_flush_waits_for_its_timeout(make_sdk: MakeSdk, clock: WaitClock) -> None:
@@ -51,7 +51,7 @@ def test_flush_waits_for_its_timeout(make_sdk: MakeSdk, clock: WaitClock) -> Non
 
 @pytest.mark.parametrize("end", [shutdown, Sdk.shutdown, exit_later])
 def test_all_that_shutdown_waits_for_has_one_deadline(
-    make_sdk: MakeSdk, clock: WaitClock, end: Callable[[Sdk], bool]
+    make_sdk: MakeSdk, clock: WaitClock, end: Callable[[Sdk], object]
 ) -> None:
     """Outcomes and threads, which have a moment more to end."""
     sdk = make_sdk(

@@ -49,7 +49,7 @@ def test_shutdown_waits_for_the_control_thread_that_starts_just_now(started: boo
         assert go_on.wait(30)
 
     tracking = threading.Thread(target=sdk.track, args=(TextEvent(),), daemon=True)
-    ending = threading.Thread(target=lambda: outcomes.append(sdk.shutdown()), daemon=True)
+    ending = threading.Thread(target=lambda: outcomes.append(bool(sdk.shutdown())), daemon=True)
     with starting_thread_interrupted("control", pause, started=started):
         tracking.start()
         assert reached.wait(30)
@@ -70,7 +70,7 @@ def test_signal_handler_does_not_wait_for_the_thread_whose_start_it_interrupts(
     sdk = make_sdk()
     outcomes: list[bool] = []
     with starting_thread_interrupted(
-        "control", lambda: outcomes.append(sdk.shutdown()), started=started
+        "control", lambda: outcomes.append(bool(sdk.shutdown())), started=started
     ):
         tracking = threading.Thread(target=sdk.track, args=(TextEvent(),), daemon=True)
         tracking.start()

@@ -165,7 +165,7 @@ def test_handler_that_interrupts_who_enters_does_not_wait(make_sdk: MakeSdk) -> 
 
     def flush() -> None:
         with fork_barrier_condition():
-            outcomes.put(sdk.flush(timeout=600))
+            outcomes.put(bool(sdk.flush(timeout=600)))
 
     with running(flush):
         assert outcomes.get(timeout=DEADLINE) is False

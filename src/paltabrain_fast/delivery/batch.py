@@ -52,6 +52,7 @@ class Batch:
         attempts: how many were begun.
         cut_short: how many of them say nothing about the server: the caller's own timeout, or a
             freeze, has ended them.
+        error: why the last attempt has failed, if it has and the batch has no outcome yet.
         is_late: whether the last attempt ended long after its time was over.
         started: when the batch was framed, by ``monotonic()``.
     """
@@ -59,6 +60,7 @@ class Batch:
     __slots__ = (
         "attempts",
         "cut_short",
+        "error",
         "frame",
         "is_late",
         "report",
@@ -78,6 +80,7 @@ class Batch:
         self.seconds_left = _BATCH_SECONDS if seconds_left is None else seconds_left
         self.state = BatchState.WAITING
         self.attempts = self.cut_short = 0
+        self.error: Exception | None = None
         self.is_late = False
         self.started = monotonic()
 

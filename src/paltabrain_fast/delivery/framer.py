@@ -108,10 +108,14 @@ class Framer:
             lost = self._ledger.drop_taken("deadline", self._engine.taken)
             return lost + self._ledger.give_up()
 
-    def stats(self) -> Stats:
-        """Return a consistent snapshot of the books; any thread may ask."""
+    def stats(self, *, may_wait: bool = True) -> Stats:
+        """Return a consistent snapshot of the books; any thread may ask.
+
+        Args:
+            may_wait: whether the caller may wait for the consumer, which takes moments.
+        """
         books = self._ledger.books
-        if not (self.is_consuming or books.is_owned() or self._engine.is_interrupted):
+        if may_wait and not (self.is_consuming or books.is_owned() or self._engine.is_interrupted):
             with self._consuming:  # nothing is between buffer and ledger
                 self._enter_shed()
                 counts: Counts = self._engine.counts()

@@ -80,6 +80,8 @@ class Ledger:
         self.books = Condition()
         self.framed_count = 0
         """Events taken from the buffer and entered here, in a batch or as lost."""
+        self.failures = 0
+        """How many batches were lost after an attempt that has failed."""
         self.batch_counters = {
             BATCH_STATUS_SUCCESS: 0,
             BATCH_STATUS_REJECT: 0,
@@ -92,6 +94,7 @@ class Ledger:
         self._delivered = self._lost = self._requests = self._retries = 0
         self._reported = 0  # drops that were reported, or are in a batch that is in flight
         self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
+        self._last_failure: Exception | None = None
         self._has_given_up = False
 
     @property
@@ -221,10 +224,15 @@ class Ledger:
                 return
             del self._in_flight[batch.id]
             self.batch_counters[status] += 1
+            # not kept by the batch: it may have a traceback, whose frames refer to the batch
+            error, batch.error = batch.error, None
             if reason is None:
                 self._delivered += batch.frame.events
                 self.books.notify_all()
             else:
+                if error is not None:
+                    self.failures += 1
+                    self._last_failure = error
                 self.return_report(batch.report)
                 self.drop(reason, batch.frame.events)
 
@@ -300,6 +308,14 @@ class Ledger:
         """
         with self.books:
             return bool(self.books.wait_for(predicate, deadline))
+
+    def failure(self, failures_before: int) -> Exception | None:
+        """Return why the last batch was lost, since ``failures`` was this; else why one waits."""
+        with self.books:
+            if self.failures > failures_before:
+                return self._last_failure
+            errors = [batch.error for batch in self._in_flight.values() if batch.error is not None]
+            return errors[-1] if errors else None
 
     def stats(self, buffered: Counts) -> Stats:
         """Return a snapshot.

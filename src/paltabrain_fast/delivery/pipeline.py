@@ -25,6 +25,7 @@ from .ledger import Ledger, Stats
 from .lifecycle import Lifecycle, State
 from .notify import Reporter
 from .overflow import OverflowPolicy, make_overflow
+from .results import DeliveryResult, Snapshot, difference
 from .sender import FROZEN_SECONDS, Sender
 from .workers import Workers
 
@@ -94,7 +95,7 @@ class Pipeline:
         )
         # which flow is in shutdown(), see current_flow(); set under the lock of the books
         self._closer: object | None = None
-        self._all_settled = True  # what shutdown() returns, once it has ended
+        self._outcome = DeliveryResult(True)  # of shutdown(), once it has ended
         reporter.on_queued = self._control.ensure_thread
         if is_closed:
             engine.close()
@@ -129,12 +130,13 @@ class Pipeline:
         """Whether ``shutdown`` was called."""
         return self._lifecycle.state in (State.DRAINING, State.CLOSED)
 
-    def flush(self, timeout: float | None) -> bool:
+    def flush(self, timeout: float | None) -> DeliveryResult:
         """Have what is buffered framed; with a timeout, wait until all of it is settled.
 
         Returns:
-            Whether it was; without a timeout, whether it already is.
+            Whether it was; without a timeout, whether it already is. And what became of events.
         """
+        before = self._snapshot()
         mark = self._control.request_flush()
         if self._may_wait():
             if timeout is None:
@@ -142,33 +144,37 @@ class Pipeline:
             else:
                 self._await_settled(mark, deadline_after(timeout))
             self._framer.finish_frame()  # which may be about to cut one more
-        return self._is_settled(mark)
+        after = self._snapshot()  # before it is asked: nothing of what is settled then is pending
+        return self._result(before, after, settled=self._is_settled(mark))
 
-    def shutdown(self, timeout: float | None) -> bool:
+    def shutdown(self, timeout: float | None) -> DeliveryResult:
         """Flush, wait until all is settled or the timeout is over, end the threads; idempotent.
 
         Returns:
-            Whether every event was settled by an answer, none given up at the deadline. A signal
-            handler or a logging handler that interrupts our own work gets ``False`` at once, as
+            Whether every event was settled by an answer, none given up at the deadline; and what
+            became of events. That is one result for all that call this, once it has ended. A signal
+            handler or a logging handler that interrupts our own work gets a false one at once, as
             nothing can go on before it returns; the rest is done then, or at exit.
         """
+        before = self._snapshot()
         deadline = None if timeout is None else deadline_after(timeout)
         self._engine.close()
         self._lifecycle.advance(State.DRAINING)
         self._control.wake()
         if not self._may_wait():
-            return self._has_ended()
+            return self._outcome_since(before)
         flow, books = current_flow(), self.ledger.books
         if self._closer == flow:  # our own shutdown() sends in this thread, and has called on_error
-            return self._has_ended()
+            return self._outcome_since(before)
         is_first = False
         try:
             with books:
                 if not books.wait_for(lambda: self._closer is None or self._is_abandoned, deadline):
-                    return False
+                    return self._result(before, self._snapshot(), settled=False)
                 self._closer = flow
             if self._lifecycle.state is State.DRAINING:
-                self._all_settled = self._drain(deadline)
+                settled = self._drain(deadline)
+                self._outcome = self._result(before, self._snapshot(), settled=settled)
                 is_first = self._lifecycle.advance(State.CLOSED)
         finally:  # an exception of a signal handler leaves the rest to the next who shuts down
             with books:
@@ -177,7 +183,7 @@ class Pipeline:
                     books.notify_all()
         if is_first:
             self._end(deadline)
-        return self._has_ended()
+        return self._outcome_since(before)
 
     def stats(self) -> Stats:
         """Return a consistent snapshot of the books."""
@@ -267,8 +273,21 @@ class Pipeline:
         self._submit(batch)
         self._control.wake()  # there may be a thread too few
 
-    def _has_ended(self) -> bool:
-        return not self._lifecycle.is_running and self._all_settled
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self._framer.stats(may_wait=self._may_wait()), self.ledger.failures)
+
+    def _result(self, before: Snapshot, after: Snapshot, *, settled: bool) -> DeliveryResult:
+        """Return what became of events between two snapshots."""
+        if self._is_abandoned:  # the events are the parent's
+            return DeliveryResult(settled)
+        error = self.ledger.failure(before.failures)
+        return difference(before.stats, after.stats, settled=settled, error=error)
+
+    def _outcome_since(self, before: Snapshot) -> DeliveryResult:
+        """Return the outcome of the shutdown; if it has none yet, what became of events."""
+        if self._lifecycle.is_running:
+            return self._result(before, self._snapshot(), settled=False)
+        return self._outcome
 
     @property
     def _is_abandoned(self) -> bool:

@@ -156,7 +156,7 @@ class Sender:
         elif status == _TOO_LARGE_STATUS and batch.frame.events > 1:
             self._split(batch)
         elif status is not None and not _asks_for_retry(status):
-            error = BatchRejectedError(status)
+            error = batch.error = BatchRejectedError(status)
             report = partial(self._reporter.batch_rejected, batch.id, batch.frame.events, error)
             self._settle(batch, BATCH_STATUS_REJECT, report, "rejected")
         else:
@@ -164,6 +164,8 @@ class Sender:
         return None
 
     def _retry(self, batch: Batch, result: SendResult) -> float | None:
+        error = result.error or RetriesExhaustedError(result.status or 0, batch.attempts)
+        batch.error = error
         delay = _delay(batch.attempts, result.retry_after)
         reason: DropReason = "deadline"
         if batch.attempts - batch.cut_short >= self._options.flush_max_retries:
@@ -171,11 +173,11 @@ class Sender:
         elif delay <= batch.seconds_left:
             batch.seconds_left -= delay
             return delay if self._ledger.postpone(batch) else None
-        error = result.error or RetriesExhaustedError(result.status or 0, batch.attempts)
         self._give_up(batch, reason, error)
         return None
 
     def _give_up(self, batch: Batch, reason: DropReason, error: Exception) -> None:
+        batch.error = error
         report = partial(self._reporter.batch_failed, batch.id, batch.frame.events, reason, error)
         self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason)
 

@@ -25,7 +25,7 @@ class ShuttingDown(logging.Handler):
     """Shuts down whenever something is logged."""
 
     def emit(self, _record: logging.LogRecord) -> None:
-        outcomes.append((is_kept_for_exit(sdk), sdk.shutdown()))
+        outcomes.append((is_kept_for_exit(sdk), bool(sdk.shutdown())))
 
 
 outcomes: list[tuple[bool, bool]] = []

@@ -25,6 +25,6 @@ for place, interruption in enumerate(everywhere(handler, least=20), start=1):
     sdk.track(TextEvent("x"))
     with interruption:
         getattr(sdk, sys.argv[1])(timeout=30)
-    assert sdk.shutdown(timeout=30) is True, place
+    assert sdk.shutdown(timeout=30), place
     stats = sdk.stats()
     assert stats.delivered == stats.accepted >= 1, (place, stats)

@@ -7,7 +7,7 @@ from tests.support.events import TextContext, TextEvent
 
 def handler() -> None:
     sdk.track(TextEvent())
-    nested.append(sdk.shutdown())
+    nested.append(bool(sdk.shutdown()))
 
 
 nested: list[bool] = []
@@ -16,7 +16,7 @@ sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=InMemoryTranspo
 with probe.no_threads():
     sdk.track(TextEvent())
     sdk.flush(timeout=30)
-    assert sdk.shutdown() is True
+    assert sdk.shutdown()
 assert len(nested) == 1
 stats = sdk.stats()
 assert stats.delivered == stats.accepted >= 1, stats

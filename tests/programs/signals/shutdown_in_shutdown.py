@@ -20,6 +20,6 @@ for place, interruption in enumerate(everywhere(handler, least=10), start=1):
     sdk.track(TextEvent())
     with interruption:
         sdk.shutdown(timeout=30)
-    assert sdk.shutdown(timeout=30) is True, place
+    assert sdk.shutdown(timeout=30), place
     stats = sdk.stats()
     assert stats.delivered == stats.accepted >= 1, (place, stats)

@@ -17,6 +17,6 @@ for place, interruption in enumerate(everywhere(handler), start=1):
     sdk.track(TextEvent())
     with interruption:
         sdk.track(TextEvent())
-    assert sdk.shutdown(timeout=30) is True, place
+    assert sdk.shutdown(timeout=30), place
     stats = sdk.stats()
     assert stats.delivered == stats.accepted >= 1, (place, stats)

@@ -9,6 +9,7 @@ from config import *
 
 import paltabrain_sdk
 from paltabrain_fast import (
+    DeliveryResult,
     DropReason,
     ErrorInfo,
     InMemoryTransport,
@@ -65,7 +66,10 @@ with PaltabrainSdk[Context](
     sdk.logger = sdk.logger
     counters: dict[str, int] = sdk.batch_counters
     running: dict[str, str] = sdk.running_requests
+    flushed: bool = sdk.flush(timeout=5).settled
+    print(sdk.flush(), sdk.flush(5).lost.get("rejected"), sdk.flush(5).error)
 assert_type(sdk.context, Context)
+assert_type(sdk.shutdown(timeout=5), DeliveryResult)
 assert_type(paltabrain_sdk.PaltabrainSdk(context=TheirContext()).context, TheirContext)
 assert_type(sdk.stats().dropped.get("queue_full"), int | None)
 assert_type(monotonic_time_ms(), int)
