@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -20,7 +21,7 @@ from .support.answers import Answer
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
 from .support.interruption import everywhere
-from .support.probe import await_stats, no_threads
+from .support.probe import cutting_a_batch, no_threads
 from .support.sdk import MakeSdk, Sdk
 from .support.threads import running
 
@@ -117,9 +118,8 @@ def test_error_says_why_a_batch_is_pending(make_sdk: MakeSdk) -> None:
         shutdown_timeout=0,
     )
     sdk.track(TextEvent())
-    sdk.flush()
-    await_stats(sdk, lambda stats: stats.requests == 1)
-    result = sdk.flush(timeout=0.05)
+    results = (sdk.flush(timeout=0.01) for _ in range(1000))  # the first may come before the fault
+    result = next(result for result in results if result.error)
     assert (bool(result), result.pending) == (False, 1)
     assert result.error is fault
     assert str(result).endswith("1 pending; last error: nobody listens")
@@ -198,6 +198,35 @@ def test_disabled_sdk_has_nothing_to_tell(make_sdk: MakeSdk) -> None:
     sdk = make_sdk(disabled=True)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30) == sdk.shutdown() == DeliveryResult(True)
+
+
+@pytest.mark.parametrize("call", ["flush", "shutdown"])
+def test_handler_that_may_not_wait_gets_a_result_at_once(make_sdk: MakeSdk, call: str) -> None:
+    """Whatever thread takes events from the buffer just now."""
+
+    class Calling(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            results.append(getattr(sdk, call)(timeout=60))
+
+    results: list[DeliveryResult] = []
+    sdk = make_sdk(transport=InMemoryTransport())
+    sdk.logger = logging.Logger("calling", logging.INFO)
+    sdk.logger.addHandler(Calling())
+    sdk.track(TextEvent())
+    with cutting_a_batch(sdk):
+        sdk.track(UnserializableEvent())
+    assert results == [DeliveryResult(False, pending=1)]
+
+
+def test_exit_of_a_sender_thread_is_an_error(make_sdk: MakeSdk) -> None:
+    def leave(_request: Request) -> SendResult:
+        raise SystemExit(7)
+
+    sdk = make_sdk(transport=InMemoryTransport(leave))
+    sdk.track(TextEvent())
+    result = sdk.flush(timeout=30)
+    assert result.lost == {"internal_error": 1}
+    assert str(result.error) == "SystemExit(7)"
 
 
 def test_handler_anywhere_in_flush_gets_a_result_at_once(make_sdk: MakeSdk) -> None:

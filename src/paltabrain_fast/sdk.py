@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Generic, Literal, NoReturn, Self, TypeVar
 
@@ -20,6 +21,7 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
+from .delivery.event_loop import await_without_hiding, call_in_thread, running_loop
 from .delivery.ledger import Stats
 from .delivery.notify import Callback, Reporter, check_callback
 from .delivery.pipeline import Pipeline
@@ -44,8 +46,8 @@ _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
 class PaltabrainSdk(Attributes, Generic[ContextT]):
     """Tracks typed events and delivers them to PaltaBrain in batches, in the background.
 
-    Use it as a context manager, or call ``shutdown()`` in the end. Every method may be called from
-    any thread.
+    Use it as a context manager, by ``with`` or, in asyncio, by ``async with``; or call
+    ``shutdown()`` in the end. Every method may be called from any thread.
 
     Args:
         hostname: ``host`` or ``host:port`` of the API, always ``https``, which may be said;
@@ -201,6 +203,18 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
     ) -> None:
         self.shutdown()
 
+    async def __aenter__(self) -> Self:
+        running_loop()  # or else __aexit__ would only find out that it cannot wait
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await await_without_hiding(exc, self.ashutdown())
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             f"a {type(self).__name__} can be neither copied nor pickled: it has threads, a buffer"
@@ -262,6 +276,44 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         return self._pipeline.shutdown(
             self._options.shutdown_timeout if timeout is None else timeout
         )
+
+    async def aflush(self, timeout: float | None = None) -> DeliveryResult:
+        """Do as ``flush()``, and wait in the event loop of asyncio, which goes on meanwhile.
+
+        A thread of the SDK's own makes the call, one for each. If the task is cancelled, the call
+        goes on there. Where no thread can be started (uWSGI without threads, the end of the
+        interpreter, a system without threads to spare), it is made here, and holds up the loop; a
+        warning says so.
+
+        Args:
+            timeout: as for ``flush()``.
+
+        Returns:
+            What ``flush()`` returns.
+
+        Raises:
+            RuntimeError: no loop of asyncio is running, as under trio.
+        """
+        self._reinit_if_forked()
+        return await call_in_thread(partial(self.flush, timeout), self._reporter)
+
+    async def ashutdown(self, timeout: float | None = None) -> DeliveryResult:
+        """Do as ``shutdown()``, and wait in the event loop of asyncio, as ``aflush()`` does.
+
+        If the task is cancelled, the shutdown goes on in its thread: within ``timeout`` or
+        ``shutdown_timeout``, and at most until the end of the process and ``exit_timeout``.
+
+        Args:
+            timeout: as for ``shutdown()``.
+
+        Returns:
+            What ``shutdown()`` returns.
+
+        Raises:
+            RuntimeError: no loop of asyncio is running, as under trio.
+        """
+        self._reinit_if_forked()
+        return await call_in_thread(partial(self.shutdown, timeout), self._reporter)
 
     def stats(self) -> Stats:
         """Return one consistent snapshot of what became of all events."""

@@ -52,7 +52,7 @@ class Batch:
         attempts: how many were begun.
         cut_short: how many of them say nothing about the server: the caller's own timeout, or a
             freeze, has ended them.
-        error: why the last attempt has failed, if it has and the batch has no outcome yet.
+        error: why the last attempt that has failed did so, ``None`` if none has.
         is_late: whether the last attempt ended long after its time was over.
         started: when the batch was framed, by ``monotonic()``.
     """

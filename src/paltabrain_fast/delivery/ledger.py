@@ -224,15 +224,13 @@ class Ledger:
                 return
             del self._in_flight[batch.id]
             self.batch_counters[status] += 1
-            # not kept by the batch: it may have a traceback, whose frames refer to the batch
-            error, batch.error = batch.error, None
             if reason is None:
                 self._delivered += batch.frame.events
                 self.books.notify_all()
             else:
-                if error is not None:
+                if batch.error is not None:
                     self.failures += 1
-                    self._last_failure = error
+                    self._last_failure = batch.error
                 self.return_report(batch.report)
                 self.drop(reason, batch.frame.events)
 

@@ -45,6 +45,13 @@ def told(_error: Exception, info: ErrorInfo) -> None:
     print(reason)
 
 
+async def serve() -> None:
+    async with PaltabrainSdk(context=Context()) as sdk:
+        assert_type(sdk, PaltabrainSdk[Context])
+        assert_type(await sdk.aflush(timeout=5), DeliveryResult)
+    assert_type(await sdk.ashutdown(), DeliveryResult)
+
+
 overflow: Overflow = "drop_old"
 size: int = BATCH_MAX_BYTE_SIZE + DEFAULT_FLUSH_INTERVAL_MS
 with PaltabrainSdk[Context](
