@@ -15,9 +15,11 @@ FILES = [
     "encoding/test_base.py",
     "encoding/test_display.py",
     "golden/test_golden.py",
+    "test_asyncio.py",
     "test_context_argument.py",
     "test_copying.py",
     "test_drop_in.py",
+    "test_results.py",
     "test_session_numbers.py",
     "test_track_method.py",
 ]
