@@ -1,16 +1,24 @@
-"""What the Makefile and the documents name exists."""
+"""What the Makefile and the documents name exists, and what users can set is in the documents."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import subprocess
+from dataclasses import fields
+from itertools import takewhile
+from typing import Any, get_args
 
 import pytest
+
+from paltabrain_fast import DeliveryResult, DropReason, PaltabrainSdk, Stats
 
 from .support.sdk import ROOT
 
 PACKAGE = ROOT / "src" / "paltabrain_fast"
 DOCUMENTS = ["CONTRIBUTING.md", "README.md", "docs/architecture.md"]
+OPTIONS = (ROOT / "docs" / "options.md").read_text("utf-8")
 
 _PATH = re.compile(r"`([\w./]+\.(?:py|pyx|pxd|pyi|c|h|sh))`")
 _BASES = [
@@ -36,3 +44,79 @@ def test_tests_that_a_target_runs_exist(target: str) -> None:
     paths = re.findall(r"\btests/[\w/.]*", recipe.stdout)
     assert len(paths) > 5
     assert not {path for path in paths if not (ROOT / path).exists()}
+
+
+def table(heading: str) -> dict[str, dict[str, str]]:
+    """Read the first table below a heading: its rows by their first cell, cells by their column."""
+    _, _, section = OPTIONS.partition(f"\n## {heading}\n")
+    lines = section.partition("\n|")[2].splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in takewhile(str.strip, lines)
+    ]
+    assert len(rows) > 2, heading
+    head, _, *body = rows
+    return {row[0].strip("`"): dict(zip(head, row, strict=True)) for row in body}
+
+
+def properties() -> dict[str, Any]:
+    """The attributes of an SDK that are computed, and so neither methods nor constants."""
+    found = inspect.getmembers_static(PaltabrainSdk)
+    return {
+        name: member
+        for name, member in found
+        if not name.startswith("_") and hasattr(member, "__get__") and not callable(member)
+    }
+
+
+def test_table_of_options_is_complete_and_has_the_defaults_of_the_code() -> None:
+    parameters = dict(inspect.signature(PaltabrainSdk).parameters)
+    rows = table("Options of the constructor")
+    assert list(rows) == list(parameters), "names, or their order"
+    for name, row in rows.items():
+        default = parameters[name].default
+        if default is ...:
+            assert row["default"] == "required", name
+        else:
+            assert ast.literal_eval(row["default"].strip("`")) == default, name
+        assert all(row[column] for column in ("type", "what it does", "when to change it")), name
+
+
+def test_options_by_position_are_those_that_the_document_says() -> None:
+    parameters = inspect.signature(PaltabrainSdk).parameters.values()
+    by_position = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert (len(by_position), "The first nine" in OPTIONS) == (9, True)
+
+
+def test_table_of_properties_is_complete() -> None:
+    rows = table("Properties")
+    assert set(rows) == set(properties())
+    for name, member in properties().items():
+        is_assignable = getattr(member, "fset", member) is not None
+        assert rows[name]["assignable"] == ("yes" if is_assignable else "no"), name
+    constants = {name for name in dir(PaltabrainSdk) if name.isupper()}
+    assert not {name for name in constants if f"`{name}`" not in OPTIONS}
+
+
+@pytest.mark.parametrize(
+    ("heading", "of_code"),
+    [
+        ("What `flush()` and `shutdown()` return", [f.name for f in fields(DeliveryResult)]),
+        ("Statistics", [field.name for field in fields(Stats)]),
+        ("Why events are lost", list(get_args(DropReason))),
+    ],
+)
+def test_table_of_what_the_sdk_tells_is_complete(heading: str, of_code: list[str]) -> None:
+    assert list(table(heading)) == of_code
+
+
+def test_table_of_environment_variables_is_complete() -> None:
+    sources = [path.read_text("utf-8") for path in PACKAGE.rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r"PALTABRAIN_SDK_[A-Z_]+", text)}
+    assert set(table("Environment variables")) == read
+
+
+def test_documents_that_the_readme_lists_exist() -> None:
+    links = re.findall(r"\]\(((?:docs/)?[\w.-]+\.md)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")} <= set(links)
+    assert not {link for link in links if not (ROOT / link).exists()}
