@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import http.client
-import os
-import signal
-import socket
-import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +15,8 @@ from .support.api_server import ApiServer
 from .support.events import TextEvent
 from .support.programs import run_program, start_program
 from .support.scarce import needs
-from .support.sdk import ROOT, MakeSdk
+from .support.sdk import MakeSdk
+from .support.servers import get, listen, running, stop
 
 APPLICATION = "tests.programs.servers.wsgi"
 
@@ -139,57 +133,6 @@ def test_subinterpreter_ends_after_a_shutdown_that_ran_into_its_deadline(isolate
     """With a thread that is about to end still there, the interpreter would abort the process."""
     lines = run_in_subinterpreter("given_up", "service", isolated=isolated)
     assert lines[:3] == ["native 1", "python 1", "destroyed"]
-
-
-@contextlib.contextmanager
-def running(
-    directory: Path, *command: str, listener: socket.socket | None = None, **environment: str
-) -> Iterator[subprocess.Popen[str]]:
-    """A server in a process group of its own, ended in the end; it inherits the listener."""
-    process = subprocess.Popen(
-        command,
-        cwd=directory,
-        env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        pass_fds=() if listener is None else (listener.fileno(),),
-    )
-    try:
-        if listener is not None:
-            listener.close()
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=30)
-
-
-def stop(process: subprocess.Popen[str]) -> str:
-    """Have it end in its own way, and return what it has said."""
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    return output
-
-
-def listen(path: Path) -> socket.socket:
-    """Make the socket of a server, so that one can ask it before it is there to answer."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen()
-    return listener
-
-
-def get(path: Path, url: str) -> str:
-    """Ask a server on a Unix socket."""
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(60)
-    with contextlib.closing(connection):
-        connection.sock.connect(str(path))
-        connection.request("GET", url)
-        return connection.getresponse().read().decode()
 
 
 @needs("gunicorn")

@@ -15,3 +15,8 @@ def test_dead_server_at_exit_holds_up_no_other_sdk() -> None:
 @pytest.mark.parametrize("order", [("dead", "well"), ("well", "dead")], ids=" first, ".join)
 def test_request_that_hangs_at_exit_holds_up_no_other_of_its_sdk(order: tuple[str, str]) -> None:
     assert run_program("exit/dead_context", *order, timeout=30) == "1\n"
+
+
+def test_process_that_is_told_again_to_exit_delivers_all_the_same() -> None:
+    """A supervisor may signal a worker that its server has signalled already."""
+    assert run_program("exit/told_to_end_again", timeout=30) == "10\n"

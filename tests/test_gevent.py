@@ -14,7 +14,8 @@ from .support.answers import Answer, Received
 from .support.api_server import ApiServer
 from .support.programs import run_program
 from .support.scarce import needs
-from .test_concurrency_models import get, listen, received, running, stop
+from .support.servers import get, listen, running, stop
+from .test_concurrency_models import received
 
 APPLICATION = "tests.programs.servers.wsgi_flushed_at_load"
 TRANSPORTS = pytest.mark.parametrize("transport", ["", pytest.param("curl", marks=needs("pycurl"))])

@@ -38,6 +38,9 @@ class AtWork(Protocol):
 _START_SECONDS: Final = 1.0
 """How long the exit waits in all until everything is on its way."""
 
+_MAX_REQUESTS_TO_EXIT: Final = 100
+"""How often a signal handler may raise ``SystemExit`` in the midst of the exit, which goes on."""
+
 _STARTS_NONE_AT_EXIT: Final = (3, 12, 0) <= sys.version_info[:3] <= (3, 12, 1)
 """Whether no thread can be started any more when the main thread has ended: later versions start
 some until the functions of ``atexit`` are called."""
@@ -115,10 +118,10 @@ def _begin_exit() -> None:
     deadline = deadline_after(_START_SECONDS)  # for all: they start at the same time
     everything = list(_at_work)
     for at_work in everything:
-        with contextlib.suppress(Exception):  # the others are to go on
+        with contextlib.suppress(Exception, SystemExit):  # the others are to go on
             at_work.begin_exit()
     for at_work in everything:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SystemExit):
             at_work.await_start(deadline)
 
 
@@ -132,8 +135,16 @@ def _exit() -> None:
     _begin_exit()
     _is_ending, _may_start = True, False
     for at_work in list(_at_work):
-        with contextlib.suppress(Exception):
-            at_work.exit(started)
+        _finish(at_work, started)
+
+
+def _finish(at_work: AtWork, started: float) -> None:
+    """Shut this down, also if signal handlers tell the process meanwhile to exit, as it does."""
+    for _ in range(_MAX_REQUESTS_TO_EXIT):
+        with contextlib.suppress(SystemExit):
+            with contextlib.suppress(Exception):  # the others are to go on
+                at_work.exit(started)
+            return
 
 
 # From Python 3.12 on, no thread can be started any more when the functions of atexit are called.
