@@ -20,12 +20,13 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
+from .delivery.before_send import BeforeSend, BeforeSendHook
 from .delivery.ledger import Stats
 from .delivery.notify import Callback, Reporter, check_callback
 from .delivery.pipeline import Pipeline
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import ErrorInfo
-from .options import Options, Overflow, given_or_set, session_wire_id, switch
+from .options import Options, Overflow, given_or_set, origin_of_value, session_wire_id, switch
 from .process import forks, lifetime
 from .process.fork_barrier import hold_forks
 from .transport import InMemoryTransport, Transport, make_transport
@@ -34,10 +35,8 @@ __all__ = ["PaltabrainSdk"]
 
 ContextT = TypeVar("ContextT", bound=SerializableContext)
 
-BeforeSend = Callable[[Any, Any], Any]
-"""The type of ``before_send``: takes event and context, returns the event to send, or ``None``."""
-
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
+_DEBUG_VARIABLE: Final = "PALTABRAIN_SDK_DEBUG"
 
 
 class PaltabrainSdk(Attributes, Generic[ContextT]):
@@ -128,8 +127,12 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         debug: bool = False,
         disabled: bool = False,
     ) -> None:
-        switched = switch(_DISABLED_VARIABLE)
-        disabled = bool(disabled or switched)
+        switched = {name: switch(name) for name in (_DISABLED_VARIABLE, _DEBUG_VARIABLE)}
+        disabled = bool(disabled or switched[_DISABLED_VARIABLE])
+        origins = {
+            "hostname": origin_of_value("hostname", hostname),
+            "api_key": origin_of_value("api_key", api_key),
+        }
         self._session_is_generated = bool(start_session) and session_wire_id(session_id) is None
         if self._session_is_generated:
             session_id = uuid_v7()
@@ -149,13 +152,17 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             shutdown_timeout=shutdown_timeout,
             exit_timeout=exit_timeout,
             outage_seconds=outage_seconds,
+            debug=bool(debug or switched[_DEBUG_VARIABLE]),
         )
         if transport not in (None, "curl") and not isinstance(transport, Transport):
             raise TypeError(
                 f"transport must be 'curl' or have send() and close(), not {transport!r}"
             )
         if on_error is not None:
-            check_callback(on_error)
+            check_callback("on_error", on_error, "an exception and an ErrorInfo")
+        if before_send is not None:
+            check_callback("before_send", before_send, "an event and its context")
+        self._before_send = None if before_send is None else BeforeSendHook(before_send)
         self.context = context  # type: ignore[assignment]
         if type(self).context is not PaltabrainSdk.context:
             self._context = OwnContext(self)
@@ -164,10 +171,11 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         self._reporter = Reporter(self._callback, self._options)
         # before locks are taken that another thread of the parent held
         forks.reinit_if_forked()
-        if switched is None:
-            ignored.warn_user(
-                f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
-            )
+        for name, value in switched.items():
+            if value is None:
+                ignored.warn_user(
+                    f"{name} is neither on nor off, and taken as off: set it to 1 or 0"
+                )
         ignored.warn_of_overrides(type(self), Attributes)
         if disabled:
             transport = InMemoryTransport()
@@ -177,6 +185,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             with hold_forks():
                 transport = make_transport(transport)
         self._transport = transport
+        self._reporter.debug.sdk_made(transport, origins, disabled=disabled)
         self._start()
         forks.register(self)
         if lifetime.lacks_threads():
@@ -277,7 +286,11 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
 
     def _start(self, *, is_closed: bool = False) -> None:
         """Make buffer and pipeline, which a fork replaces."""
-        self._set_up(make_engine(self._options.buffer_bytes), self._disabled_by_option)
+        self._set_up(
+            make_engine(self._options.buffer_bytes),
+            self._disabled_by_option,
+            self._before_send is not None or self._options.debug,
+        )
         self._pipeline = Pipeline(
             self._engine,
             self._options,

@@ -1,0 +1,1 @@
+"""Services that fork, with their events on the way to a server."""
