@@ -233,9 +233,7 @@ def test_error_drops_the_event_and_is_told(
     make_sdk: MakeSdk, transport: InMemoryTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: queue.SimpleQueue[tuple[Exception, ErrorInfo]] = queue.SimpleQueue()
-    sdk = make_sdk(
-        transport=transport, before_send=fail, on_error=lambda *error: told.put(error)
-    )
+    sdk = make_sdk(transport=transport, before_send=fail, on_error=lambda *error: told.put(error))
     for _ in range(3):
         sdk.track(TextEvent())
     for _ in range(3):
@@ -253,9 +251,7 @@ def test_error_drops_the_event_and_is_told(
     assert line.exc_info is not None  # with its traceback
 
 
-def test_each_kind_of_error_is_logged(
-    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_kind_of_error_is_logged(make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture) -> None:
     errors = [ValueError("a"), KeyError("b"), ValueError("c"), KeyError("d")]
 
     def fail_in_turn(_event: Any, _context: Any) -> NoReturn:
@@ -360,9 +356,7 @@ def test_event_that_it_tracks_with_another_sdk_is_sent(
     assert sent(audit, transport) == ["mirrored a"]
 
 
-def test_other_threads_track_while_it_runs(
-    make_sdk: MakeSdk, transport: InMemoryTransport
-) -> None:
+def test_other_threads_track_while_it_runs(make_sdk: MakeSdk, transport: InMemoryTransport) -> None:
     inside, tracked = threading.Event(), threading.Event()
 
     def wait(event: TextEvent, _context: Any) -> TextEvent:
@@ -377,6 +371,22 @@ def test_other_threads_track_while_it_runs(
         sdk.track(TextEvent("meanwhile"))
         tracked.set()
     assert sent(sdk, transport) == ["meanwhile", "slow"]
+
+
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_interrupt_anywhere_leaves_the_thread_able_to_track(engine: str) -> None:
+    """As if it were still in the hook, and all that it tracks were refused."""
+    run_program("before_send/interrupted", PALTABRAIN_SDK_ENGINE=engine)
+
+
+def test_context_that_cannot_be_asked_is_a_serialization_error(make_sdk: MakeSdk) -> None:
+    class Odd(TextContext):
+        def __bool__(self) -> bool:
+            raise ValueError("neither true nor false")
+
+    sdk = make_sdk(transport=InMemoryTransport(), before_send=lambda event, _context: event)
+    sdk.track(TextEvent(), Odd())
+    assert sdk.stats().dropped == {"serialization_error": 1}
 
 
 def test_it_may_flush(make_sdk: MakeSdk, transport: InMemoryTransport) -> None:

@@ -252,7 +252,9 @@ class TrackerHooks(Protocol):
         """
 
     def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
-        """Call the user's hooks before an event is encoded; of an SDK that was set up for them.
+        """Call the user's hooks before an event is encoded, if ``_set_up`` was told of any.
+
+        Not called for an event that is refused because ``_is_inside``.
 
         Returns:
             The event to record and its context; ``None`` if the event is dropped, and counted.

@@ -95,14 +95,15 @@ cdef class Tracker:
         if self.disabled:
             return 0
         try:
-            diverted = self._divert(event, context)
+            if not (may_be_inside() and self._is_inside()):  # or else it is about to be refused
+                diverted = self._divert(event, context)
+                if diverted is None:
+                    return 0
+                event, context = diverted
         except Exception as error:
             self.skip(event, error)
             return 0
-        if diverted is not None:
-            event, context = diverted
-            self.track_slow(event, context, pbf.PBF_FALL_BACK, True)
-        return 0
+        return self.track_slow(event, context, pbf.PBF_FALL_BACK, True)
 
     cdef pbf.pbf_status record_fast(self, object event, object context) noexcept:
         """Record an event of a recognised class in a context that is as it was."""

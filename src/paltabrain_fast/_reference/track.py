@@ -28,14 +28,14 @@ class Tracker:
         if self._disabled:
             return
         try:
+            if self._is_inside():
+                self._drop(RecordStatus.REENTRANT)
+                return
             if self._has_hooks:
                 diverted = self._divert(event, context)
                 if diverted is None:
                     return
                 event, context = diverted
-            if self._is_inside():
-                self._drop(RecordStatus.REENTRANT)
-                return
             if isinstance(context, type):
                 raise class_given_error("context", context)
             self._record_serialized(

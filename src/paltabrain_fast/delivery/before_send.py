@@ -32,7 +32,8 @@ class BeforeSendHook:
     @property
     def is_running(self) -> bool:
         """Whether this is a call from within the hook; of a thread, or of a greenlet."""
-        return current_flow() in self._running.flows
+        flows = self._running.flows
+        return bool(flows) and current_flow() in flows
 
     def __call__(self, event: Any, context: Any) -> Any:
         """Return the event to send; ``None`` if the hook drops it.
@@ -51,13 +52,11 @@ class BeforeSendHook:
             changed = self._function(event, context)
         finally:
             flows.discard(flow)
-        if changed is None or is_event(changed):
+        if changed is event or changed is None or is_event(changed):
             return changed
         if isinstance(changed, type):
             raise class_given_error("what before_send returns", changed)
-        raise TypeError(
-            f"before_send must return an event or None, not {type(changed).__name__}"
-        )
+        raise TypeError(f"before_send must return an event or None, not {type(changed).__name__}")
 
 
 class _Flows(local):
@@ -69,7 +68,8 @@ class _Flows(local):
 
 def is_event(candidate: Any) -> bool:
     """Tell whether this is an object that ``track()`` can serialize."""
-    return not isinstance(candidate, type) and all(
-        callable(getattr(candidate, name, None))
-        for name in ("serialize_header", "serialize_payload")
+    return (
+        not isinstance(candidate, type)
+        and hasattr(candidate, "serialize_header")
+        and hasattr(candidate, "serialize_payload")
     )

@@ -28,7 +28,7 @@ from ..transport.environment import proxy_for
 from ..transport.urls import base_url
 from ..version import __version__
 from .batch import Batch
-from .decoded import batch_text
+from .decoded import batch_text, count_text
 
 __all__ = ["DebugLog"]
 
@@ -77,9 +77,7 @@ class DebugLog:
                 self._write(lambda: _speed_text(cls))  # noqa: B023 - called at once
         self._write(lambda: _event_text(event, context, self._options.session_id))
 
-    def event_dropped(
-        self, event: Any, reason: DropReason, error: Exception | None = None
-    ) -> None:
+    def event_dropped(self, event: Any, reason: DropReason, error: Exception | None = None) -> None:
         """Say why an event is not sent; ``None`` for one that is no longer known."""
         if self._options.debug:
             what = "an event" if event is None else type(event).__name__
@@ -108,7 +106,9 @@ class DebugLog:
     def batch_settled(self, batch: Batch, status: str, reason: DropReason | None) -> None:
         """Say what became of the events of a batch."""
         outcome = "delivered" if reason is None else f"lost ({reason})"
-        self._write(lambda: f"Batch {batch.id}: {status}, {batch.frame.events} events {outcome}")
+        self._write(
+            lambda: f"Batch {batch.id}: {status}, {count_text(batch.frame.events)} {outcome}"
+        )
 
     @property
     def _is_read(self) -> bool:
@@ -140,7 +140,8 @@ def _sdk_text(
         if field.name not in _TOLD_ELSEWHERE
     ]
     lines = [
-        f"debugging in process {os.getpid()}" + (", DISABLED: no event is sent" if disabled else ""),
+        f"debugging in process {os.getpid()}"
+        + (", DISABLED: no event is sent" if disabled else ""),
         f"versions: paltabrain_fast {__version__}, {platform.python_implementation()}"
         f" {platform.python_version()}, {', '.join(versions)}",
         f"engine: {engine_name}",

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from reprlib import Repr
 from typing import Any, Final
 
-from google.protobuf.text_format import MessageToString
+from google.protobuf.message import Message
 
 from .._engine.choice import EventBase
+from ..encoding.display import group_text, short_text
 from ..sdk_pb2 import Batch as BatchMessage
 from ..sdk_pb2 import Event as EventMessage
 
-__all__ = ["batch_text"]
+__all__ = ["batch_text", "count_text"]
 
 _MAX_EVENTS: Final = 20
 _MAX_TEXT: Final = 1000
-
-_short: Final = Repr()
-_short.maxother = 100  # bytes are such
 
 
 def batch_text(body: bytes) -> str:
@@ -35,7 +32,7 @@ def batch_text(body: bytes) -> str:
     named = [_class_of(event.payload, classes) for event in batch.events[:_MAX_EVENTS]]
     module = next((_module(cls) for cls in named if cls is not None), None)
     lines = [
-        f"{len(batch.events)} events, {len(body)} bytes, instance {batch.common.instance_id!r}",
+        f"{count_text(len(batch.events))}, {len(body)} bytes, instance {batch.common.instance_id!r}",
         f"context {_part(module, 'ContextMessage', batch.context)}",
     ]
     if batch.HasField("telemetry"):
@@ -44,6 +41,11 @@ def batch_text(body: bytes) -> str:
     if len(batch.events) > _MAX_EVENTS:
         lines.append(f"and {len(batch.events) - _MAX_EVENTS} more")
     return "\n    ".join(lines)
+
+
+def count_text(events: int) -> str:
+    """Say how many events there are."""
+    return "1 event" if events == 1 else f"{events} events"
 
 
 def _event_text(event: EventMessage, event_class: type | None) -> str:
@@ -63,7 +65,8 @@ def _event_text(event: EventMessage, event_class: type | None) -> str:
 
 def _event_classes(parent: type) -> Iterator[type]:
     """Yield the event classes that are loaded, each once for each of its parents."""
-    for cls in parent.__subclasses__():
+    children: list[type] = parent.__subclasses__()
+    for cls in children:
         yield cls
         yield from _event_classes(cls)
 
@@ -71,12 +74,13 @@ def _event_classes(parent: type) -> Iterator[type]:
 def _class_of(payload: bytes, classes: list[type]) -> type | None:
     """Find the class of a payload by its number; ``None`` if there is not exactly one."""
     number = _field_number(payload)
-    found = {
-        cls
-        for cls in classes
-        if _number_of(cls) == number and number not in map(_number_of, cls.__bases__)
-    }
+    found = {each for each in classes if _brings_number(each, number)}
     return found.pop() if len(found) == 1 else None
+
+
+def _brings_number(cls: type, number: int | None) -> bool:
+    """Whether the class has this number, and none that it derives from has."""
+    return _number_of(cls) == number and number not in map(_number_of, cls.__bases__)
 
 
 def _number_of(cls: type) -> Any:
@@ -104,9 +108,23 @@ def _part(module: Any, name: str, content: bytes) -> str:
         if name == "EventPayloadMessage":
             message = getattr(message, message.WhichOneof(message.DESCRIPTOR.oneofs[0].name))
         return _message_text(message)
-    return _short.repr(content)
+    return short_text(content)
 
 
-def _message_text(message: Any) -> str:
-    text = MessageToString(message, as_utf8=True, as_one_line=True)
-    return f"{{{text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + '...'}}}"
+def _message_text(message: Message) -> str:
+    text = group_text(_values(message))
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...}}"
+
+
+def _values(message: Message) -> dict[str, Any]:
+    return {field.name: _plain(value) for field, value in message.ListFields()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return _values(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return (
+        list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else value
+    )

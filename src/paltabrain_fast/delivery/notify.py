@@ -82,9 +82,7 @@ class Reporter:
         if predecessor is not None:
             self.last_request_error = predecessor.last_request_error
             self.last_serialization_error = predecessor.last_serialization_error
-        self.debug = DebugLog(
-            options, lambda: self.logger, is_forked=predecessor is not None
-        )
+        self.debug = DebugLog(options, lambda: self.logger, is_forked=predecessor is not None)
         self.on_queued: Callable[[], object] = lambda: None
         """Called after an error was queued; set by the pipeline, whose threads run callbacks."""
         self._callback = None if callback is None else weakref.ref(callback)

@@ -31,12 +31,14 @@ class Tracking(Tracker):
     """The hooks of ``Tracker``, see ``TrackerHooks``; any thread may be in them.
 
     Attributes:
+        context: that of the SDK, just now.
         _before_send: hook of the user's.
         _pipeline: of this process.
         _reporter: tells the user what becomes of events.
         _known_classes: of events that were recorded by way of Python.
     """
 
+    context: Any
     _before_send: BeforeSendHook | None
     _pipeline: Pipeline
     _reporter: Reporter
@@ -51,8 +53,6 @@ class Tracking(Tracker):
         self._pipeline.event_recorded()
 
     def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
-        if refuses_events():
-            return event, context  # which is about to be refused
         self._reinit_if_forked()
         context = self._resolve(context)
         if (hook := self._before_send) is not None and is_event(event):
