@@ -83,13 +83,21 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             an SDK that was dropped without ``shutdown()``.
         outage_seconds: for how long events are kept while the server cannot be reached, whatever
             ``flush_max_retries`` says; 0: a batch that finds no server is lost after its attempts.
-        before_send: called with each event and its context before it is encoded, in the thread that
-            tracks it. Returns the event to send, the same one or another; ``None`` drops it. If it
-            raises, nothing of the event is sent.
+        before_send: called with each event and the context that it will carry (``None`` if there is
+            none), before it is encoded, in the thread that tracks it; by several threads at once.
+            Returns the event to send: the same one, changed or not, or another. ``None`` drops it,
+            which is counted, and told to nobody. If it raises an ``Exception``, or returns what is
+            no event, nothing of the event is sent, not even the error's text; that is counted,
+            logged and told to ``on_error``. The context is no copy: other events share it. What
+            this SDK is given to track within the call is dropped as ``reentrant``, or it would be
+            sent unseen, or never end.
         flush_on_sigterm: deliver what is left when the process is told to end by ``SIGTERM`` and
             nobody handles that, within ``exit_timeout``; the signal then takes its course.
-        debug: write each event and each batch to ``stderr`` as a person reads them; so does the
-            environment variable ``PALTABRAIN_SDK_DEBUG``.
+        debug: write for a person what this SDK is and how it is set; each event, as it is encoded,
+            in the thread that tracks it; each batch, and what became of it. The lines go to the
+            logger if that shows ``DEBUG``, and else to ``sys.stderr``. Long values are cut, the API
+            key is not shown. The environment variable ``PALTABRAIN_SDK_DEBUG`` turns it on, too, if
+            it is ``1``, ``true``, ``yes`` or ``on``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED`` if it is ``1``, ``true``, ``yes`` or
             ``on``. Neither hostname nor key is needed then.
@@ -221,7 +229,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
     def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
         """Buffer an event, as it is now, to be delivered in the background.
 
-        Never raises an ``Exception`` and never does I/O. It never waits either, but with
+        Never raises an ``Exception``, and never does I/O but with ``debug``. It never waits either, but with
         ``overflow="block"`` for a full buffer, up to ``block_timeout_ms``. An event that cannot be
         serialized is logged and skipped. One that does not fit into the buffer is dropped, unless
         older ones are in favour of it (``overflow="drop_old"``). Both are counted in ``stats()``.
