@@ -21,6 +21,7 @@ from .schema.packages import EXAMPLE, imported
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent, UnserializableEvent
 from .support.programs import run_program
+from .support.scarce import needs
 from .support.sdk import MakeSdk, Sdk, assert_balanced, texts
 from .support.threads import DEADLINE, running
 
@@ -377,6 +378,11 @@ def test_other_threads_track_while_it_runs(make_sdk: MakeSdk, transport: InMemor
 def test_interrupt_anywhere_leaves_the_thread_able_to_track(engine: str) -> None:
     """As if it were still in the hook, and all that it tracks were refused."""
     run_program("before_send/interrupted", PALTABRAIN_SDK_ENGINE=engine)
+
+
+@needs("gevent")
+def test_other_greenlets_track_while_it_runs() -> None:
+    run_program("before_send/greenlets")
 
 
 def test_context_that_cannot_be_asked_is_a_serialization_error(make_sdk: MakeSdk) -> None:

@@ -1,6 +1,6 @@
 """``debug=True``: says what the SDK is, what it is given, and what becomes of it, for a person.
 
-Without that option, batches are still logged where somebody logs at ``DEBUG``.
+Without that option, each batch is still logged, once, where somebody logs at ``DEBUG``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ from .decoded import batch_text, count_text
 __all__ = ["DebugLog"]
 
 _TOLD_ELSEWHERE: Final = ("hostname", "api_key", "instance_id", "session_id", "debug")
-_PARTS: Final = {"urllib3": "urllib3", "pycurl": "pycurl"}  # by the module that is loaded
+_NETWORK: Final = ("urllib3", "pycurl")
 
 
 class DebugLog:
@@ -64,8 +65,7 @@ class DebugLog:
             origins: where hostname and API key come from.
             disabled: whether it drops all events.
         """
-        if self._options.debug:
-            self._write(lambda: _sdk_text(self._options, transport, origins, disabled=disabled))
+        self._write(lambda: _sdk_text(self._options, transport, origins, disabled=disabled))
 
     def event_tracked(self, event: Any, context: Any) -> None:
         """Show an event as it will be encoded; first how, if it is the first of its class."""
@@ -74,21 +74,23 @@ class DebugLog:
         for cls in type(event), type(context):
             if cls not in self._known and cls is not type(None):
                 self._known.add(cls)
-                self._write(lambda: _speed_text(cls))  # noqa: B023 - called at once
+                self._write(partial(_speed_text, cls))
         self._write(lambda: _event_text(event, context, self._options.session_id))
 
     def event_dropped(self, event: Any, reason: DropReason, error: Exception | None = None) -> None:
         """Say why an event is not sent; ``None`` for one that is no longer known."""
-        if self._options.debug:
-            what = "an event" if event is None else type(event).__name__
-            self._write(lambda: f"{what} is not sent: {reason}{_cause_text(error)}")
+        what = "an event" if event is None else type(event).__name__
+        self._write(lambda: f"{what} is not sent: {reason}{_cause_text(error)}")
 
     def batch_sent(self, batch: Batch) -> None:
         """Show a batch that is about to be sent, before its first attempt in full."""
         if batch.attempts > 1:
             self._write(lambda: f"Batch {batch.id}: attempt {batch.attempts}")
-        elif self._is_read:
-            self._write(lambda: f"Batch {batch.id}: attempt 1, {batch_text(batch.frame.body)}")
+        elif self._options.debug or self._is_logged:
+            self._write(
+                lambda: f"Batch {batch.id}: attempt 1, {batch_text(batch.frame.body)}",
+                always=True,
+            )
 
     def batch_answered(self, batch: Batch, result: SendResult, seconds: float) -> None:
         """Say how an attempt has ended."""
@@ -111,29 +113,30 @@ class DebugLog:
         )
 
     @property
-    def _is_read(self) -> bool:
+    def _is_logged(self) -> bool:
+        """Whether lines of ``DEBUG`` are logged, which cost something to make."""
         with contextlib.suppress(Exception):
-            return self._options.debug or self._logger().isEnabledFor(logging.DEBUG)
+            return self._logger().isEnabledFor(logging.DEBUG)
         return False
 
-    def _write(self, make: Callable[[], str]) -> None:
-        if not self._is_read:
+    def _write(self, make: Callable[[], str], *, always: bool = False) -> None:
+        """Write what ``make`` returns; ``always`` logs it at least, without the option as well."""
+        if not (always or self._options.debug):
             return
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # what cannot be shown must not break anything
             text = masked(make(), self._options.api_key)
             if not self._options.debug:
                 log_line(logging.DEBUG, "%s", text, to=self._logger())
                 return
             heading, self._heading = self._heading, ""
-            if heading:
-                write_line(logging.DEBUG, heading, to=self._logger())
-            write_line(logging.DEBUG, text, to=self._logger())
+            for line in filter(None, (heading, text)):
+                write_line(logging.DEBUG, line, to=self._logger())
 
 
 def _sdk_text(
     options: Options, transport: Transport, origins: dict[str, str], *, disabled: bool
 ) -> str:
-    versions = [f"{part} {_version(part)}" for part in ("protobuf", *_PARTS) if _is_used(part)]
+    parts = ["protobuf", *(name for name in _NETWORK if name in sys.modules)]
     limits = [
         f"{field.name}={getattr(options, field.name)!r}"
         for field in fields(options)
@@ -143,31 +146,24 @@ def _sdk_text(
         f"debugging in process {os.getpid()}"
         + (", DISABLED: no event is sent" if disabled else ""),
         f"versions: paltabrain_fast {__version__}, {platform.python_implementation()}"
-        f" {platform.python_version()}, {', '.join(versions)}",
+        f" {platform.python_version()}, {', '.join(map(_version_text, parts))}",
         f"engine: {engine_name}",
         f"hostname: {options.hostname!r} ({origins['hostname']})",
         f"api_key: {origins['api_key']}",
-        f"transport: {type(transport).__name__}{_proxy_text(options.hostname)}",
+        f"transport: {type(transport).__name__}",
         f"instance_id: {options.instance_id}, session_id: {options.session_id}",
         f"limits: {', '.join(limits)}",
     ]
+    if (proxy := proxy_for(base_url(options.hostname))) is not None:
+        lines.append(f"proxy: {proxy.url} (set by {proxy.variable})")
     return "\n    ".join(lines)
 
 
-def _proxy_text(hostname: str) -> str:
-    proxy = proxy_for(f"{base_url(hostname)}")
-    return "" if proxy is None else f", proxy {proxy.url} ({proxy.variable})"
-
-
-def _is_used(part: str) -> bool:
-    return part == "protobuf" or _PARTS[part] in sys.modules
-
-
-def _version(part: str) -> str:
+def _version_text(package: str) -> str:
     try:
-        return version(part)
+        return f"{package} {version(package)}"
     except PackageNotFoundError:  # as in a frozen application
-        return "of unknown version"
+        return f"{package} of unknown version"
 
 
 def _speed_text(cls: type) -> str:

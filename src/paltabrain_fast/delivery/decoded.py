@@ -32,7 +32,8 @@ def batch_text(body: bytes) -> str:
     named = [_class_of(event.payload, classes) for event in batch.events[:_MAX_EVENTS]]
     module = next((_module(cls) for cls in named if cls is not None), None)
     lines = [
-        f"{count_text(len(batch.events))}, {len(body)} bytes, instance {batch.common.instance_id!r}",
+        f"{count_text(len(batch.events))}, {len(body)} bytes,"
+        f" instance {short_text(batch.common.instance_id)}",
         f"context {_part(module, 'ContextMessage', batch.context)}",
     ]
     if batch.HasField("telemetry"):
