@@ -135,9 +135,14 @@ def test_service_without_stderr_goes_on(stream: str) -> None:
     assert service(stream) == ("done\n", "")
 
 
-def test_stderr_in_ascii_shows_what_it_can() -> None:
-    _, text = service(PYTHONIOENCODING="ascii:strict", PYTHONUTF8="0")
-    assert r"track EventPageOpen(page_id='\xc4\xc4" in text
+def test_stderr_in_ascii_shows_what_it_can(make_sdk: MakeSdk, config: Any) -> None:
+    written = io.BytesIO()
+    sdk = make_sdk(debug=True, transport=InMemoryTransport())
+    with contextlib.redirect_stderr(io.TextIOWrapper(written, "ascii", "strict")):
+        sdk.track(config.EventPageOpen(page_id="Ä"))
+        assert sdk.shutdown(timeout=DEADLINE)
+        text = written.getvalue()
+    assert rb"track EventPageOpen(page_id='\xc4')" in text
 
 
 def test_key_in_the_url_of_a_proxy_is_not_shown() -> None:
@@ -209,6 +214,23 @@ def test_what_is_no_event_is_skipped_as_ever(debugged: Callable[..., str]) -> No
 
     text = debugged(track)
     assert text.count("is not sent: serialization_error") == 4
+
+
+def test_error_that_cannot_be_shown_is_kept_and_counted(debugged: Callable[..., str]) -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    class Failing(TextEvent):
+        def serialize_payload(self) -> bytes:
+            raise MuteError
+
+    def track(sdk: Sdk) -> None:
+        sdk.track(Failing())
+        assert isinstance(sdk.last_serialization_error, MuteError)
+        assert sdk.stats().dropped == {"serialization_error": 1}
+
+    assert "track Failing()" in debugged(track)
 
 
 def test_no_context_and_no_session_are_said(debugged: Callable[..., str]) -> None:

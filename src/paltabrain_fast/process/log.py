@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..constant import LOGGER_NAME
 from .reentrancy import Scope, call_in, is_logging, own_thread
@@ -92,10 +92,8 @@ def write_line(level: int, line: str, to: logging.Logger = logger) -> None:
 
 
 def _write_to_stderr(line: str) -> None:
-    stream = sys.stderr
-    if stream is None:  # as under pythonw, or in a daemon
-        return
     text = f"{LOGGER_NAME}: {line}\n"
+    stream: Any = sys.stderr  # None under pythonw, or in a daemon: an error like any other
     try:
         stream.write(text)  # in one call, so that threads do not write into each other's lines
     except UnicodeError:
