@@ -229,10 +229,11 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
     def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
         """Buffer an event, as it is now, to be delivered in the background.
 
-        Never raises an ``Exception``, and never does I/O but with ``debug``. It never waits either, but with
-        ``overflow="block"`` for a full buffer, up to ``block_timeout_ms``. An event that cannot be
-        serialized is logged and skipped. One that does not fit into the buffer is dropped, unless
-        older ones are in favour of it (``overflow="drop_old"``). Both are counted in ``stats()``.
+        Never raises an ``Exception``, and never does I/O but with ``debug``. It never waits either,
+        but with ``overflow="block"`` for a full buffer, up to ``block_timeout_ms``. An event that
+        cannot be serialized is logged and skipped. One that does not fit into the buffer is
+        dropped, unless older ones are in favour of it (``overflow="drop_old"``). Both are counted
+        in ``stats()``.
 
         Args:
             event: an event of the config module.
