@@ -1,1 +1,1 @@
-"""Services that fork, with their events on the way to a server."""
+"""Services whose events pass a hook before they are encoded."""

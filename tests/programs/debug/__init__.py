@@ -1,1 +1,1 @@
-"""Services that fork, with their events on the way to a server."""
+"""Services that a person debugs."""

@@ -1,6 +1,6 @@
 """A service as a new user writes it, without logging; its arguments say what is special.
 
-``closed`` and ``none`` are what becomes of ``sys.stderr``, ``ascii`` is how that encodes.
+``closed`` and ``none`` are what becomes of ``sys.stderr``, ``undebugged`` leaves the option out.
 """
 
 import logging
