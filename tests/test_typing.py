@@ -38,6 +38,7 @@ BAD = [
     "PaltabrainSdk('host', 'key', Context)",
     "PaltabrainSdk('host', 'key', context, overflow='explode')",
     "sdk.stats().dropped['no such reason']",
+    "PaltabrainSdk('host', 'key', context, before_send=lambda event: event)",
 ]
 
 

@@ -20,6 +20,8 @@ DropReason = Literal[
     "already_shutdown",
     "too_large",
     "reentrant",
+    "before_send",
+    "before_send_error",
     "rejected",
     "retries_exhausted",
     "deadline",

@@ -18,7 +18,14 @@ from .constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from .transport.headers import checked_api_key
 from .transport.urls import base_url
 
-__all__ = ["Options", "Overflow", "given_or_set", "session_wire_id", "switch"]
+__all__ = [
+    "Options",
+    "Overflow",
+    "given_or_set",
+    "origin_of_value",
+    "session_wire_id",
+    "switch",
+]
 
 Overflow = Literal["drop_new", "drop_old", "block"]
 """What happens to an event when the buffer is full."""
@@ -62,6 +69,14 @@ def given_or_set(name: Literal["hostname", "api_key"], value: Any, *, disabled: 
             f"{name} must be given, not None, or set in the environment variable {variable}"
         )
     return value
+
+
+def origin_of_value(name: Literal["hostname", "api_key"], value: Any) -> str:
+    """Say where an option has its value from, and never what it is."""
+    if value is not None:
+        return "set by the argument"
+    variable = _VARIABLES[name]
+    return f"set by {variable}" if os.environ.get(variable) else "not set"
 
 
 def session_wire_id(session_id: int | str | None) -> int | None:
@@ -191,6 +206,7 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "shutdown_timeout": _seconds(optional=True),
     "exit_timeout": _seconds(),
     "outage_seconds": _seconds(),
+    "debug": lambda _name, value: bool(value),
 }
 
 
@@ -220,6 +236,7 @@ class Options:
     shutdown_timeout: float | None
     exit_timeout: float
     outage_seconds: float
+    debug: bool = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, _CHECKS[name](name, value))

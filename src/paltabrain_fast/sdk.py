@@ -21,6 +21,7 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
+from .delivery.before_send import BeforeSend, BeforeSendHook
 from .delivery.event_loop import await_without_hiding, call_in_thread, running_loop
 from .delivery.ledger import Stats
 from .delivery.notify import Callback, Reporter, check_callback
@@ -28,7 +29,7 @@ from .delivery.pipeline import Pipeline
 from .delivery.results import DeliveryResult
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import ErrorInfo
-from .options import Options, Overflow, given_or_set, session_wire_id, switch
+from .options import Options, Overflow, given_or_set, origin_of_value, session_wire_id, switch
 from .process import forks, lifetime
 from .process.fork_barrier import hold_forks
 from .transport import InMemoryTransport, Transport, make_transport
@@ -37,10 +38,8 @@ __all__ = ["PaltabrainSdk"]
 
 ContextT = TypeVar("ContextT", bound=SerializableContext)
 
-BeforeSend = Callable[[Any, Any], Any]
-"""The type of ``before_send``: takes event and context, returns the event to send, or ``None``."""
-
 _DISABLED_VARIABLE: Final = "PALTABRAIN_SDK_DISABLED"
+_DEBUG_VARIABLE: Final = "PALTABRAIN_SDK_DEBUG"
 
 
 class PaltabrainSdk(Attributes, Generic[ContextT]):
@@ -87,13 +86,21 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             an SDK that was dropped without ``shutdown()``.
         outage_seconds: for how long events are kept while the server cannot be reached, whatever
             ``flush_max_retries`` says; 0: a batch that finds no server is lost after its attempts.
-        before_send: called with each event and its context before it is encoded, in the thread that
-            tracks it. Returns the event to send, the same one or another; ``None`` drops it. If it
-            raises, nothing of the event is sent.
+        before_send: called with each event and the context that it will carry (``None`` if there is
+            none), before it is encoded, in the thread that tracks it; by several threads at once.
+            Returns the event to send: the same one, changed or not, or another. ``None`` drops it,
+            which is counted, and told to nobody. If it raises an ``Exception``, or returns what is
+            no event, nothing of the event is sent, not even the error's text; that is counted,
+            logged and told to ``on_error``. The context is no copy: other events share it. What
+            this SDK is given to track within the call is dropped as ``reentrant``, or it would be
+            sent unseen, or never end.
         flush_on_sigterm: deliver what is left when the process is told to end by ``SIGTERM`` and
             nobody handles that, within ``exit_timeout``; the signal then takes its course.
-        debug: write each event and each batch to ``stderr`` as a person reads them; so does the
-            environment variable ``PALTABRAIN_SDK_DEBUG``.
+        debug: write for a person what this SDK is and how it is set; each event, as it is encoded,
+            in the thread that tracks it; each batch, and what became of it. The lines go to the
+            logger if that shows ``DEBUG``, and else to ``sys.stderr``. Long values are cut, the API
+            key is not shown. The environment variable ``PALTABRAIN_SDK_DEBUG`` turns it on, too, if
+            it is ``1``, ``true``, ``yes`` or ``on``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the
             environment variable ``PALTABRAIN_SDK_DISABLED`` if it is ``1``, ``true``, ``yes`` or
             ``on``. Neither hostname nor key is needed then.
@@ -131,8 +138,12 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         debug: bool = False,
         disabled: bool = False,
     ) -> None:
-        switched = switch(_DISABLED_VARIABLE)
-        disabled = bool(disabled or switched)
+        switched = {name: switch(name) for name in (_DISABLED_VARIABLE, _DEBUG_VARIABLE)}
+        disabled = bool(disabled or switched[_DISABLED_VARIABLE])
+        origins = {
+            "hostname": origin_of_value("hostname", hostname),
+            "api_key": origin_of_value("api_key", api_key),
+        }
         self._session_is_generated = bool(start_session) and session_wire_id(session_id) is None
         if self._session_is_generated:
             session_id = uuid_v7()
@@ -152,13 +163,17 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             shutdown_timeout=shutdown_timeout,
             exit_timeout=exit_timeout,
             outage_seconds=outage_seconds,
+            debug=bool(debug or switched[_DEBUG_VARIABLE]),
         )
         if transport not in (None, "curl") and not isinstance(transport, Transport):
             raise TypeError(
                 f"transport must be 'curl' or have send() and close(), not {transport!r}"
             )
         if on_error is not None:
-            check_callback(on_error)
+            check_callback("on_error", on_error, "an exception and an ErrorInfo")
+        if before_send is not None:
+            check_callback("before_send", before_send, "an event and its context")
+        self._before_send = None if before_send is None else BeforeSendHook(before_send)
         self.context = context  # type: ignore[assignment]
         if type(self).context is not PaltabrainSdk.context:
             self._context = OwnContext(self)
@@ -167,10 +182,11 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         self._reporter = Reporter(self._callback, self._options)
         # before locks are taken that another thread of the parent held
         forks.reinit_if_forked()
-        if switched is None:
-            ignored.warn_user(
-                f"{_DISABLED_VARIABLE} is neither on nor off, and taken as off: set it to 1 or 0"
-            )
+        for name, value in switched.items():
+            if value is None:
+                ignored.warn_user(
+                    f"{name} is neither on nor off, and taken as off: set it to 1 or 0"
+                )
         ignored.warn_of_overrides(type(self), Attributes)
         if disabled:
             transport = InMemoryTransport()
@@ -180,6 +196,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             with hold_forks():
                 transport = make_transport(transport)
         self._transport = transport
+        self._reporter.debug.sdk_made(transport, origins, disabled=disabled)
         self._start()
         forks.register(self)
         if lifetime.lacks_threads():
@@ -227,10 +244,11 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
     def track(self, event: SerializableEvent, context: SerializableContext | None = None) -> None:
         """Buffer an event, as it is now, to be delivered in the background.
 
-        Never raises an ``Exception`` and never does I/O. It never waits either, but with
-        ``overflow="block"`` for a full buffer, up to ``block_timeout_ms``. An event that cannot be
-        serialized is logged and skipped. One that does not fit into the buffer is dropped, unless
-        older ones are in favour of it (``overflow="drop_old"``). Both are counted in ``stats()``.
+        Never raises an ``Exception``, and never does I/O but with ``debug``. It never waits either,
+        but with ``overflow="block"`` for a full buffer, up to ``block_timeout_ms``. An event that
+        cannot be serialized is logged and skipped. One that does not fit into the buffer is
+        dropped, unless older ones are in favour of it (``overflow="drop_old"``). Both are counted
+        in ``stats()``.
 
         Args:
             event: an event of the config module.
@@ -332,7 +350,11 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
 
     def _start(self, *, is_closed: bool = False) -> None:
         """Make buffer and pipeline, which a fork replaces."""
-        self._set_up(make_engine(self._options.buffer_bytes), self._disabled_by_option)
+        self._set_up(
+            make_engine(self._options.buffer_bytes),
+            self._disabled_by_option,
+            self._before_send is not None or self._options.debug,
+        )
         self._pipeline = Pipeline(
             self._engine,
             self._options,

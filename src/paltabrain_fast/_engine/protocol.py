@@ -251,6 +251,15 @@ class TrackerHooks(Protocol):
             What the last call returned.
         """
 
+    def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
+        """Call the user's hooks before an event is encoded, if ``_set_up`` was told of any.
+
+        Not called for an event that is refused because ``_is_inside``.
+
+        Returns:
+            The event to record and its context; ``None`` if the event is dropped, and counted.
+        """
+
     def _is_inside(self) -> bool:
         """Tell whether the SDK's own work is further up the stack of this thread."""
 

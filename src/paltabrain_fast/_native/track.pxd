@@ -13,8 +13,10 @@ cdef class Tracker:
     cdef int64_t session_id
     cdef bint has_session
     cdef bint disabled
+    cdef bint is_diverted  # track() calls _divert() first, or does nothing
 
     cdef inline int track(self, object event, object context) except -1
+    cdef int track_diverted(self, object event, object context) except -1
     cdef pbf.pbf_status record_fast(self, object event, object context) noexcept
     cdef pbf.pbf_status encode_and_append(
         self, object event, pbf.pbf_context_ref ref
@@ -23,6 +25,7 @@ cdef class Tracker:
     cdef int track_slow(
         self, object event, object context, pbf.pbf_status status, bint may_be_false
     ) except -1
+    cdef int skip(self, object event, object error) except -1
     cdef object record_slow(self, object event, object context, pbf.pbf_status status)
     cdef pbf.pbf_status record(self, object event, object context) except *
     cdef bint find_interned(self, object context, pbf.pbf_context_ref *ref) noexcept

@@ -39,9 +39,10 @@ cdef enum:
 cdef class Tracker:
     """Base of ``PaltabrainSdk``; see ``TrackerHooks`` for what that has."""
 
-    def _set_up(self, NativeEngine engine not None, bint disabled):
+    def _set_up(self, NativeEngine engine not None, bint disabled, bint has_hooks=False):
         self.engine = engine
         self.disabled = disabled
+        self.is_diverted = disabled or has_hooks
 
     @property
     def _engine(self):
@@ -77,8 +78,8 @@ cdef class Tracker:
     cdef inline int track(self, object event, object context) except -1:
         cdef pbf.pbf_status status
 
-        if self.disabled:
-            return 0
+        if self.is_diverted:
+            return self.track_diverted(event, context)
         if context is None:
             with cython.critical_section(self):
                 context = self.context
@@ -88,6 +89,21 @@ cdef class Tracker:
         if status != pbf.PBF_OK or pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
             self.track_slow(event, context, status, False)
         return 0
+
+    cdef int track_diverted(self, object event, object context) except -1:
+        """Call the hooks first, which may change the event or drop it; nothing if disabled."""
+        if self.disabled:
+            return 0
+        try:
+            if not (may_be_inside() and self._is_inside()):  # or else it is about to be refused
+                diverted = self._divert(event, context)
+                if diverted is None:
+                    return 0
+                event, context = diverted
+        except Exception as error:
+            self.skip(event, error)
+            return 0
+        return self.track_slow(event, context, pbf.PBF_FALL_BACK, True)
 
     cdef pbf.pbf_status record_fast(self, object event, object context) noexcept:
         """Record an event of a recognised class in a context that is as it was."""
@@ -152,10 +168,15 @@ cdef class Tracker:
             else:
                 self.record_slow(event, context, status)
         except Exception as error:
-            try:
-                self._serialization_failed(event, error)
-            except Exception:  # such as a RecursionError, where no call succeeds
-                pass
+            self.skip(event, error)
+        return 0
+
+    cdef int skip(self, object event, object error) except -1:
+        """Report an event that cannot be recorded."""
+        try:
+            self._serialization_failed(event, error)
+        except Exception:  # such as a RecursionError, where no call succeeds
+            pass
         return 0
 
     cdef object record_slow(self, object event, object context, pbf.pbf_status status):

@@ -18,9 +18,10 @@ class Tracker:
     _context: Any
     _session_wire_id: int | None
 
-    def _set_up(self, engine: Engine, disabled: bool) -> None:
+    def _set_up(self, engine: Engine, disabled: bool, has_hooks: bool = False) -> None:
         self._engine = engine
         self._disabled = disabled
+        self._has_hooks = has_hooks
 
     def _track(self, event: Any, context: Any) -> None:
         """Serialize and record an event; see ``PaltabrainSdk.track()``."""
@@ -30,6 +31,11 @@ class Tracker:
             if self._is_inside():
                 self._drop(RecordStatus.REENTRANT)
                 return
+            if self._has_hooks:
+                diverted = self._divert(event, context)
+                if diverted is None:
+                    return
+                event, context = diverted
             if isinstance(context, type):
                 raise class_given_error("context", context)
             self._record_serialized(
@@ -45,6 +51,9 @@ class Tracker:
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
+        raise NotImplementedError
+
+    def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
         raise NotImplementedError
 
     def _is_inside(self) -> bool:

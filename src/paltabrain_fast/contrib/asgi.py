@@ -6,7 +6,6 @@ So what is buffered has to go out before, when the server tells the application 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -75,15 +74,10 @@ class LifespanMiddleware:
             await deliver_and_send({"type": "lifespan.shutdown.complete"})
 
     async def _deliver(self) -> None:
-        if not await _flush(self._sdk, self._timeout):
+        if not await self._sdk.aflush(self._timeout):
             self._sdk.logger.warning(
                 "%d events were not delivered within %g s of the end of the application, and are"
                 " lost if a signal ends the process: give LifespanMiddleware a longer timeout",
                 self._sdk.stats().pending_events,
                 self._timeout,
             )
-
-
-async def _flush(sdk: PaltabrainSdk[Any], timeout: float) -> bool:
-    """Deliver what is buffered, while the loop goes on; return whether all is settled."""
-    return await asyncio.to_thread(sdk.flush, timeout)

@@ -37,7 +37,10 @@ class Stats:
             - ``already_shutdown``: tracked after ``shutdown()``.
             - ``too_large``: no batch can ever hold it.
             - ``reentrant``: tracked by what the SDK itself called: a logging handler that got a
-              line of ours, or anything else in one of our threads but ``on_error``.
+              line of ours, or anything else in one of our threads but ``on_error``; or by
+              ``before_send``.
+            - ``before_send``: that hook returned ``None``. No loss, so nobody is told of it.
+            - ``before_send_error``: that hook raised, or returned what is no event.
             - ``rejected``: the API refused the batch.
             - ``retries_exhausted``: the last attempt failed.
             - ``deadline``: neither delivered nor refused in the time that a batch has, or that
@@ -151,7 +154,7 @@ class Ledger:
     def take_report(self) -> BatchTelemetry | None:
         """Take what the next batch is to report; ``None`` if all is well."""
         with self.books:
-            dropped = sum(self._dropped.values()) - self._reported
+            dropped = sum(self._dropped.values()) - self._dropped["before_send"] - self._reported
             if not dropped and not self._error_texts:
                 return None
             texts, self._error_texts = self._error_texts, deque(maxlen=_MAX_ERROR_TEXTS)

@@ -20,6 +20,7 @@ from ..process.log import log_line, logger
 from ..process.masking import masked
 from ..process.pristine import Lock
 from ..process.reentrancy import Scope, call_in, is_logging
+from .debug import DebugLog
 
 __all__ = ["Callback", "Reporter", "check_callback"]
 
@@ -39,20 +40,26 @@ class Callback:
         self.on_error = on_error
 
 
-def check_callback(on_error: object) -> None:
-    """Raise a ``TypeError`` unless this can be called with an exception and an ``ErrorInfo``."""
-    if not callable(on_error):
-        raise TypeError(f"on_error must be callable, not {on_error!r}")
+def check_callback(name: str, callback: object, arguments: str) -> None:
+    """Raise a ``TypeError`` unless an option is a function that can be called with two arguments.
+
+    Args:
+        name: of the option.
+        callback: its value.
+        arguments: what the two are, in words.
+    """
+    if not callable(callback):
+        raise TypeError(f"{name} must be callable, not {callback!r}")
+    if inspect.iscoroutinefunction(callback):
+        raise TypeError(f"{name} must be a plain function, as nobody awaits it, not {callback!r}")
     try:
-        signature = inspect.signature(on_error)
+        signature = inspect.signature(callback)
     except ValueError:  # some callables of C have none that can be read
         return
     try:
         signature.bind(None, None)
     except TypeError as error:
-        raise TypeError(
-            f"on_error must take an exception and an ErrorInfo, not {on_error!r}: {error}"
-        ) from None
+        raise TypeError(f"{name} must take {arguments}, not {callback!r}: {error}") from None
 
 
 class Reporter:
@@ -75,6 +82,7 @@ class Reporter:
         if predecessor is not None:
             self.last_request_error = predecessor.last_request_error
             self.last_serialization_error = predecessor.last_serialization_error
+        self.debug = DebugLog(options, lambda: self.logger, is_forked=predecessor is not None)
         self.on_queued: Callable[[], object] = lambda: None
         """Called after an error was queued; set by the pipeline, whose threads run callbacks."""
         self._callback = None if callback is None else weakref.ref(callback)
@@ -84,13 +92,6 @@ class Reporter:
         self._quiet_until: dict[str, float] = {}  # by topic, a reading of monotonic()
         self._deciding = Lock()  # held by the one thread that changes _quiet_until
         self._has_refused = False  # an event was refused as reentrant, and the line has yet to come
-
-    @property
-    def is_debugging(self) -> bool:
-        """Whether lines of the level ``DEBUG`` are written, which cost something to make."""
-        with contextlib.suppress(Exception):
-            return self.logger.isEnabledFor(logging.DEBUG)
-        return False
 
     @property
     def has_callbacks(self) -> bool:
@@ -103,19 +104,36 @@ class Reporter:
         Returns:
             What the server is told of it.
         """
+        report = partial(
+            self.log, logging.WARNING, "Event [%s] was skipped due to serialization error"
+        )
+        self._event_skipped(event, error, "serialization_error", report)
+        return _error_text(event, error, self._options.api_key)
+
+    def before_send_failed(self, event: object, error: Exception) -> None:
+        """Report that an event was dropped, since ``before_send`` raised, or returned no event.
+
+        The server is not told: the error may quote what the hook was to remove.
+        """
+        report = partial(
+            self.warn_sparingly,
+            f"before_send {type(error).__name__}",
+            "Event [%s] was dropped, and nothing of it sent, due to an error of before_send, which"
+            " has to return an event or None",
+        )
+        self._event_skipped(event, error, "before_send_error", report)
+
+    def _event_skipped(
+        self, event: object, error: Exception, reason: DropReason, report: Callable[..., None]
+    ) -> None:
+        """Keep the error, have it told, and forget what it keeps alive."""
         name = type(event).__name__
         _drop_note(error)  # the same exception object may be raised for each event
         self.last_serialization_error = error
-        self.log(
-            logging.WARNING,
-            "Event [%s] was skipped due to serialization error",
-            name,
-            error=error,
-        )
+        report(name, error=error)
         _note_traceback(error)
         _forget_frames(error)
-        self.queue_callback(error, ErrorInfo("serialization_error", 1, event_class=name))
-        return _error_text(event, error, self._options.api_key)
+        self.queue_callback(error, ErrorInfo(reason, 1, event_class=name))
 
     def too_large(
         self, events: int, event_class: str | None = None, size: int | None = None
@@ -154,7 +172,12 @@ class Reporter:
         self.log(logging.INFO, "Batch %s, Status: SUCCESS, Time: %.3f", batch_id, seconds)
 
     def warn_sparingly(
-        self, topic: str, message: str, *arguments: object, quiet_seconds: float = 20.0
+        self,
+        topic: str,
+        message: str,
+        *arguments: object,
+        quiet_seconds: float = 20.0,
+        error: Exception | None = None,
     ) -> None:
         """Log a warning, unless one of the same topic was logged within the last seconds."""
         now = monotonic()
@@ -167,7 +190,7 @@ class Reporter:
         finally:
             self._deciding.release()
         if first:
-            self.log(logging.WARNING, message, *arguments)
+            self.log(logging.WARNING, message, *arguments, error=error)
 
     def log(
         self, level: int, message: str, *arguments: object, error: Exception | None = None
@@ -186,8 +209,8 @@ class Reporter:
         if not self._has_refused:
             self.warn_sparingly(
                 "reentrant",
-                "Events are dropped: tracked for a log line of the SDK's own, or in one of its"
-                " threads. Have the handler leave out what comes from there",
+                "Events are dropped: tracked for a log line of the SDK's own, in one of its threads"
+                " or in before_send. Have the handler leave out what comes from there",
             )
 
     def queue_callback(self, error: Exception, info: ErrorInfo) -> None:

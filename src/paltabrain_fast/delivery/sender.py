@@ -108,8 +108,7 @@ class Sender:
         return delay
 
     def _send(self, batch: Batch, until: float) -> SendResult:
-        if batch.attempts == 1 and self._reporter.is_debugging:
-            self._reporter.log(logging.DEBUG, "%s", BatchMessage.FromString(batch.frame.body))
+        self._reporter.debug.batch_sent(batch)
         begun = monotonic()
         latest = begun + self._options.request_timeout
         end = min(begun + batch.seconds_left, self._latest_end, until)
@@ -119,6 +118,7 @@ class Sender:
         except Exception as error:
             result = SendResult(error=error)
         over, due = monotonic(), min(latest, end)
+        self._reporter.debug.batch_answered(batch, result, over - begun)
         is_late = over > due + FROZEN_SECONDS
         # late twice in a row is a name resolution, which ends at no deadline
         was_frozen = is_late and not batch.is_late
@@ -172,6 +172,7 @@ class Sender:
             reason = "retries_exhausted"
         elif delay <= batch.seconds_left:
             batch.seconds_left -= delay
+            self._reporter.debug.batch_postponed(batch, delay)
             return delay if self._ledger.postpone(batch) else None
         self._give_up(batch, reason, error)
         return None
@@ -192,6 +193,7 @@ class Sender:
         if self._ledger.claim(batch):
             try:
                 report()
+                self._reporter.debug.batch_settled(batch, status, reason)
             finally:
                 self._ledger.settle(batch, status, reason)
 

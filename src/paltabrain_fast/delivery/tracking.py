@@ -12,6 +12,7 @@ from .._engine.protocol import RecordStatus, class_given_error
 from ..errors import DropReason
 from ..process import forks
 from ..process.reentrancy import refuses_events
+from .before_send import BeforeSendHook, is_event
 from .notify import Reporter
 from .pipeline import Pipeline
 
@@ -20,6 +21,7 @@ __all__ = ["Tracking"]
 _REASONS: Final[dict[RecordStatus, DropReason]] = {
     RecordStatus.FULL: "queue_full",
     RecordStatus.CLOSED: "already_shutdown",
+    RecordStatus.REENTRANT: "reentrant",
 }
 
 _foreign_classes_reported = False
@@ -29,11 +31,15 @@ class Tracking(Tracker):
     """The hooks of ``Tracker``, see ``TrackerHooks``; any thread may be in them.
 
     Attributes:
+        context: that of the SDK, just now.
+        _before_send: hook of the user's.
         _pipeline: of this process.
         _reporter: tells the user what becomes of events.
         _known_classes: of events that were recorded by way of Python.
     """
 
+    context: Any
+    _before_send: BeforeSendHook | None
     _pipeline: Pipeline
     _reporter: Reporter
     _known_classes: set[type]
@@ -45,6 +51,32 @@ class Tracking(Tracker):
 
     def _event_recorded(self) -> None:
         self._pipeline.event_recorded()
+
+    def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
+        self._reinit_if_forked()
+        context = self._resolve(context)
+        if (hook := self._before_send) is not None and is_event(event):
+            if hook.is_running:  # what the hook has not seen is not sent
+                self._drop(RecordStatus.REENTRANT)
+                return None
+            try:
+                changed = hook(event, context)
+            except Exception as error:
+                self._pipeline.ledger.refuse("before_send_error")
+                self._reporter.debug.event_dropped(event, "before_send_error", error)
+                self._reporter.before_send_failed(event, error)
+                return None
+            if changed is None:
+                self._pipeline.ledger.refuse("before_send")
+                self._reporter.debug.event_dropped(event, "before_send")
+                return None
+            event = changed
+        self._reporter.debug.event_tracked(event, context)
+        return event, context
+
+    def _resolve(self, context: Any) -> Any:
+        """Return the context that an event carries: the given one, or that of the SDK."""
+        return context or self.context
 
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes
@@ -87,12 +119,14 @@ class Tracking(Tracker):
         if isinstance(event, type):
             error = class_given_error("event", event)
         self._pipeline.ledger.refuse("serialization_error")
+        self._reporter.debug.event_dropped(event, "serialization_error", error)
         self._pipeline.ledger.note_error(self._reporter.serialization_failed(event, error))
 
     def _is_inside(self) -> bool:
         return refuses_events()
 
     def _drop(self, status: RecordStatus) -> None:
+        self._reporter.debug.event_dropped(None, _REASONS[status])
         if status is RecordStatus.REENTRANT:
             self._pipeline.ledger.refuse("reentrant")
             self._reporter.report_reentrant()

@@ -7,7 +7,7 @@ from itertools import islice
 from reprlib import Repr
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Parts", "call_text"]
+__all__ = ["Parts", "call_text", "group_text", "short_text"]
 
 _MAX_TEXT: Final = 1000
 _MAX_ITEMS: Final = 250
@@ -47,8 +47,8 @@ def call_text(instance: object, parts: Callable[[], Parts]) -> str:
     try:
         found = parts()
         texts = [f"{key}={_short.repr(value)}" for key, value in _present(found.properties)]
-        texts += [f"{group}={_group(values)}" for group, values in _present(found.groups)]
-        header = [f"{group!r}: {_group(values)}" for group, values in _present(found.header)]
+        texts += [f"{group}={group_text(values)}" for group, values in _present(found.groups)]
+        header = [f"{group!r}: {group_text(values)}" for group, values in _present(found.header)]
         if header:
             texts.append(f"header={{{', '.join(header)}}}")
         call = f"{name}({', '.join(texts)})"
@@ -57,8 +57,14 @@ def call_text(instance: object, parts: Callable[[], Parts]) -> str:
     return call if len(call) <= _MAX_TEXT else f"{call[: _MAX_TEXT - 4]}...)"
 
 
-def _group(values: Mapping[str, Any]) -> str:
+def group_text(values: Mapping[str, Any]) -> str:
+    """Return the text of a dict of properties, long values cut."""
     return f"{{{', '.join(f'{key!r}: {_short.repr(value)}' for key, value in _present(values))}}}"
+
+
+def short_text(value: object) -> str:
+    """Return the ``repr()`` of a value, cut if it is long; ``bytes`` at 100 characters."""
+    return _short.repr(value)
 
 
 def _present(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..constant import LOGGER_NAME
 from .reentrancy import Scope, call_in, is_logging, own_thread
 
-__all__ = ["check_logger", "log_line", "logger"]
+__all__ = ["check_logger", "log_line", "logger", "shows", "write_line"]
 
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
@@ -54,3 +55,47 @@ def log_line(
     with contextlib.suppress(Exception if own_thread() is None else BaseException):
         write = getattr(to, _METHODS[level])
         call_in(Scope.LOGGING, partial(write, message, *arguments, exc_info=error))
+
+
+def shows(level: int, to: logging.Logger = logger) -> bool:
+    """Tell whether anybody sees the lines of a level; a ``NullHandler`` shows none.
+
+    Args:
+        level: of the lines.
+        to: where they are logged. What is no ``logging.Logger`` is believed to show them.
+    """
+    if not isinstance(to, logging.Logger):
+        return True
+    if not to.isEnabledFor(level):
+        return False
+    current: logging.Logger | None = to
+    while current is not None:
+        for handler in current.handlers:
+            if not isinstance(handler, logging.NullHandler) and handler.level <= level:
+                return True
+        current = current.parent if current.propagate else None
+    return False
+
+
+def write_line(level: int, line: str, to: logging.Logger = logger) -> None:
+    """Log a line where somebody sees it, and else write it to ``sys.stderr``; never both.
+
+    An exception has nowhere to be reported; see ``log_line``.
+    """
+    if is_logging():
+        return
+    with contextlib.suppress(Exception if own_thread() is None else BaseException):
+        if shows(level, to):
+            log_line(level, "%s", line, to=to)
+        else:
+            call_in(Scope.LOGGING, partial(_write_to_stderr, line))
+
+
+def _write_to_stderr(line: str) -> None:
+    text = f"{LOGGER_NAME}: {line}\n"
+    stream: Any = sys.stderr  # None under pythonw, or in a daemon: an error like any other
+    try:
+        stream.write(text)  # in one call, so that threads do not write into each other's lines
+    except UnicodeError:
+        stream.write(text.encode("ascii", "backslashreplace").decode())
+    stream.flush()

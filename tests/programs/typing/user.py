@@ -52,6 +52,10 @@ async def serve() -> None:
     assert_type(await sdk.ashutdown(), DeliveryResult)
 
 
+def scrub(event: EventPurchase, _context: Context) -> EventPurchase | None:
+    return event
+
+
 overflow: Overflow = "drop_old"
 size: int = BATCH_MAX_BYTE_SIZE + DEFAULT_FLUSH_INTERVAL_MS
 with PaltabrainSdk[Context](
@@ -61,6 +65,8 @@ with PaltabrainSdk[Context](
     flush_interval_ms=0.5,
     overflow=overflow,
     on_error=told,
+    before_send=scrub,
+    debug=True,
     transport=InMemoryTransport(),
 ) as sdk:
     sdk.context.set_application(app_version="1")

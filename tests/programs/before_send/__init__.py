@@ -1,0 +1,1 @@
+"""Services whose events pass a hook before they are encoded."""
