@@ -9,11 +9,13 @@ from .engine cimport NativeEngine
 
 cdef class Tracker:
     cdef NativeEngine engine
-    cdef object context
+    cdef object context  # of the SDK itself
+    cdef object scopes  # the ContextVar of its scopes; None before the first one, never changed after
     cdef int64_t session_id
     cdef bint has_session
     cdef bint disabled
 
+    cdef inline object current_context(self)
     cdef inline int track(self, object event, object context) except -1
     cdef pbf.pbf_status record_fast(self, object event, object context) noexcept
     cdef pbf.pbf_status encode_and_append(
