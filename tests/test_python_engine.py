@@ -18,6 +18,7 @@ FILES = [
     "test_context_argument.py",
     "test_copying.py",
     "test_drop_in.py",
+    "test_scoped_context.py",
     "test_session_numbers.py",
     "test_track_method.py",
 ]
