@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextvars import copy_context
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any

@@ -43,7 +43,7 @@ class ScopedContext(Generic[ContextT]):
         context = _copied(_context_around(self._sdk)) if self._context is None else self._context
         self._scope = Scope(context, self._sdk._current_scope())
         self._token = self._sdk._scope_variable().set(self._scope)
-        return context  # type: ignore[no-any-return]  # a copy has the type of the original
+        return context
 
     def __exit__(
         self,
@@ -89,9 +89,9 @@ def _copied(context: Any) -> Any:
     name = type(context).__name__
     try:
         # Groups first, each with one call, as other threads may change them meanwhile.
-        groups = getattr(context, "_context", None)
-        memo = {id(groups): _copied_groups(groups)} if _is_plain(groups) else None
-        own = copy.deepcopy(context, memo)
+        groups: Any = getattr(context, "_context", None)
+        is_plain = type(groups) in (dict, defaultdict)
+        own = copy.deepcopy(context, {id(groups): _copied_groups(groups)} if is_plain else None)
     except Exception as error:
         raise TypeError(
             f"a scope begins with a copy of the context, and a {name} cannot be copied ({error!r}):"
@@ -104,10 +104,6 @@ def _copied(context: Any) -> Any:
             f" give the scope another one, as in sdk.scoped_context({name}())"
         )
     return own
-
-
-def _is_plain(groups: object) -> bool:
-    return type(groups) in (dict, defaultdict)
 
 
 def _copied_groups(groups: dict[str, Any]) -> dict[str, Any]:
