@@ -21,7 +21,7 @@ from .schema.packages import EXAMPLE, imported
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent
 from .support.programs import run_program
-from .support.sdk import MakeSdk, Sdk
+from .support.sdk import MakeSdk, contexts_of_events
 from .support.threads import running
 
 
@@ -42,16 +42,6 @@ class Foreign:
         return repr(self._context).encode()
 
 
-def carried(sdk: Sdk, transport: InMemoryTransport) -> dict[str, str]:
-    """Return the context that each event came with, by the text of the event."""
-    assert sdk.flush(timeout=30)
-    return {
-        event.payload.decode(): batch.context.decode()
-        for batch in transport.batches
-        for event in batch.events
-    }
-
-
 def test_events_in_a_scope_carry_its_context(make_sdk: MakeSdk) -> None:
     transport = InMemoryTransport()
     own = TextContext("own")
@@ -70,7 +60,7 @@ def test_events_in_a_scope_carry_its_context(make_sdk: MakeSdk) -> None:
         sdk.track(TextEvent("fourth"))
     assert sdk.context is own
     sdk.track(TextEvent("after"))
-    assert carried(sdk, transport) == {
+    assert contexts_of_events(sdk, transport) == {
         "before": "own",
         "first": "own",
         **dict.fromkeys(["second", "third", "false", "fourth"], "scoped"),
@@ -90,7 +80,7 @@ def test_an_assignment_within_a_scope_ends_with_it(make_sdk: MakeSdk) -> None:
             sdk.context = 5
     assert sdk.context is own
     sdk.track(TextEvent("out"))
-    assert carried(sdk, transport) == {"in": "assigned", "out": "own"}
+    assert contexts_of_events(sdk, transport) == {"in": "assigned", "out": "own"}
 
 
 def test_scopes_may_be_nested(make_sdk: MakeSdk) -> None:
@@ -107,7 +97,14 @@ def test_scopes_may_be_nested(make_sdk: MakeSdk) -> None:
             sdk.track(TextEvent("2"))
             raise ZeroDivisionError
         sdk.track(TextEvent("3"))
-    assert carried(sdk, transport) == {"1": "inner", "2": "failing", "3": "outer"}
+    assert contexts_of_events(sdk, transport) == {"1": "inner", "2": "failing", "3": "outer"}
+
+
+def test_exceptions_pass(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(transport=InMemoryTransport())
+    with pytest.raises(ZeroDivisionError), sdk.scoped_context():
+        1 // 0  # noqa: B018
+    assert sdk.context.text == "context"
 
 
 def test_a_given_context_is_taken_as_it_is(make_sdk: MakeSdk) -> None:
@@ -126,7 +123,7 @@ def test_a_given_context_is_taken_as_it_is(make_sdk: MakeSdk) -> None:
             assert (inner is given, inner.text) == (False, "given")
     assert sdk.context is None
     sdk.track(TextEvent("lost"))
-    assert carried(sdk, transport) == {"in": "given"}
+    assert contexts_of_events(sdk, transport) == {"in": "given"}
     assert sdk.stats().dropped == {"serialization_error": 1}
 
 
@@ -195,7 +192,7 @@ def test_threads_have_their_own_scopes(make_sdk: MakeSdk) -> None:
             sdk.context._context[f"group {number % 7}"][f"{number}"] = 1
             if number % 7 == 6:
                 sdk.context._context.clear()
-    came = carried(sdk, transport)
+    came = contexts_of_events(sdk, transport)
     assert came.pop("own") in ("{}", repr({"group 0": {"0": 1}}))
     assert len(came) == 200
     assert all(f"'id': '{text.split()[0]}'" in context for text, context in came.items())
@@ -230,7 +227,7 @@ def test_tasks_inherit_the_scope_they_are_started_in(make_sdk: MakeSdk) -> None:
         sdk.track(TextEvent("out"))
 
     asyncio.run(main())
-    assert carried(sdk, transport) == {
+    assert contexts_of_events(sdk, transport) == {
         **dict.fromkeys(["in a thread", "by hand"], "scoped"),
         **dict.fromkeys(["in", "later"], "assigned in a task"),
         "out": "own",
@@ -252,7 +249,7 @@ def test_concurrent_tasks_have_their_own_scopes(make_sdk: MakeSdk) -> None:
         await asyncio.gather(*(work(str(number), all_in) for number in range(50)))
 
     asyncio.run(main())
-    assert carried(sdk, transport) == {str(number): str(number) for number in range(50)}
+    assert contexts_of_events(sdk, transport) == {str(number): str(number) for number in range(50)}
 
 
 def test_a_scope_left_in_another_task_is_over(make_sdk: MakeSdk) -> None:
@@ -337,7 +334,11 @@ def test_a_scope_comes_before_the_context_of_a_subclass() -> None:
             sdk.track(TextEvent("in"))
         sdk.context = TextContext("assigned")
         sdk.track(TextEvent("after"))
-        assert carried(sdk, transport) == {"before": "given", "in": "scoped", "after": "assigned"}
+        assert contexts_of_events(sdk, transport) == {
+            "before": "given",
+            "in": "scoped",
+            "after": "assigned",
+        }
 
 
 def test_disabled_sdk_has_scopes(make_sdk: MakeSdk) -> None:
