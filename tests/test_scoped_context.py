@@ -186,7 +186,7 @@ def test_threads_have_their_own_scopes(make_sdk: MakeSdk) -> None:
                 all_in.wait(30)
                 sdk.track(TextEvent(f"{name} {turn}"))
 
-    with running(*(lambda name=str(n): work(name) for n in range(4))):  # type: ignore[misc]
+    with running(*(lambda name=str(n): work(name) for n in range(4))):
         sdk.track(TextEvent("own"))
         for number in range(2_000):
             sdk.context._context[f"group {number % 7}"][f"{number}"] = 1

@@ -32,7 +32,11 @@ class Streaming:
     """A response that tracks when it is begun, made, exhausted and closed."""
 
     def __init__(self, sdk: Sdk, name: str) -> None:
-        self.track = lambda text: sdk.track(TextEvent(f"{name}: {text}"))
+        self._sdk = sdk
+        self._name = name
+
+    def track(self, text: str) -> None:
+        self._sdk.track(TextEvent(f"{self._name}: {text}"))
 
     def __iter__(self) -> Iterator[bytes]:
         for part in "ab":

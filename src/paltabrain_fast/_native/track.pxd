@@ -10,7 +10,7 @@ from .engine cimport NativeEngine
 cdef class Tracker:
     cdef NativeEngine engine
     cdef object context  # of the SDK itself
-    cdef object scopes  # the ContextVar of its scopes; None before the first one, never changed after
+    cdef object scopes  # the ContextVar of its scopes; None until there is one, and then it stays
     cdef int64_t session_id
     cdef bint has_session
     cdef bint disabled

@@ -1,18 +1,19 @@
 """What the services share: each request sets the user, waits for seven others, and tracks."""
 
 import os
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
-from examples.config import Context, EventPageOpen
 from paltabrain_fast import PaltabrainSdk
 
 TOGETHER: Final = 8
 """How many requests are in progress when the first of them tracks."""
 
-sdk = PaltabrainSdk[Context](
+config = import_module("examples.config")
+sdk = PaltabrainSdk[Any](
     os.environ["API"],
     "key",
-    Context().set_application(app_id="shop"),
+    config.Context().set_application(app_id="shop"),
     flush_interval_ms=3_600_000,
     exit_timeout=30,
 )
@@ -23,7 +24,7 @@ def begin(user: str) -> None:
 
 
 def finish(user: str) -> str:
-    sdk.track(EventPageOpen(page_id=user))
+    sdk.track(config.EventPageOpen(page_id=user))
     return user
 
 
