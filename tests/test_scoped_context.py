@@ -154,6 +154,21 @@ def test_no_change_leaks_out_of_a_scope(make_sdk: MakeSdk, make: Callable[[], An
     assert own._context == before
 
 
+def test_context_may_change_while_it_is_copied(make_sdk: MakeSdk) -> None:
+    """As another thread may change it; this one does so in the midst of the copy."""
+
+    class Changing:
+        def __deepcopy__(self, _memo: object) -> str:
+            own._context["user"]["later"] = own._context["other"]["later"] = 1
+            return "copied"
+
+    own = Groups()
+    own._context["user"] = {"first": Changing(), "last": 2}
+    sdk = make_sdk(transport=InMemoryTransport(), context=own)
+    with sdk.scoped_context() as context:
+        assert context._context == {"user": {"first": "copied", "last": 2}}
+
+
 def test_what_cannot_be_copied_is_told(make_sdk: MakeSdk) -> None:
     class Locked(TextContext):
         def __init__(self) -> None:
@@ -253,26 +268,38 @@ def test_concurrent_tasks_have_their_own_scopes(make_sdk: MakeSdk) -> None:
 
 
 def test_a_scope_left_in_another_task_is_over(make_sdk: MakeSdk) -> None:
-    """As that of an async generator that somebody else closes."""
-    sdk = make_sdk(transport=InMemoryTransport(), context=TextContext("own"))
+    """As that of an async generator that somebody else closes; then the one around it counts."""
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, context=TextContext("own"))
 
-    async def parts() -> AsyncIterator[str]:
+    async def parts() -> AsyncIterator[None]:
         with sdk.scoped_context() as context:
             context.text = "generator"
-            yield sdk.context.text
+            sdk.track(TextEvent("generator"))
+            yield
 
-    async def main() -> None:
+    async def leave_elsewhere(around: str) -> None:
         generator: Any = parts()
-        assert await anext(generator) == "generator"
+        await anext(generator)
         assert sdk.context.text == "generator"  # a generator shares the context of its caller
         await asyncio.create_task(generator.aclose())
-        assert sdk.context.text == "own"
+        sdk.track(TextEvent(around))
+        assert sdk.context.text == around
         sdk.context = TextContext("assigned")
         with sdk.scoped_context() as context:
             assert context.text == "assigned"
+        sdk.context = TextContext(around)
+
+    async def main() -> None:
+        await leave_elsewhere("own")
+        with sdk.scoped_context() as context:
+            context.text = "outer"
+            await leave_elsewhere("outer")
+        assert sdk.context.text == "own"
 
     asyncio.run(main())
-    assert sdk.context.text == "assigned"
+    came = contexts_of_events(sdk, transport)
+    assert came == {name: name for name in ("generator", "own", "outer")}
 
 
 def test_a_scope_left_where_nobody_is_in_one_is_over(make_sdk: MakeSdk) -> None:

@@ -139,9 +139,8 @@ if __name__ == "__main__":
     settings.configure(
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=__name__,
-        MIDDLEWARE=[]
-        if is_plain
-        else ["paltabrain_fast.contrib.django.middleware.ContextMiddleware"],
+        MIDDLEWARE=["django.middleware.common.CommonMiddleware"]
+        + ["paltabrain_fast.contrib.django.middleware.ContextMiddleware"] * (not is_plain),
         PALTABRAIN_SDK=sdk,
         PALTABRAIN_FILL_CONTEXT=None if name == "-" else f"{__name__}.{name}",
     )
