@@ -72,3 +72,16 @@ def test_exceptions_of_the_application_pass(make_sdk: MakeSdk) -> None:
         assert sdk.context.text == "context"
 
     asyncio.run(main())
+
+
+def test_interrupted_filling_leaves_no_scope_behind(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(transport=InMemoryTransport())
+
+    def fill(context: TextContext, _scope: object) -> None:
+        context.text = "half"
+        raise KeyboardInterrupt
+
+    call = ContextMiddleware(nothing, sdk, fill)({"type": "http"}, nothing, nothing)
+    with pytest.raises(KeyboardInterrupt):
+        call.send(None)
+    assert sdk.context.text == "context"

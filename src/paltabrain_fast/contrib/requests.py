@@ -39,9 +39,9 @@ class RequestScope(Generic[RequestT]):
         self._scope: ScopedContext[Any] | None = None
 
     def __enter__(self) -> None:
-        has_context = self._sdk.context is not None
-        scope: ScopedContext[Any] = ScopedContext(self._sdk, None if has_context else NO_CONTEXT)
         try:
+            begin = NO_CONTEXT if self._sdk.context is None else None
+            scope: ScopedContext[Any] = ScopedContext(self._sdk, begin)
             scope.__enter__()
         except Exception as error:
             self._warn("the request has no context of its own", error)
@@ -52,6 +52,9 @@ class RequestScope(Generic[RequestT]):
                 self._fill(self._sdk.context, self._request)
         except Exception as error:
             self._warn("the context of a request was not filled", error)
+        except BaseException:  # such as KeyboardInterrupt; nobody calls __exit__() then
+            scope.__exit__(None, None, None)
+            raise
 
     def __exit__(
         self,

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
+from ...scope import ScopedContext
 from ..requests import Fill, RequestScope
 from . import sdk_from_settings
 
@@ -63,19 +64,21 @@ class ContextMiddleware:
     def _stay(self, response: Any) -> None:
         """Have the parts of a streaming response made with the context of the request."""
         is_file = getattr(response, "file_to_stream", None) is not None  # left to the server
-        context: Any = self._sdk.context
-        if response.streaming and not is_file and context is not None:
+        if response.streaming and not is_file:
             stream = self._stream_async if response.is_async else self._stream
-            response.streaming_content = stream(response.streaming_content, context)
+            scope: ScopedContext[Any] = ScopedContext(self._sdk, self._sdk._current_context())
+            response.streaming_content = stream(response.streaming_content, scope)
 
-    def _stream(self, parts: Iterable[bytes], context: Any) -> Iterator[bytes]:
-        with self._sdk.scoped_context(context):
+    @staticmethod
+    def _stream(parts: Iterable[bytes], scope: ScopedContext[Any]) -> Iterator[bytes]:
+        with scope:
             yield from parts
 
+    @staticmethod
     async def _stream_async(
-        self, parts: AsyncIterable[bytes], context: Any
+        parts: AsyncIterable[bytes], scope: ScopedContext[Any]
     ) -> AsyncIterator[bytes]:
-        with self._sdk.scoped_context(context):
+        with scope:
             async for part in parts:
                 yield part
 
