@@ -24,8 +24,18 @@ from collections import Counter
 from pathlib import Path
 
 from .floor import COMPILER, load_floor
-from .shapes import SHAPES, Loop, empty_loop, make_values, take_all, tracking, undrained_sdk
+from .shapes import (
+    CONTEXTS,
+    SHAPES,
+    Loop,
+    empty_loop,
+    make_values,
+    take_all,
+    tracking,
+    undrained_sdk,
+)
 
+COUNTED = SHAPES | CONTEXTS
 KEPT = Path(__file__).with_suffix(".json")
 COUNTS = 10_000, 30_000
 TOLERANCE = 0.03
@@ -83,7 +93,7 @@ def run_loops() -> None:
     """Run each loop with both numbers of events, and dump each count. Runs under callgrind."""
     floor, sdk = load_floor(), undrained_sdk()
     loops: dict[str, Loop] = {EMPTY: empty_loop, FLOOR: tracking(floor.Floor(), None)}
-    loops |= {name: make(sdk) for name, make in SHAPES.items()}
+    loops |= {name: make(sdk) for name, make in COUNTED.items()}
     gc.disable()
     for name, loop in loops.items():
         print(f"counting: {name}", flush=True)
@@ -94,13 +104,13 @@ def run_loops() -> None:
             floor.zero()
             loop(values)
             floor.dump()
-            assert len(sdk._engine) == (count if name in SHAPES else 0)
+            assert len(sdk._engine) == (count if name in COUNTED else 0)
     os._exit(0)
 
 
 def measure() -> dict[str, Profile]:
     """Return the profile of each loop, less that of the empty loop."""
-    names = [EMPTY, FLOOR, *SHAPES]
+    names = [EMPTY, FLOOR, *COUNTED]
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "callgrind"
         command = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]

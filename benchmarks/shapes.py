@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -125,6 +126,38 @@ SHAPES: dict[str, Callable[[PaltabrainSdk[Context]], Loop]] = {
     "construct + header": constructing,
     "context changed": changing,
 }
+
+
+def tracking_in_context(sdk: PaltabrainSdk[Context]) -> Loop:
+    event, context = EVENTS["no properties"](), make_context()
+
+    def loop(values: Iterable[str]) -> None:
+        for _ in values:
+            sdk.track(event, context)
+
+    return loop
+
+
+def tracking_in_scope(sdk: PaltabrainSdk[Context]) -> Loop:
+    variables, scope = copy_context(), sdk.scoped_context()
+    tracking_loop = tracking(sdk, EVENTS["no properties"]())
+    is_entered = False
+
+    def loop(values: Iterable[str]) -> None:
+        nonlocal is_entered
+        if not is_entered:  # only now, as it costs the events outside something, too
+            is_entered = True
+            variables.run(scope.__enter__)
+        variables.run(tracking_loop, values)
+
+    return loop
+
+
+CONTEXTS: dict[str, Callable[[PaltabrainSdk[Context]], Loop]] = {
+    "given context": tracking_in_context,
+    "in a scope": tracking_in_scope,
+}
+"""The ways to have a context for each request. To be measured after the others."""
 
 
 def make_values(count: int) -> list[str]:

@@ -92,10 +92,13 @@ def main(hostname: str, events: int = 5000, threads: int = 4) -> None:
         def work(share: range) -> None:
             rng = random.Random(share.start)
             mine: Counter[str] = Counter()
-            for number in share:
-                event = MAKERS[number % len(MAKERS)](rng)
-                sdk.track(event)
-                mine[type(event).__name__] += 1
+            # Each thread serves a user of its own: to change sdk.context would change that of all.
+            with sdk.scoped_context() as own:
+                own.set_user(user_id=f"u-{share.start}", country_code="GB")
+                for number in share:
+                    event = MAKERS[number % len(MAKERS)](rng)
+                    sdk.track(event)
+                    mine[type(event).__name__] += 1
             with lock:
                 tracked.update(mine)
 
@@ -105,8 +108,9 @@ def main(hostname: str, events: int = 5000, threads: int = 4) -> None:
             worker.start()
         for worker in workers:
             worker.join()
-        context.set_user(user_id="u-1", country_code="GB", is_trial=True)
-        sdk.track(EventSessionEnd(duration_ms=1))
+        with sdk.scoped_context() as own:
+            own.set_user(user_id="u-1", country_code="GB", is_trial=True)
+            sdk.track(EventSessionEnd(duration_ms=1))
         tracked["EventSessionEnd"] += 1
     stats = sdk.stats()
     print(

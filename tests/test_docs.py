@@ -17,8 +17,8 @@ from paltabrain_fast import DeliveryResult, DropReason, PaltabrainSdk, Stats
 from .support.sdk import ROOT
 
 PACKAGE = ROOT / "src" / "paltabrain_fast"
-DOCUMENTS = ["CONTRIBUTING.md", "README.md", "docs/architecture.md"]
 OPTIONS = (ROOT / "docs" / "options.md").read_text("utf-8")
+DOCUMENTS = ["CONTRIBUTING.md", "README.md", "docs/architecture.md", "docs/contexts.md"]
 
 _PATH = re.compile(r"`([\w./]+\.(?:py|pyx|pxd|pyi|c|h|sh))`")
 _BASES = [

@@ -26,7 +26,7 @@ LAYERS: Final = [
     {"sdk"},
     {"compat", "explanation"},
     {"delivery"},
-    {"base", "utils", "options"},
+    {"base", "utils", "options", "scope"},
     {"transport"},
     {"_engine.choice"},
     {"_native", "_reference"},

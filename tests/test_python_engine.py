@@ -22,6 +22,7 @@ FILES = [
     "test_debug.py",
     "test_drop_in.py",
     "test_results.py",
+    "test_scoped_context.py",
     "test_session_numbers.py",
     "test_track_method.py",
 ]

@@ -32,6 +32,7 @@ from .errors import ErrorInfo
 from .options import Options, Overflow, given_or_set, origin_of_value, session_wire_id, switch
 from .process import forks, lifetime
 from .process.fork_barrier import hold_forks
+from .scope import ScopedContext
 from .transport import InMemoryTransport, Transport, make_transport
 
 __all__ = ["PaltabrainSdk"]
@@ -54,7 +55,8 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             ``PALTABRAIN_SDK_HOSTNAME`` if not given.
         api_key: key for authentication; ``PALTABRAIN_SDK_API_KEY`` if not given.
         context: ``Context`` object of the config module; events carry its state at ``track()``.
-            ``None`` where each ``track()`` is given one.
+            ``None`` where each ``track()`` is given one. All threads share it: see
+            ``scoped_context()`` for what belongs to one request.
         instance_id: sent with each batch; a new UUIDv7 if not given.
         session_id: an integer or a UUID string; ``0`` and ``""`` are as good as none.
         start_session: make a new UUIDv7 if no ``session_id`` is given.
@@ -340,13 +342,44 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
 
     @property
     def context(self) -> ContextT:
-        """The context that events carry unless ``track()`` is given another; assignable."""
-        context: Any = self._context
+        """The context that events carry unless ``track()`` is given another; assignable.
+
+        Within ``scoped_context()``, it is that of the scope.
+        """
+        context: Any = self._current_context()
         return None if context is NO_CONTEXT else context  # type: ignore[return-value]
 
     @context.setter
     def context(self, context: ContextT) -> None:
-        self._context = checked_context(context)
+        checked, scope = checked_context(context), self._current_scope()
+        if scope is None:
+            self._context = checked
+        else:
+            scope.context = checked
+
+    def scoped_context(self, context: ContextT | None = None) -> ScopedContext[ContextT]:
+        """Return a context manager: within it, this thread or task has a context of its own.
+
+        It yields that context, which is a copy of the one around it. There, ``sdk.context`` is that
+        copy, to change or to assign, and ``track()`` takes it for events that it is given no other
+        for. Nothing that is changed inside can be seen outside, nor the other way round. An asyncio
+        task that is started inside stays in the scope; a new thread does not, unless it runs in a
+        copy of ``contextvars.copy_context()``, as with ``asyncio.to_thread``.
+
+        A scope that is left elsewhere than it was entered, as by an async generator that another
+        task closes, is over for everybody, tasks that were started in it included. If the class
+        overrides ``context``, the scope comes first all the same.
+
+        Args:
+            context: what the scope begins with in place of a copy, as it is.
+
+        Raises:
+            TypeError: ``context`` is no context. On entry: none was given, and the SDK has none or
+                one that cannot be copied.
+        """
+        if context is not None:
+            checked_context(context)
+        return ScopedContext(self, context)
 
     def _start(self, *, is_closed: bool = False) -> None:
         """Make buffer and pipeline, which a fork replaces."""

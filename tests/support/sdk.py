@@ -20,6 +20,16 @@ def texts(api: ApiServer | InMemoryTransport) -> list[list[str]]:
     return [[event.payload.decode() for event in batch.events] for batch in api.batches]
 
 
+def contexts_of_events(sdk: Sdk, transport: InMemoryTransport) -> dict[str, str]:
+    """Deliver what is buffered; return the context of each event, by the text of the event."""
+    assert sdk.flush(timeout=30)
+    return {
+        event.payload.decode(): batch.context.decode()
+        for batch in transport.batches
+        for event in batch.events
+    }
+
+
 # From Python 3.12 on, whoever forks a process with threads is warned; these tests mean to.
 FORKS_WITH_THREADS: Final = ["-W", "ignore:This process:DeprecationWarning"]
 

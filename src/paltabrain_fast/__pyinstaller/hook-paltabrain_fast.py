@@ -3,7 +3,7 @@
 from PyInstaller.utils.hooks import collect_submodules
 
 # The SDK needs none of these. __main__ imports the commands, and so the collector and DuckDB.
-_EXTRAS = ("__main__", "__pyinstaller", "cli", "collector", "schema")
+_EXTRAS = ("__main__", "__pyinstaller", "cli", "collector", "contrib", "schema")
 
 
 def _is_needed(name: str) -> bool:

@@ -15,6 +15,7 @@ from .._reference.base import (
     slow_reason,
 )
 from .._reference.engine import ReferenceEngine
+from .._reference.scope import Scope
 from .._reference.track import Tracker, direct
 from .._reference.uuid7 import uuid_v7
 from ..process import forks, reentrancy
@@ -23,6 +24,7 @@ from .protocol import Engine
 __all__ = [
     "ContextBase",
     "EventBase",
+    "Scope",
     "Sentinel",
     "Tracker",
     "direct",
@@ -49,7 +51,7 @@ make_engine: Callable[[int], Engine] = ReferenceEngine
 name = _wanted()
 if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the same
     try:
-        from .._native import base, classes, engine, fork, generated, track, uuid7
+        from .._native import base, classes, engine, fork, generated, scope, track, uuid7
     except ImportError as error:
         warnings.warn(
             f"the native engine cannot be loaded ({error}); paltabrain_fast runs on the pure-Python"
@@ -62,7 +64,7 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
     else:
         ContextBase, EventBase, Sentinel = base.ContextBase, base.EventBase, base.Sentinel
         install_native_methods = generated.install_native_methods
-        Tracker, uuid_v7 = track.Tracker, uuid7.uuid_v7
+        Scope, Tracker, uuid_v7 = scope.Scope, track.Tracker, uuid7.uuid_v7
         reentrancy.note_inside = fork.note_inside
         forks.count_forks, forks.finish_fork = fork.count_forks, fork.finish_fork
         direct = track.DirectMethod

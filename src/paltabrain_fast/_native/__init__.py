@@ -25,6 +25,7 @@ _MODULES: Final = (
     "events",
     "contexts",
     "engine",
+    "scope",
     "track",
 )
 """Each one after those that it imports."""

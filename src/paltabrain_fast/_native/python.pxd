@@ -66,6 +66,7 @@ cdef extern from "Python.h":
     object PyObject_Vectorcall(PyObject *, PyObject *const *, size_t, PyObject *)
     object PyObject_Call(object callable, PyObject *args, PyObject *kwargs)
     object PyMethod_New(object function, object instance)
+    int PyContextVar_Get(PyObject *variable, PyObject *otherwise, PyObject **value) noexcept
     void PyOS_AfterFork_Child()
     bint PyLong_Check(PyObject *) noexcept
     bint PyUnicode_IS_READY(PyObject *) noexcept

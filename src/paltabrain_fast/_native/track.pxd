@@ -9,12 +9,14 @@ from .engine cimport NativeEngine
 
 cdef class Tracker:
     cdef NativeEngine engine
-    cdef object context
+    cdef object context  # of the SDK itself
+    cdef object scopes  # the ContextVar of its scopes; None until there is one, and then it stays
     cdef int64_t session_id
     cdef bint has_session
     cdef bint disabled
     cdef bint is_diverted  # track() calls _divert() first, or does nothing
 
+    cdef inline object current_context(self)
     cdef inline int track(self, object event, object context) except -1
     cdef int track_diverted(self, object event, object context) except -1
     cdef pbf.pbf_status record_fast(self, object event, object context) noexcept

@@ -1,7 +1,9 @@
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Self, final
 
 from .engine import NativeEngine
+from .scope import Scope
 
 class Tracker:
     """Base of ``PaltabrainSdk``; see ``TrackerHooks`` for what that has."""
@@ -11,6 +13,9 @@ class Tracker:
     @property
     def _engine(self) -> NativeEngine: ...
     def _set_up(self, engine: NativeEngine, disabled: bool, has_hooks: bool = False) -> None: ...
+    def _scope_variable(self) -> ContextVar[Scope]: ...
+    def _current_scope(self) -> Scope | None: ...
+    def _current_context(self) -> Any: ...
     def _track(self, event: Any, context: Any) -> None: ...
 
 @final

@@ -1,5 +1,6 @@
 """``track()``: encode the event, put it into the ring, tell the control thread when it is time."""
 
+from contextvars import ContextVar
 from functools import partial
 from sys import intern
 from types import FunctionType
@@ -29,6 +30,7 @@ from .python cimport (
     pbf_unix_ms,
     vectorcallfunc,
 )
+from .scope cimport Scope, scoped_or
 
 from .._engine.protocol import RecordStatus
 
@@ -58,6 +60,40 @@ cdef class Tracker:
         with cython.critical_section(self):
             self.context = context
 
+    def _scope_variable(self):
+        """The variable that holds the scope of each thread and task."""
+        with cython.critical_section(self):
+            if self.scopes is None:
+                self.scopes = ContextVar("paltabrain_sdk.scope")
+            return self.scopes
+
+    def _current_scope(self):
+        """The scope that this thread or task is in, if any."""
+        cdef Scope scope
+        with cython.critical_section(self):
+            variable = self.scopes
+        scope = None if variable is None else variable.get(None)
+        while scope is not None and scope.context is None:
+            scope = scope.outer
+        return scope
+
+    def _current_context(self):
+        """The context of an event that is given none."""
+        context = self.current_context()
+        if context is None:
+            raise MemoryError
+        return context
+
+    @cython.final
+    cdef inline object current_context(self):
+        """The context of an event that is given none; None if there is no memory to find it."""
+        cdef PyObject *scopes
+
+        with cython.critical_section(self):
+            context = self.context
+            scopes = <PyObject *>self.scopes  # which stays as long as self
+        return context if scopes == <PyObject *>None else scoped_or(scopes, context)
+
     @property
     def _session_wire_id(self):
         return self.session_id if self.has_session else None
@@ -81,8 +117,9 @@ cdef class Tracker:
         if self.is_diverted:
             return self.track_diverted(event, context)
         if context is None:
-            with cython.critical_section(self):
-                context = self.context
+            context = self.current_context()
+            if context is None:
+                return self.track_slow(event, None, pbf.PBF_FALL_BACK, True)
         elif pbf_may_be_false(context):
             return self.track_slow(event, context, pbf.PBF_FALL_BACK, True)
         status = self.record_fast(event, context)
@@ -162,7 +199,7 @@ cdef class Tracker:
         """
         try:
             if may_be_false and not context:
-                context = self._context
+                context = self._current_context()
             if status == pbf.PBF_OK:
                 self._event_recorded()
             else:

@@ -74,6 +74,11 @@ with PaltabrainSdk[Context](
     sdk.track(EventPageOpen(page_id="abc").set_parent(parent_elements=["a"]))
     sdk.track(EventPurchase(result=EnumPaymentResult.PAID, prices={"a": Decimal(1)}))
     sdk.track(TheirEvent(), TheirContext())
+    with sdk.scoped_context() as context:
+        assert_type(context, Context)
+        context.set_application(app_version="2")
+    with sdk.scoped_context(Context()) as context:
+        sdk.context = context
     sdk.track(EventSessionStart(), None)
     sdk.last_request_error = sdk.last_serialization_error = None
     sdk.logger = sdk.logger

@@ -1,0 +1,102 @@
+"""The middleware of Django's, sync and async: a context for each request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
+
+from ...scope import ScopedContext
+from ..requests import Fill, RequestScope
+from . import sdk_from_settings
+
+__all__ = ["ContextMiddleware"]
+
+Handler = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+
+class ContextMiddleware:
+    """Gives each request a context of its own: ``sdk.scoped_context()``; for sync and async.
+
+    Add ``"paltabrain_fast.contrib.django.middleware.ContextMiddleware"`` to
+    ``settings.MIDDLEWARE``, after ``AuthenticationMiddleware`` if the context depends on
+    ``request.user``. ``settings.PALTABRAIN_SDK`` is the SDK, or the dotted path of it.
+    ``settings.PALTABRAIN_FILL_CONTEXT``, if it is there, is a function, or the dotted path of one,
+    that is called with the context and the request. What it raises is logged; the request goes on.
+    The scope lasts while a streaming response is made.
+
+    Raises:
+        ImproperlyConfigured: a setting is missing, or not as it must be.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response: Any = get_response
+        self._sdk = sdk_from_settings()
+        self._fill = _fill_from_settings()
+        self._is_async: bool = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Have the request answered within a scope."""
+        if self._is_async:
+            return self._answer(request)
+        with RequestScope(self._sdk, self._fill, request):
+            response = self._get_response(request)
+            self._stay(response)
+        return response
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        with RequestScope(self._sdk, self._fill, request):
+            response = await self._get_response(request)
+            self._stay(response)
+        return response
+
+    def _stay(self, response: Any) -> None:
+        """Have the parts of a streaming response made with the context of the request."""
+        is_file = getattr(response, "file_to_stream", None) is not None  # left to the server
+        if response.streaming and not is_file:
+            stream = self._stream_async if response.is_async else self._stream
+            scope: ScopedContext[Any] = ScopedContext(self._sdk, self._sdk._current_context())
+            response.streaming_content = stream(response.streaming_content, scope)
+
+    @staticmethod
+    def _stream(parts: Iterable[bytes], scope: ScopedContext[Any]) -> Iterator[bytes]:
+        with scope:
+            yield from parts
+
+    @staticmethod
+    async def _stream_async(
+        parts: AsyncIterable[bytes], scope: ScopedContext[Any]
+    ) -> AsyncIterator[bytes]:
+        with scope:
+            async for part in parts:
+                yield part
+
+
+def _fill_from_settings() -> Fill[HttpRequest] | None:
+    """Return the function that the setting ``PALTABRAIN_FILL_CONTEXT`` is, or names."""
+    fill = setting = getattr(settings, "PALTABRAIN_FILL_CONTEXT", None)
+    if isinstance(setting, str):
+        try:
+            fill = import_string(setting)
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                f"the setting PALTABRAIN_FILL_CONTEXT is {setting!r}, which cannot be imported:"
+                f" {error}"
+            ) from error
+    if fill is not None and not callable(fill):
+        raise ImproperlyConfigured(
+            "the setting PALTABRAIN_FILL_CONTEXT must be a function of context and request, or the"
+            f" dotted path of one, not {fill!r}"
+        )
+    return fill

@@ -1,0 +1,116 @@
+"""A context for a part of the program: one request, one task, one block of code."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from contextvars import Token
+from datetime import date, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Final, Generic, TypeVar
+
+from ._engine.choice import Scope, Tracker
+from ._engine.protocol import SerializableContext
+from .encoding.contexts import NO_CONTEXT, OwnContext
+
+__all__ = ["ScopedContext"]
+
+ContextT = TypeVar("ContextT", bound=SerializableContext)
+
+_IMMUTABLE: Final = frozenset({str, int, float, bool, bytes, type(None), Decimal, datetime, date})
+
+
+class ScopedContext(Generic[ContextT]):
+    """What ``PaltabrainSdk.scoped_context()`` returns, for one ``with`` statement.
+
+    Args:
+        sdk: whose context it is.
+        context: what the scope begins with; ``None``: a copy of the context around it.
+    """
+
+    def __init__(self, sdk: Tracker, context: ContextT | None) -> None:
+        self._sdk = sdk
+        self._context = context
+        self._scope: Scope | None = None
+        self._token: Token[Scope] | None = None
+
+    def __enter__(self) -> ContextT:
+        if self._scope is not None:
+            raise RuntimeError(
+                "a scope is entered once: call scoped_context() for each with statement"
+            )
+        context = _copied(_context_around(self._sdk)) if self._context is None else self._context
+        self._scope = Scope(context, self._sdk._current_scope())
+        self._token = self._sdk._scope_variable().set(self._scope)
+        return context
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        scope, token = self._scope, self._token
+        if scope is None or token is None:
+            return
+        self._token = None
+        variable = self._sdk._scope_variable()
+        if variable.get(None) is scope:
+            try:
+                variable.reset(token)
+            except ValueError:
+                pass
+            else:
+                return
+        # It is not left where it was entered, as by an async generator that another task closes, or
+        # not as the innermost one. Whoever may still be in it must not track with its context.
+        scope.context = None
+
+
+def _context_around(sdk: Any) -> Any:
+    context = sdk._current_context()
+    if isinstance(context, OwnContext):
+        context = sdk.context
+    if context is NO_CONTEXT or context is None:
+        raise TypeError(
+            "the SDK has no context that a scope could begin with: give it one, as in"
+            " sdk.scoped_context(Context())"
+        )
+    return context
+
+
+def _copied(context: Any) -> Any:
+    """Return a copy of a context, which shares nothing that could be changed.
+
+    Raises:
+        TypeError: the context cannot be copied.
+    """
+    name = type(context).__name__
+    try:
+        # Groups first, each with one call, as other threads may change them meanwhile.
+        groups: Any = getattr(context, "_context", None)
+        is_plain = type(groups) in (dict, defaultdict)
+        own = copy.deepcopy(context, {id(groups): _copied_groups(groups)} if is_plain else None)
+    except Exception as error:
+        raise TypeError(
+            f"a scope begins with a copy of the context, and a {name} cannot be copied ({error!r}):"
+            " give its class a __deepcopy__(), or the scope a context, as in"
+            f" sdk.scoped_context({name}())"
+        ) from error
+    if own is context:
+        raise TypeError(
+            f"a scope begins with a copy of the context, and a copy of {name} is the same object:"
+            f" give the scope another one, as in sdk.scoped_context({name}())"
+        )
+    return own
+
+
+def _copied_groups(groups: dict[str, Any]) -> dict[str, Any]:
+    own = groups.copy()
+    for name, properties in own.items():
+        own[name] = {
+            key: value if type(value) in _IMMUTABLE else copy.deepcopy(value)
+            for key, value in dict(properties).items()
+        }
+    return own

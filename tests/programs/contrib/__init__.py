@@ -1,0 +1,1 @@
+"""Services whose requests have users, as the middlewares meet them."""
