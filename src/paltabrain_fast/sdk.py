@@ -26,7 +26,7 @@ from .delivery.pipeline import Pipeline
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import ErrorInfo
 from .options import Options, Overflow, given_or_set, session_wire_id, switch
-from .process import forks, lifetime
+from .process import celery_children, forks, lifetime, signals
 from .process.fork_barrier import hold_forks
 from .transport import InMemoryTransport, Transport, make_transport
 
@@ -185,6 +185,9 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
                 "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
                 " it the option enable-threads",
             )
+        celery_children.await_end()
+        if flush_on_sigterm and not disabled and (why := signals.handle_sigterm()) is not None:
+            self._reporter.log(logging.WARNING, "flush_on_sigterm has no effect: %s", why)
         if self._engine.forked:  # by a signal handler, before it was registered
             self._reinit_after_fork()
         self._known_classes: set[type] = set()

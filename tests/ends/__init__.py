@@ -1,0 +1,1 @@
+"""How processes end, and what is delivered then: the rows of ``docs/process-ends.md``."""
