@@ -145,12 +145,16 @@ def _end_by_default() -> None:
 
 def _end() -> None:
     """End by the signal; through the handler, in a thread, as only the main one can replace it."""
+    deadline = deadline_after(_KILL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
-    # Still here: this is the first process of a container, which the system protects from signals
-    # that it does not handle; or the main thread is in code of C that does not return.
-    _pause(_KILL_SECONDS)
-    if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, _deliver_and_end):
-        os._exit(128 + signal.SIGTERM)
+    while signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, _deliver_and_end):
+        # Again: one that comes just before the main thread goes to sleep does not wake it.
+        _pause(_LONGEST_PAUSE)
+        os.kill(os.getpid(), signal.SIGTERM)
+        # Still here: this is the first process of a container, which the system protects from
+        # signals that it does not handle; or the main thread is in code of C that does not return.
+        if is_over(deadline):
+            os._exit(128 + signal.SIGTERM)
 
 
 def _pause(seconds: float) -> None:

@@ -5,7 +5,10 @@
 
 import multiprocessing
 import sys
+import threading
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import Connection
 
 from tests.support.ends import make_sdk
 from tests.support.events import TextEvent
@@ -20,16 +23,23 @@ def work(number: int) -> int:
     return number
 
 
+def serve(numbers: Iterable[int], tracked: Connection) -> None:
+    """Do the work, and wait for more of it, until the end of the parent ends this process."""
+    for number in numbers:
+        work(number)
+    tracked.send(None)
+    threading.Event().wait(60)
+
+
 def main(way: str, method: str) -> None:
     processes = multiprocessing.get_context(method)
     match way:
-        case "Process":
-            children = [processes.Process(target=work, args=(number,)) for number in range(TASKS)]
-            for child in children:
-                child.start()
-            for child in children:
-                child.join(60)
-                assert child.exitcode == 0
+        case "Process, daemon":
+            reader, writer = processes.Pipe(duplex=False)
+            for first in 0, TASKS // 2:
+                numbers = range(first, first + TASKS // 2)
+                processes.Process(target=serve, args=(numbers, writer), daemon=True).start()
+            assert [reader.recv(), reader.recv()] == [None, None]
         case "Pool, closed":
             pool = processes.Pool(2)
             pool.map(work, range(TASKS))
