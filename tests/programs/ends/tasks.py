@@ -1,36 +1,49 @@
 """A worker of Celery that gives itself tasks, each of which tracks an event.
 
-``celery -A tests.programs.ends.tasks worker …``, with the variables ``API``: hostname of the
-server; ``DONE``: path of a Unix socket, to which each task connects when it has tracked;
-``LINE``: ``1`` with the line that the docs tell to add.
+As a program, ``tasks worker …``, it makes its SDK before it imports Celery; under ``celery -A``
+that is there before. Variables: ``API``, hostname of the server; ``DONE``, path of a Unix socket,
+to which each task connects when it has tracked; ``NAME``, with which the texts of the events begin;
+``LINE``, ``1`` with the line that the docs tell to add.
 """
 
 import os
 import socket
-
-from celery import Celery
-from celery.signals import worker_ready
+import sys
 
 from tests.support.ends import make_sdk
 from tests.support.events import TextEvent
 
-TASKS = 8
+sdk = make_sdk(os.environ["API"])
+
+from celery import Celery
+from celery.signals import worker_ready
+
+TASKS = 4
 
 app = Celery("tests.programs.ends.tasks", broker="memory://")
 app.conf.update(
     broker_transport_options={"polling_interval": 0.01}, worker_hijack_root_logger=False
 )
-sdk = make_sdk(os.environ["API"])
+if os.environ.get("LINE") == "1":
+    from paltabrain_fast.contrib.celery import deliver_at_shutdown
+
+    deliver_at_shutdown(sdk)
 
 
-@app.task
 def work(number: int) -> None:
-    sdk.track(TextEvent(f"task {number}"))
+    sdk.track(TextEvent(f"{os.environ['NAME']} {number}"))
     with socket.socket(socket.AF_UNIX) as done:
         done.connect(os.environ["DONE"])
 
 
-@worker_ready.connect
+task = app.task(work, name="work")
+
+
 def give_tasks(**_signal: object) -> None:
     for number in range(TASKS):
-        work.delay(number)
+        task.delay(number)
+
+
+worker_ready.connect(give_tasks)
+if __name__ == "__main__":
+    app.worker_main(sys.argv[1:])
