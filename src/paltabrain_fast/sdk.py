@@ -87,8 +87,10 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         before_send: called with each event and its context before it is encoded, in the thread that
             tracks it. Returns the event to send, the same one or another; ``None`` drops it. If it
             raises, nothing of the event is sent.
-        flush_on_sigterm: deliver what is left when the process is told to end by ``SIGTERM`` and
-            nobody handles that, within ``exit_timeout``; the signal then takes its course.
+        flush_on_sigterm: deliver what is left, within ``exit_timeout``, when ``SIGTERM`` comes, and
+            then end by that signal. Only where it has the system's default handler when the SDK is
+            made, in the main thread; or else a warning says why this has no effect. Forked children
+            do the same for their own events.
         debug: write each event and each batch to ``stderr`` as a person reads them; so does the
             environment variable ``PALTABRAIN_SDK_DEBUG``.
         disabled: start no thread, touch no network, drop every event without a trace; so does the

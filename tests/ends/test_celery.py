@@ -20,6 +20,7 @@ from ..support.scarce import lacks, needs
 from ..support.sdk import ROOT
 
 TASKS = 4
+ALONE = ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 MODULE = "tests.programs.ends.tasks"
 CELERY = ["celery", "-A", MODULE]
 WORKERS = {
@@ -45,8 +46,7 @@ class Worker:
         self._done.listen()
         self._done.settimeout(60)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *WORKERS[name], "--concurrency", "2"]
-            + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
+            [sys.executable, "-m", *WORKERS[name], *ALONE],
             cwd=directory,
             env=os.environ
             | {"PYTHONPATH": str(ROOT), "API": api.hostname, "DONE": str(path)}

@@ -94,7 +94,8 @@ def test_handler_that_is_installed_later_stays(api: ApiServer) -> None:
     done = start_program("ends/sigterm", api.hostname, "handler of later")
     assert done.returncode == 7, done
     (line,) = done.stdout.splitlines()
-    assert line.startswith("WARNING flush_on_sigterm has no effect: SIGTERM is handled by <function")
+    told = "WARNING flush_on_sigterm has no effect: SIGTERM is handled by <function "
+    assert line.startswith(told)
     assert line.endswith("Call shutdown() when that ends the process")
     assert received(api) == ALL
 

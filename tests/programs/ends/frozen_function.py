@@ -1,4 +1,4 @@
-"""Calls a function for each line of its input, as AWS Lambda does, and prints a line when it is done.
+"""Calls a function for each line of its input, as AWS Lambda does; prints a line after each.
 
 ``frozen_function HOSTNAME [line]``; ``line``: with the line that the docs tell to add.
 """

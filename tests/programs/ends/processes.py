@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
+from typing import Any
 
 from tests.support.ends import make_sdk
 from tests.support.events import TextEvent
@@ -32,7 +33,7 @@ def serve(numbers: Iterable[int], tracked: Connection) -> None:
 
 
 def main(way: str, method: str) -> None:
-    processes = multiprocessing.get_context(method)
+    processes: Any = multiprocessing.get_context(method)
     match way:
         case "Process, daemon":
             reader, writer = processes.Pipe(duplex=False)
