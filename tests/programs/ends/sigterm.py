@@ -17,6 +17,12 @@ logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelnam
 logging.getLogger().handlers[0].addFilter(lambda record: "flush_on_sigterm" in str(record.msg))
 
 
+def track_batches() -> None:
+    """Track more than may be in flight at once."""
+    for number in range(10, 15):
+        sdk.track(TextEvent(str(number)), TextContext(str(number)))
+
+
 def receive() -> None:
     """Have the signal come while the main thread waits."""
     os.kill(os.getpid(), signal.SIGTERM)
@@ -46,7 +52,7 @@ def with_handler_of_later() -> None:
 
 
 def while_a_lock_is_held() -> None:
-    """One that each line of the log takes, of each batch; more are left than may be in flight."""
+    """One that each line of the log takes, of each batch."""
     lock = threading.Lock()
 
     class Locked(logging.Handler):
@@ -56,8 +62,7 @@ def while_a_lock_is_held() -> None:
 
     sdk.logger = logging.Logger("locked", logging.INFO)
     sdk.logger.addHandler(Locked())
-    for number in range(10, 15):
-        sdk.track(TextEvent(str(number)), TextContext(str(number)))
+    track_batches()
     with lock:
         os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(30)
@@ -103,3 +108,4 @@ match sys.argv[2]:
         threading.Event().wait(60)
     case _:
         assert sys.argv[2] == "end"
+        track_batches()

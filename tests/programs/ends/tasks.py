@@ -16,7 +16,7 @@ from tests.support.events import TextEvent
 sdk = make_sdk(os.environ["API"])
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_process_shutdown, worker_ready
 
 TASKS = 4
 
@@ -44,6 +44,11 @@ def give_tasks(**_signal: object) -> None:
         task.delay(number)
 
 
+def say_goodbye(**_signal: object) -> None:
+    sdk.track(TextEvent(f"{os.environ['NAME']} ends"))
+
+
 worker_ready.connect(give_tasks)
+worker_process_shutdown.connect(say_goodbye)
 if __name__ == "__main__":
     app.worker_main(sys.argv[1:])
