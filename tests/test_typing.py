@@ -37,6 +37,7 @@ BAD = [
     "PaltabrainSdk('host', 'key', 5)",
     "PaltabrainSdk('host', 'key', Context)",
     "PaltabrainSdk('host', 'key', context, overflow='explode')",
+    "PaltabrainSdk('host', 'key', context, flush_on_sigterm='no')",
     "sdk.stats().dropped['no such reason']",
 ]
 

@@ -91,11 +91,13 @@ def test_workers_deliver_when_they_end(api: ApiServer, tmp_path: Path, line: str
             worker.stop()
         for worker in workers:
             worker.await_end()
+    events = received(api)
+    for name in names:
+        assert events.pop(f"{name} loaded") == 1  # by the worker, not by its children again
     if not line:
         names.remove("SDK first")
-    events = received(api)
-    goodbyes = {name: events.pop(f"{name} ends", 0) for name in names}
-    assert events == Counter(f"{name} {number}" for name in names for number in range(TASKS))
-    if not line:  # what is tracked at the very end of a child arrives as well
-        assert goodbyes["prefork"] == 2
-        assert goodbyes["one task a child"] >= TASKS
+        # what is tracked at the very end of a child arrives as well
+        assert events["prefork ends"] == 2
+        assert events["one task a child ends"] >= TASKS
+    tasks = Counter({text: count for text, count in events.items() if not text.endswith(" ends")})
+    assert tasks == Counter(f"{name} {number}" for name in names for number in range(TASKS))

@@ -14,6 +14,7 @@ from tests.support.ends import make_sdk
 from tests.support.events import TextEvent
 
 sdk = make_sdk(os.environ["API"])
+sdk.track(TextEvent(f"{os.environ['NAME']} loaded"))
 
 from celery import Celery
 from celery.signals import worker_process_shutdown, worker_ready
