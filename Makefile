@@ -35,7 +35,7 @@ test-quick: $(VENV)/.test  ## A part of them that takes less than 30 seconds
 # What may go another way in another CPython: the private parts of it that the extension reads, what
 # it compiles a user's module to, and what it does with threads at a fork and at the end.
 INTERPRETER_TESTS := tests/encoding tests/engine tests/golden tests/process tests/delivery/test_interruption.py \
-	$(addprefix tests/test_,exit.py fork.py memory.py python_engine.py track_method.py track_threads.py unnoticed_fork.py)
+	tests/ends/test_sigterm.py $(addprefix tests/test_,exit.py fork.py memory.py python_engine.py track_method.py track_threads.py unnoticed_fork.py)
 
 test-interpreter: $(VENV)/.interpreter  ## The tests that depend on the interpreter
 	PALTABRAIN_FUZZ_CASES=300 $(BIN)/python -m pytest --quiet $(INTERPRETER_TESTS)

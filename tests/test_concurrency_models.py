@@ -215,24 +215,3 @@ def test_module_that_only_has_the_name_of_uwsgis_own(tmp_path: Path, source: str
     """A module of the user's, or a package of stubs, says nothing of threads."""
     (tmp_path / "uwsgi.py").write_text(source)
     run_program("uwsgi/namesake", str(tmp_path))
-
-
-@needs("celery")
-def test_celery_worker_with_one_task_per_child(api: ApiServer, tmp_path: Path) -> None:
-    """Its children end by ``os._exit``, after a signal in which one can flush."""
-    (tmp_path / "queue").mkdir()
-    (tmp_path / "control").mkdir()
-    tasks = "tests.programs.servers.tasks"
-    with running(tmp_path, sys.executable, "-m", tasks, API=api.hostname) as sender:
-        output, _ = sender.communicate(timeout=60)
-        assert sender.returncode == 0, output
-    command = [sys.executable, "-m", "celery", "-A", tasks, "worker", "--pool", "prefork"]
-    command += ["--concurrency", "2", "--max-tasks-per-child", "1"]
-    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    with running(tmp_path, *command, API=api.hostname) as worker:
-        api.wait_for(1 + 4, deadline=90)  # that of the sender, and one of each task
-        output = stop(worker)
-    assert "Traceback" not in output
-    assert received(api) == Counter(
-        ["loaded", "loaded", *(f"task {number}" for number in range(4))]
-    ), output

@@ -18,7 +18,13 @@ from .support.sdk import ROOT
 
 PACKAGE = ROOT / "src" / "paltabrain_fast"
 OPTIONS = (ROOT / "docs" / "options.md").read_text("utf-8")
-DOCUMENTS = ["CONTRIBUTING.md", "README.md", "docs/architecture.md", "docs/contexts.md"]
+DOCUMENTS = [
+    "CONTRIBUTING.md",
+    "README.md",
+    "docs/architecture.md",
+    "docs/contexts.md",
+    "docs/process-ends.md",
+]
 
 _PATH = re.compile(r"`([\w./]+\.(?:py|pyx|pxd|pyi|c|h|sh))`")
 _BASES = [

@@ -40,6 +40,7 @@ BAD = [
     "PaltabrainSdk('host', 'key', 5)",
     "PaltabrainSdk('host', 'key', Context)",
     "PaltabrainSdk('host', 'key', context, overflow='explode')",
+    "PaltabrainSdk('host', 'key', context, flush_on_sigterm='no')",
     "sdk.stats().dropped['no such reason']",
     "PaltabrainSdk('host', 'key', context, before_send=lambda event: event)",
 ]

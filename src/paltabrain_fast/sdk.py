@@ -30,7 +30,7 @@ from .delivery.results import DeliveryResult
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import ErrorInfo
 from .options import Options, Overflow, given_or_set, origin_of_value, session_wire_id, switch
-from .process import forks, lifetime
+from .process import celery_children, forks, lifetime, signals
 from .process.fork_barrier import hold_forks
 from .scope import ScopedContext
 from .transport import InMemoryTransport, Transport, make_transport
@@ -96,8 +96,10 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             logged and told to ``on_error``. The context is no copy: other events share it. What
             this SDK is given to track within the call is dropped as ``reentrant``, or it would be
             sent unseen, or never end.
-        flush_on_sigterm: deliver what is left when the process is told to end by ``SIGTERM`` and
-            nobody handles that, within ``exit_timeout``; the signal then takes its course.
+        flush_on_sigterm: deliver what is left, within ``exit_timeout``, when ``SIGTERM`` comes, and
+            then end by that signal. Only where it has the system's default handler when the SDK is
+            made, in the main thread; or else a warning says why this has no effect. Forked children
+            do the same for their own events.
         debug: write for a person what this SDK is and how it is set; each event, as it is encoded,
             in the thread that tracks it; each batch, and what became of it. The lines go to the
             logger if that shows ``DEBUG``, and else to ``sys.stderr``. Long values are cut, the API
@@ -207,6 +209,9 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
                 "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
                 " it the option enable-threads",
             )
+        celery_children.await_end()
+        if flush_on_sigterm and not disabled and (why := signals.handle_sigterm()) is not None:
+            self._reporter.log(logging.WARNING, "flush_on_sigterm has no effect: %s", why)
         if self._engine.forked:  # by a signal handler, before it was registered
             self._reinit_after_fork()
         self._known_classes: set[type] = set()

@@ -1,1 +1,1 @@
-"""How processes end, and what is delivered then: each row of the table in the documentation."""
+"""How processes end, and what is delivered then: the rows of ``docs/process-ends.md``."""

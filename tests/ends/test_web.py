@@ -164,6 +164,7 @@ class Row:
 LIFESPAN: Final = "LifespanMiddleware"
 INTERVAL: Final = "flush_interval_ms"
 APP: Final = "INSTALLED_APPS"
+SIGTERM: Final = "flush_on_sigterm"
 
 
 def uvicorn(options: str, end: End, without_line: int = 0) -> Row:
@@ -254,7 +255,7 @@ ROWS: Final = {
         "--graceful-timeout 3", signalled(signal.SIGQUIT), line=INTERVAL
     ),
     "flask run, Ctrl-C": flask("", ctrl_c),
-    "flask run, SIGTERM": flask("", TERM, 0),
+    "flask run, SIGTERM": replace(flask("", TERM, 0), line=SIGTERM, end_with_line=None),
     "flask run --reload, a file changes": flask("--reload", touched),
     # the reloader kills its child after a quarter of a second
     "flask run --reload, Ctrl-C": flask("--reload", ctrl_c, None),
@@ -263,6 +264,9 @@ ROWS: Final = {
     "runserver, Ctrl-C": django("", ctrl_c, None),
     "runserver, SIGTERM": django("", TERM, 0),
     "runserver --noreload, Ctrl-C": django("--noreload", ctrl_c),
+    "runserver --noreload, SIGTERM": replace(
+        django("--noreload", TERM, 0), line=SIGTERM, end_with_line=None
+    ),
 }
 
 

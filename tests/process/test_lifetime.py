@@ -23,6 +23,9 @@ class Ending:
     def exit(self, started: float) -> None:
         raise AssertionError(f"too early: {started}")
 
+    def hold_seconds(self) -> float | None:
+        raise AssertionError("there is no signal")
+
 
 def test_nobody_waits_at_exit_before_all_have_begun() -> None:
     asked, deadlines = list[str](), set[float]()

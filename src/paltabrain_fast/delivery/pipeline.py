@@ -236,6 +236,16 @@ class Pipeline:
             if self._lifecycle.is_running:  # another thread shuts down, and has more time than that
                 self._give_up("exit")
 
+    def hold_seconds(self) -> float | None:
+        """Say how long a signal handler may hold what it has interrupted; called by ``lifetime``.
+
+        Half of the time: it may have interrupted the holder of a lock that delivery waits for. Not
+        at all if that may be a ``shutdown()``, which does the same, nor if it is our own work.
+        """
+        if not self._may_wait():
+            return None
+        return self._options.exit_timeout / 2 if self._closer is None else 0.0
+
     def abandon(self) -> None:
         """Leave everything to the parent, in a forked child; called by the one thread it has.
 

@@ -14,6 +14,9 @@ from .clock import deadline_after, monotonic
 
 __all__ = [
     "AtWork",
+    "deliver",
+    "hold_seconds",
+    "is_ending",
     "is_registered",
     "lacks_threads",
     "may_start_threads",
@@ -33,6 +36,12 @@ class AtWork(Protocol):
 
     def exit(self, started: float) -> None:
         """Deliver what is left, and end; ``started`` is when the exit began, by ``monotonic()``."""
+
+    def hold_seconds(self) -> float | None:
+        """Say how long a signal handler may hold what it has interrupted.
+
+        ``None``: that is our own work, which is to go on first.
+        """
 
 
 _START_SECONDS: Final = 1.0
@@ -93,6 +102,28 @@ def is_registered(at_work: AtWork) -> bool:
     return at_work in _at_work
 
 
+def is_ending() -> bool:
+    """Tell whether the interpreter ends, and everything is being delivered already."""
+    return _is_ending
+
+
+def hold_seconds() -> float | None:
+    """Say how long a signal handler may hold what it has interrupted; ``None`` for our own work."""
+    seconds = [at_work.hold_seconds() for at_work in list(_at_work)]
+    known = [each for each in seconds if each is not None]
+    return None if len(known) < len(seconds) else min(known, default=0.0)
+
+
+def deliver() -> None:
+    """Shut everything down, as the exit does; for a process that does not get that far."""
+    started = monotonic()
+    everything = list(_at_work)
+    for at_work in everything:
+        with contextlib.suppress(Exception):  # the others are to go on
+            at_work.begin_exit()
+    _shut_down(everything, started)
+
+
 def after_fork_in_child() -> None:
     """Forget what is at work in the parent, which sends its events itself."""
     _at_work.clear()
@@ -126,15 +157,19 @@ def _begin_exit() -> None:
 
 
 def _exit() -> None:
-    """Shut everything down, one after another; the ``exit_timeout`` of each counts from now on.
-
-    So they share the time: their threads all send meanwhile.
-    """
     global _is_ending, _may_start
     started = monotonic()
     _begin_exit()
     _is_ending, _may_start = True, False
-    for at_work in list(_at_work):
+    _shut_down(list(_at_work), started)
+
+
+def _shut_down(everything: list[AtWork], started: float) -> None:
+    """Shut all down, one after another; the ``exit_timeout`` of each counts from the start.
+
+    So they share the time: their threads all send meanwhile.
+    """
+    for at_work in everything:
         _finish(at_work, started)
 
 

@@ -16,6 +16,7 @@ sdk = PaltabrainSdk(
     TextContext(),
     flush_interval_ms=500 if LINE == "flush_interval_ms" else 3_600_000,
     exit_timeout=30,
+    flush_on_sigterm=LINE == "flush_on_sigterm",
 )
 
 

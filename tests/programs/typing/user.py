@@ -18,6 +18,7 @@ from paltabrain_fast import (
     SerializableContext,
     SerializableEvent,
 )
+from paltabrain_fast.contrib.celery import deliver_at_shutdown
 from paltabrain_sdk.constant import BATCH_MAX_BYTE_SIZE, DEFAULT_FLUSH_INTERVAL_MS
 from paltabrain_sdk.utils import build_amplitude_dict, monotonic_time_ms, transform_proto_val
 
@@ -68,7 +69,9 @@ with PaltabrainSdk[Context](
     before_send=scrub,
     debug=True,
     transport=InMemoryTransport(),
+    flush_on_sigterm=True,
 ) as sdk:
+    deliver_at_shutdown(sdk, timeout=5)
     sdk.context.set_application(app_version="1")
     sdk.track(EventSessionStart())
     sdk.track(EventPageOpen(page_id="abc").set_parent(parent_elements=["a"]))
