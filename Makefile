@@ -11,7 +11,7 @@ ENVIRONMENTS := $(VENV) $(FREE_THREADED)
 
 SOURCES := $(wildcard csrc/*.[ch] $(addprefix src/paltabrain_fast/_native/*.,c h pxd pyx))
 
-.PHONY: demo help test test-quick test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-instructions bench-instructions-update lint clean
+.PHONY: demo help test test-quick test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-outages bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.collector  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -27,7 +27,7 @@ QUICK_TESTS := tests/encoding tests/engine/test_engine.py tests/engine/test_engi
 	tests/schema/test_form.py $(addprefix tests/collector/test_,authority.py decode.py layout.py warehouse.py) \
 	tests/cli/test_config_archive.py $(addprefix tests/test_,context_argument.py conventions.py copying.py \
 	hosts.py locks.py masking.py options.py outcomes.py retries.py sdk.py track_method.py utils.py) \
-	tests/delivery/test_ledger.py tests/delivery/test_schedule.py tests/delivery/test_states.py
+	$(addprefix tests/delivery/test_,ledger.py outage.py schedule.py states.py)
 
 test-quick: $(VENV)/.test  ## A part of them that takes less than 30 seconds
 	$(BIN)/python -m pytest --quiet --ignore=tests/encoding/test_encode.py $(QUICK_TESTS)
@@ -109,6 +109,9 @@ soak: $(VENV)/.test  ## Random faults, forks, threads and ends for MINUTES, on b
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \
 		--benchmark-sort=name --benchmark-columns=min,median,iqr,rounds
+
+bench-outages: $(VENV)/.test  ## Outages of 2, 5 and 60 seconds at 1,000 events/s: what they cost
+	for sign in reset 503 silent; do $(BIN)/python -m benchmarks.outages 2 5 60 --sign $$sign || exit 1; done
 
 bench-instructions: $(VENV)/.test  ## Instructions of one track() under valgrind, beside those kept
 	$(BIN)/python -m benchmarks.instructions

@@ -101,15 +101,15 @@ def test_programs_are_files(path: Path) -> None:
     [
         "sdk._control",
         "make()._control.flush()",
-        "from paltabrain_fast.delivery.sender import _delay",
-        "monkeypatch.setattr(sender, '_delay', None)",
-        "monkeypatch.setattr('paltabrain_fast.delivery.sender._delay', None)",
-        "patch.object(sender, '_delay')",
+        "from paltabrain_fast.delivery.sender import _halves",
+        "monkeypatch.setattr(sender, '_halves', None)",
+        "monkeypatch.setattr('paltabrain_fast.delivery.sender._halves', None)",
+        "patch.object(sender, '_halves')",
         "class Own(Sdk):\n    def track(self, other):\n        other._control",
     ],
 )
 def test_private_name_is_noticed(line: str) -> None:
-    assert [name for name in private_names(line) if name in ("_control", "_delay")]
+    assert [name for name in private_names(line) if name in ("_control", "_halves")]
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_private_name_is_noticed(line: str) -> None:
         "os._exit(1)",
         "event._payload",
         "self._control",
-        "super()._delay()",
-        "'_delay'",
+        "super()._halves()",
+        "'_halves'",
         "x._nobodys",
     ],
 )

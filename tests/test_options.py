@@ -156,7 +156,11 @@ def test_what_is_no_number_is_refused(make_sdk: MakeSdk, option: str, value: obj
 def test_seconds_beyond_what_can_be_waited_for(make_sdk: MakeSdk) -> None:
     huge: Any = 10**400
     sdk = make_sdk(
-        "localhost:1", request_timeout=huge, shutdown_timeout=1e300, exit_timeout=Whole()
+        "localhost:1",
+        request_timeout=huge,
+        shutdown_timeout=1e300,
+        exit_timeout=Whole(),
+        outage_seconds=0,
     )
     sdk.flush_max_retries = 1
     sdk.track(TextEvent())
@@ -170,7 +174,7 @@ def test_seconds_beyond_what_can_be_waited_for(make_sdk: MakeSdk) -> None:
 )
 def test_attempts_for_any_number(make_sdk: MakeSdk, given: float, attempts: int) -> None:
     transport = InMemoryTransport(lambda _request: SendResult(status=503))
-    sdk = make_sdk(transport=transport, flush_max_retries=given)
+    sdk = make_sdk(transport=transport, flush_max_retries=given, outage_seconds=0)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert len(transport.requests) == attempts

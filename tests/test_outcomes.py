@@ -62,7 +62,12 @@ def test_exhausted_retries_are_an_exception(
 ) -> None:
     errors: queue.SimpleQueue[tuple[Exception, ErrorInfo]] = queue.SimpleQueue()
     api.answer = lambda _count, _request: Answer(503)
-    sdk = make_sdk(api.hostname, flush_max_retries=retries, on_error=lambda *told: errors.put(told))
+    sdk = make_sdk(
+        api.hostname,
+        flush_max_retries=retries,
+        outage_seconds=0,
+        on_error=lambda *told: errors.put(told),
+    )
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert len(api.requests) == attempts
@@ -104,7 +109,7 @@ def test_refusal_is_not_retried(
 
 
 def test_unreachable_server_is_an_exception(make_sdk: MakeSdk) -> None:
-    sdk = make_sdk("localhost:1", flush_max_retries=2)
+    sdk = make_sdk("localhost:1", flush_max_retries=2, outage_seconds=0)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert sdk.batch_counters["EXCEPTION"] == 1
@@ -146,7 +151,7 @@ def test_transport_that_raises_is_an_exception(make_sdk: MakeSdk) -> None:
     def explode(_request: Request) -> SendResult:
         raise LookupError("transport")
 
-    sdk = make_sdk(transport=InMemoryTransport(explode), flush_max_retries=1)
+    sdk = make_sdk(transport=InMemoryTransport(explode), flush_max_retries=1, outage_seconds=0)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert isinstance(sdk.last_request_error, LookupError)

@@ -100,7 +100,7 @@ def test_upload_time_is_taken_for_each_attempt(make_sdk: MakeSdk) -> None:
         return SendResult(status=503, retry_after=0.0)
 
     transport = InMemoryTransport(answer)
-    sdk = make_sdk(transport=transport, flush_max_retries=3)
+    sdk = make_sdk(transport=transport, flush_max_retries=3, outage_seconds=0)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     times = [int(request.headers["X-SDK-Client-Upload-TS"]) for request in transport.requests]
@@ -138,6 +138,7 @@ def test_batch_has_a_deadline_over_all_attempts(make_sdk: MakeSdk) -> None:
     sdk = make_sdk(
         transport=transport,
         flush_max_retries=1000,
+        outage_seconds=0,
         request_timeout=60,
         on_error=lambda *arguments: told.append(arguments),
     )
@@ -156,7 +157,7 @@ def test_batch_has_a_deadline_over_all_attempts(make_sdk: MakeSdk) -> None:
 @retrying_after(lambda _attempts, _retry_after: 0.03)
 def test_waits_between_attempts_take_the_time_of_the_batch(make_sdk: MakeSdk) -> None:
     transport = InMemoryTransport(lambda _request: SendResult(status=503))
-    sdk = make_sdk(transport=transport, flush_max_retries=1000)
+    sdk = make_sdk(transport=transport, flush_max_retries=1000, outage_seconds=0)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert 1 < len(transport.requests) <= 4  # 0.1 s are three waits
@@ -193,7 +194,7 @@ def test_hanging_requests_do_not_hold_up_the_rest(api: ApiServer, make_sdk: Make
 def test_waiting_for_a_retry_holds_no_thread(api: ApiServer, make_sdk: MakeSdk) -> None:
     later = {"Retry-After": "30"}
     api.answer = lambda count, _request: Answer(503, later) if count < 40 else Answer()
-    sdk = make_sdk(api.hostname, max_in_flight=100)
+    sdk = make_sdk(api.hostname, max_in_flight=100, outage_seconds=0)
     for number in range(60):
         sdk.track(TextEvent(), TextContext(str(number)))
     sdk.flush()

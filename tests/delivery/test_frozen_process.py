@@ -69,7 +69,7 @@ def test_what_is_always_late_is_no_freeze(make_sdk: MakeSdk, clock: JumpingClock
         return SendResult(error=TimeoutError())
 
     transport = InMemoryTransport(answer)
-    sdk = make_sdk(transport=transport, flush_max_retries=3)
+    sdk = make_sdk(transport=transport, flush_max_retries=3, outage_seconds=0)
     sdk.track(TextEvent())
     assert sdk.flush(timeout=_HOURS * 10)
     assert len(transport.requests) == 4

@@ -292,6 +292,7 @@ def test_drops_reach_the_server(make_sdk: MakeSdk, overflow: str) -> None:
         buffer_bytes=65_536,
         max_in_flight=1,
         flush_max_retries=2,
+        outage_seconds=0,
         overflow=overflow,
         block_timeout_ms=0,
     )

@@ -13,7 +13,13 @@ from paltabrain_fast import ErrorInfo, InMemoryTransport, PaltabrainSdk, Request
 from paltabrain_fast.delivery.workers import Workers
 
 from ..support.events import TextContext, TextEvent
-from ..support.probe import make_workers, no_threads, number_of_threads, starting_sender_fails
+from ..support.probe import (
+    make_workers,
+    no_threads,
+    number_of_threads,
+    starting_sender_fails,
+    waits_watched,
+)
 from ..support.sdk import MakeSdk, Sdk
 from ..support.threads import await_end
 
@@ -54,18 +60,100 @@ def workers() -> Iterator[Workers]:
     made.join(None)
 
 
-def test_threads_are_as_many_as_there_are_calls_to_make_at_once(workers: Workers) -> None:
+def test_another_thread_is_started_when_those_there_do_not_keep_up(workers: Workers) -> None:
+    """That is when a call is due, and none has begun one for some milliseconds."""
     hanging = Hanging()
-    for count in range(1, 6):
+    with waits_watched() as clock:
+        for count in range(1, 6):
+            workers.submit(hanging)
+            if 1 < count <= 3:
+                assert workers.help_due() == clock.now + 0.005
+                clock.now += 0.004
+                assert not workers.needs_thread()
+                clock.now += 0.002
+                assert workers.needs_thread()
+            workers.provide_threads()
+            assert not workers.needs_thread()
+            assert number_of_threads(workers) == min(count, 3)
+            if count <= 3:
+                hanging.await_begin()
+        assert workers.help_due() is None
+        hanging.release()
+        for _ in range(2):
+            hanging.await_begin()
+
+
+def test_thread_that_keeps_up_gets_no_help(workers: Workers) -> None:
+    with waits_watched():  # so that they are quick
+        for _ in range(100):
+            made = threading.Event()
+            workers.submit(call_of(made))
+            workers.provide_threads()
+            assert made.wait(30)
+    assert number_of_threads(workers) == 1
+
+
+def test_call_whose_time_has_not_come_needs_no_thread(workers: Workers) -> None:
+    hanging = Hanging()
+    with waits_watched() as clock:
+        workers.submit(call_of(threading.Event()), 3600.0)
+        workers.provide_threads()
+        assert number_of_threads(workers) == 0
         workers.submit(hanging)
+        workers.provide_threads()
+        hanging.await_begin()
+        assert workers.help_due() == clock.now + 3600.005
+    hanging.release()
+
+
+def test_control_thread_is_woken_to_look_for_a_call_that_is_left(workers: Workers) -> None:
+    """It was told that no thread is needed, when the one there had nothing to do."""
+    woken, told = threading.Event(), threading.Event()
+    hanging = Hanging()
+    workers.on_busy = woken.set
+    with waits_watched():
+        workers.submit(call_of(told))
+        workers.provide_threads()
+        assert told.wait(30)
+        while workers.help_due() is not None:
+            pass
+        assert not woken.is_set()
+        workers.submit(hanging, -1.0)
+        workers.submit(hanging)
+        assert woken.wait(30)
+    hanging.release()
+
+
+def test_thread_that_cannot_be_started_is_not_asked_for_all_the_time(workers: Workers) -> None:
+    hanging = Hanging()
+    with waits_watched() as clock:
+        workers.submit(hanging)
+        workers.provide_threads()
+        hanging.await_begin()
+        workers.submit(hanging)
+        clock.now += 1.0
+        with starting_sender_fails("can't start new thread"):
+            workers.provide_threads()
+        assert workers.is_short()
+        assert not workers.needs_thread()
+        assert workers.help_due() == clock.now + 1.0
+        clock.now += 1.0
+        workers.provide_threads()
+        assert number_of_threads(workers) == 2
+    hanging.release()
+
+
+def test_at_the_end_threads_are_as_many_as_there_are_calls(workers: Workers) -> None:
+    hanging = Hanging()
+    workers.hurry()
+    for count in range(1, 6):
+        workers.submit(hanging, 0.0 if count <= 3 else 3600.0)
         workers.provide_threads()
         assert not workers.needs_thread()
         assert number_of_threads(workers) == min(count, 3)
         if count <= 3:
             hanging.await_begin()
     hanging.release()
-    for _ in range(2):
-        hanging.await_begin()
 
 
 def test_retry_is_made_while_other_threads_hang(workers: Workers) -> None:
@@ -78,6 +166,7 @@ def test_retry_is_made_while_other_threads_hang(workers: Workers) -> None:
             retried.set()
         return delay
 
+    workers.hurry()
     for call in (retry, hanging, hanging):
         workers.submit(call)
     workers.provide_threads()

@@ -31,6 +31,7 @@ class ApiServer:
     Args:
         context: of the server's TLS; ``None``: plain HTTP.
         keep_requests: keep whole requests as well; not for a long run.
+        port: which to listen on, for a server that comes back; any if not given.
 
     Attributes:
         hostname: ``localhost`` and port.
@@ -45,7 +46,9 @@ class ApiServer:
         streamed: bytes of endless answers that went out.
     """
 
-    def __init__(self, context: ssl.SSLContext | None, *, keep_requests: bool = True) -> None:
+    def __init__(
+        self, context: ssl.SSLContext | None, *, keep_requests: bool = True, port: int = 0
+    ) -> None:
         self.answer: Chooser = always(Answer())
         self.refuse: Callable[[int, Received], Fault | None] = lambda _count, _request: None
         self.greet: Callable[[int], Fault | None] = lambda _count: None
@@ -61,7 +64,7 @@ class ApiServer:
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
-        self._server = _Server(("127.0.0.1", 0), self._serve)
+        self._server = _Server(("127.0.0.1", port), self._serve)
         self.port: int = self._server.server_address[1]
         self.hostname = f"localhost:{self.port}"
 
@@ -220,6 +223,7 @@ class ApiServer:
 
 class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
+    allow_reuse_address = True
 
     def __init__(self, address: tuple[str, int], serve: Callable[[socket.socket], None]) -> None:
         super().__init__(address, socketserver.BaseRequestHandler)

@@ -179,7 +179,7 @@ def test_status_of_a_double_counts(
     make_sdk: MakeSdk, double: Double, status: int, requests_made: int
 ) -> None:
     seen: Seen = []
-    sdk = make_sdk("api.example", flush_max_retries=3)
+    sdk = make_sdk("api.example", flush_max_retries=3, outage_seconds=0)
     with double(seen, status):
         track_and_flush(sdk)
     assert len(seen) == requests_made, sdk.last_request_error
@@ -212,7 +212,7 @@ def test_requests_are_real_before_and_after(
 def test_what_a_double_raises_is_a_failed_attempt(
     make_sdk: MakeSdk, raised: Exception, kept: Exception
 ) -> None:
-    sdk = make_sdk("api.example", flush_max_retries=3)
+    sdk = make_sdk("api.example", flush_max_retries=3, outage_seconds=0)
     with patch("requests.Session.post", side_effect=raised) as post:
         track_and_flush(sdk)
     assert post.call_count == 3
@@ -318,7 +318,7 @@ def test_sockets_that_are_barred_are_not_used(
             raise RuntimeError("no sockets in tests")
 
     monkeypatch.setattr(socket, "socket", Barred)
-    sdk = make_sdk(api.hostname)
+    sdk = make_sdk(api.hostname, outage_seconds=0)
     track_and_flush(sdk)
     assert str(sdk.last_request_error) == "RuntimeError: no sockets in tests"
     assert api.connections == 0
@@ -337,7 +337,7 @@ def test_what_is_taken_away_fails_the_attempt_and_is_named(
     make_sdk: MakeSdk, monkeypatch: pytest.MonkeyPatch, taken: str, said: str
 ) -> None:
     """As a fixture does that keeps all tests from the network."""
-    sdk = make_sdk("api.example", flush_max_retries=2)
+    sdk = make_sdk("api.example", flush_max_retries=2, outage_seconds=0)
     monkeypatch.delattr(taken)
     track_and_flush(sdk)
     assert said in str(sdk.last_request_error)

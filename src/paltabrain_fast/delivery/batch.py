@@ -40,7 +40,8 @@ class Batch:
     """One batch, its state and what its attempts have cost.
 
     The state belongs to the ledger, which changes it under the lock of the books. Everything else
-    is touched only by the thread whose attempt is under way.
+    is touched only by the thread whose attempt is under way; by any, under that lock, while the
+    batch is parked.
 
     Args:
         frame: what is sent.
@@ -50,19 +51,26 @@ class Batch:
 
     Attributes:
         attempts: how many were begun.
-        cut_short: how many of them say nothing about the server: the caller's own timeout, or a
-            freeze, has ended them.
+        excused: how many of them do not count: they say nothing about the batch, since the caller's
+            own timeout, a freeze or an outage has ended them.
         error: why the last attempt that has failed did so, ``None`` if none has.
+        failures: how many of the others have failed in a row since they did not reach the server.
+        reached_before: how many attempts of all batches had reached it when the first of those
+            failed.
+        outages_begun: how many outages have begun with a failure of this batch.
         is_late: whether the last attempt ended long after its time was over.
         started: when the batch was framed, by ``monotonic()``.
     """
 
     __slots__ = (
         "attempts",
-        "cut_short",
         "error",
+        "excused",
+        "failures",
         "frame",
         "is_late",
+        "outages_begun",
+        "reached_before",
         "report",
         "seconds_left",
         "started",
@@ -79,7 +87,8 @@ class Batch:
         self.report = report
         self.seconds_left = _BATCH_SECONDS if seconds_left is None else seconds_left
         self.state = BatchState.WAITING
-        self.attempts = self.cut_short = 0
+        self.attempts = self.excused = 0
+        self.failures = self.reached_before = self.outages_begun = 0
         self.error: Exception | None = None
         self.is_late = False
         self.started = monotonic()
@@ -88,6 +97,12 @@ class Batch:
     def id(self) -> str:
         """The batch id, a UUIDv7."""
         return self.frame.batch_id
+
+    def excuse_failures(self) -> None:
+        """Begin anew, with all the time: it was the server that could not be reached."""
+        self.excused += self.failures
+        self.failures = 0
+        self.seconds_left = _BATCH_SECONDS
 
     def may_become(self, state: BatchState) -> bool:
         """Tell whether this state can follow the present one."""

@@ -204,7 +204,8 @@ class Control:
     def _sleep_seconds(self) -> float:
         """Return how long to sleep, -1 for ever; arm the engine, so that events end the sleep."""
         seconds = self._seconds_until_framing()
-        due = None if self._workers.has_threads() else self._workers.next_due()
+        has_threads = self._workers.has_threads()
+        due = self._workers.help_due() if has_threads else self._workers.next_due()
         if due is None:
             return seconds
         return seconds_left(due) if seconds < 0 else min(seconds, seconds_left(due))

@@ -127,6 +127,11 @@ class Framer:
             pending = counts.accepted - self._ledger.framed_count
             return self._ledger.stats(counts._replace(pending_events=pending))
 
+    def lost(self) -> int:
+        """Count the events that were lost so far, those included that the engine has dropped."""
+        self.stats()
+        return self._ledger.lost
+
     def abandon(self) -> None:
         """Free the lock, in a forked child."""
         self._consuming.reinit_after_fork()

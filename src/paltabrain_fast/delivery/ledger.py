@@ -11,6 +11,7 @@ from typing import Final, get_args
 from .._engine.protocol import Counts
 from ..constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
 from ..errors import DropReason
+from ..process.clock import monotonic
 from ..process.locks import Condition
 from ..sdk_pb2 import BatchTelemetry
 from .batch import Batch, BatchState
@@ -18,6 +19,14 @@ from .batch import Batch, BatchState
 __all__ = ["Ledger", "Stats"]
 
 _MAX_ERROR_TEXTS: Final = 10
+_LOSSES: Final[tuple[DropReason, ...]] = (
+    "queue_full",
+    "rejected",
+    "retries_exhausted",
+    "deadline",
+    "internal_error",
+)
+"""Why events are lost that could have been delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,8 @@ class Stats:
             large for the API, its two halves are counted.
         requests: attempts to post a batch.
         retries: how many of the attempts were not the first for their batch.
+        outages: how often it was found that the server cannot be reached, until it was again.
+        outage_age: seconds since the present outage began; ``None`` if there is none.
     """
 
     accepted: int
@@ -66,6 +77,8 @@ class Stats:
     batches: Mapping[str, int]
     requests: int
     retries: int
+    outages: int
+    outage_age: float | None
 
 
 class Ledger:
@@ -99,6 +112,8 @@ class Ledger:
         self._error_texts: deque[str] = deque(maxlen=_MAX_ERROR_TEXTS)
         self._last_failure: Exception | None = None
         self._has_given_up = False
+        self._outages = 0
+        self._outage_began: float | None = None
 
     @property
     def in_flight(self) -> int:
@@ -112,6 +127,18 @@ class Ledger:
                 batch.id: f"{batch.frame.events} events, {len(batch.frame.body)} bytes"
                 for batch in self._in_flight.values()
             }
+
+    @property
+    def lost(self) -> int:
+        """How many events were lost that could have been delivered."""
+        with self.books:
+            return sum([self._dropped[reason] for reason in _LOSSES])
+
+    def note_outage(self, began: float | None) -> None:
+        """Note that there is an outage, since a reading of ``monotonic()``, or none any more."""
+        with self.books:
+            self._outages += began is not None
+            self._outage_began = began
 
     # Events outside batches
 
@@ -326,6 +353,7 @@ class Ledger:
         """
         with self.books:
             frames = [batch.frame for batch in self._in_flight.values()]
+            began = self._outage_began
             return Stats(
                 accepted=buffered.accepted,
                 delivered=self._delivered,
@@ -339,4 +367,6 @@ class Ledger:
                 batches=MappingProxyType(dict(self.batch_counters)),
                 requests=self._requests,
                 retries=self._retries,
+                outages=self._outages,
+                outage_age=None if began is None else monotonic() - began,
             )

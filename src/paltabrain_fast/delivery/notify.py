@@ -171,6 +171,23 @@ class Reporter:
         """Report a batch that the server accepted."""
         self.log(logging.INFO, "Batch %s, Status: SUCCESS, Time: %.3f", batch_id, seconds)
 
+    def outage_begun(self, fault: Exception) -> None:
+        """Report that the server cannot be reached, for more than a moment."""
+        self.log(
+            logging.WARNING,
+            "The server cannot be reached, and events are kept until it is: %s",
+            fault,
+        )
+
+    def outage_over(self, seconds: float, lost: int) -> None:
+        """Report that the server is reached again, and how many events were lost meanwhile."""
+        self.log(
+            logging.WARNING,
+            "The server is reached again after %.1f s; %d events were lost meanwhile",
+            seconds,
+            lost,
+        )
+
     def warn_sparingly(
         self,
         topic: str,

@@ -24,9 +24,10 @@ from .framer import Framer
 from .ledger import Ledger, Stats
 from .lifecycle import Lifecycle, State
 from .notify import Reporter
+from .outage import FROZEN_SECONDS, Outage
 from .overflow import OverflowPolicy, make_overflow
 from .results import DeliveryResult, Snapshot, difference
-from .sender import FROZEN_SECONDS, Sender
+from .sender import Sender
 from .workers import Workers
 
 __all__ = ["Pipeline"]
@@ -68,7 +69,7 @@ class Pipeline:
         self._reporter = reporter
         self.ledger = Ledger()
         self._lifecycle = Lifecycle(self.ledger.books, State.CLOSED if is_closed else State.OPEN)
-        self._workers = Workers(REQUEST_MAX_WORKERS, reporter)
+        self._workers = Workers(REQUEST_MAX_WORKERS, reporter, self.ledger)
         self._framer = Framer(engine, options, self.ledger, self._submit)
         self._control = Control(
             engine,
@@ -80,8 +81,16 @@ class Pipeline:
             reporter,
             on_start=self._register,
         )
+        self._workers.on_busy = self._control.wake
+        self._outage = Outage(options, self.ledger, reporter, self._framer.lost, self._submit)
         self._sender = Sender(
-            transport, options, self.ledger, reporter, self._resubmit, self._control.on_settled
+            transport,
+            options,
+            self.ledger,
+            reporter,
+            self._outage,
+            self._resubmit,
+            self._control.on_settled,
         )
         self._overflow: OverflowPolicy = make_overflow(
             engine,
@@ -160,6 +169,8 @@ class Pipeline:
         deadline = None if timeout is None else deadline_after(timeout)
         self._engine.close()
         self._lifecycle.advance(State.DRAINING)
+        self._outage.end()
+        self._workers.hurry()
         self._control.wake()
         if not self._may_wait():
             return self._outcome_since(before)
@@ -214,7 +225,9 @@ class Pipeline:
     def begin_exit(self) -> None:
         """Have all framed, and threads provided, while that can be done; called by ``lifetime``."""
         if not self._engine.forked:  # or else this is the parent's, in a child that noticed nothing
+            self._workers.hurry()
             self._control.request_flush()
+            self._control.wake()
 
     def await_start(self, deadline: float) -> None:
         """Wait until all is framed, and has its threads; called by ``lifetime``."""
@@ -256,6 +269,7 @@ class Pipeline:
         self.ledger.abandon()
         self._framer.abandon()
         self._workers.abandon()
+        self._outage.abandon()
         self._control.abandon()
         self._engine.abandon()
 
@@ -276,8 +290,8 @@ class Pipeline:
         if not self._lifecycle.is_running:  # shut down before it was registered
             lifetime.unregister(self)
 
-    def _submit(self, batch: Batch) -> None:
-        self._workers.submit(partial(self._sender.attempt, batch))
+    def _submit(self, batch: Batch, delay: float = 0.0) -> None:
+        self._workers.submit(partial(self._sender.attempt, batch), delay)
 
     def _resubmit(self, batch: Batch) -> None:
         self._submit(batch)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -31,22 +30,17 @@ from ..transport import Request, SendResult, Transport
 from ..transport.urls import base_url
 from ..utils import time_ms
 from ..version import __version__
+from . import backoff
 from .batch import Batch
 from .ledger import Ledger
 from .notify import Reporter
+from .outage import FROZEN_SECONDS, Outage
 
-__all__ = ["FROZEN_SECONDS", "Sender"]
+__all__ = ["Sender"]
 
-FROZEN_SECONDS: Final = 0.5
-"""An attempt, or a wait, that ends so long after its deadline was not slow: the process was frozen,
-as by SIGSTOP or the sleep of a laptop."""
-
-_BACKOFF_SECONDS: Final = 0.1
-_MAX_BACKOFF_SECONDS: Final = 10.0
-_MAX_RETRY_AFTER_SECONDS: Final = 30.0
 _TOO_LARGE_STATUS: Final = 413
-
-_random = random.SystemRandom()  # which a fork does not repeat
+_UNREACHABLE_STATUSES: Final = (429, 502, 503, 504)
+"""Answers that say that the server cannot be reached, or wants to be left alone."""
 
 
 class Sender:
@@ -57,6 +51,7 @@ class Sender:
         options: read at each attempt.
         ledger: where outcomes are entered.
         reporter: where failures are told.
+        outage: decides which batches wait while the server cannot be reached.
         resubmit: has each of the two halves sent into which a batch was split.
         on_settled: called after each batch that was settled, or split.
     """
@@ -67,6 +62,7 @@ class Sender:
         options: Options,
         ledger: Ledger,
         reporter: Reporter,
+        outage: Outage,
         resubmit: Callable[[Batch], None],
         on_settled: Callable[[], None],
     ) -> None:
@@ -74,6 +70,7 @@ class Sender:
         self._options = options
         self._ledger = ledger
         self._reporter = reporter
+        self._outage = outage
         self._resubmit = resubmit
         self._on_settled = on_settled
         self._latest_end = math.inf
@@ -90,24 +87,33 @@ class Sender:
             until: when the caller's own timeout ends the attempt, by ``monotonic()``.
 
         Returns:
-            Seconds until the attempt after it; ``None`` if there is none.
+            Seconds until the attempt after it; ``None`` if there is none, or none before ``outage``
+            releases the batch.
         """
         try:
-            if not self._ledger.begin_attempt(batch):
+            if not self._outage.admit(batch):
                 return None
-            delay = self._evaluate(batch, self._send(batch, until))
+            if self._ledger.begin_attempt(batch):
+                result, is_telling = self._send(batch, until)
+                if not is_telling:
+                    return self._retry(batch, result)
+                return self._evaluate(batch, result)
+            self._leave(batch)
         except BaseException as error:  # whatever happens, the batch has an outcome
             told = error if isinstance(error, Exception) else RuntimeError(repr(error))
             try:
                 self._reporter.warn_sparingly("sender", "sending failed: %r", error)
             finally:
                 self._give_up(batch, "internal_error", told)
-            delay = None
-        if delay is None:
-            self._on_settled()
-        return delay
+        return None
 
-    def _send(self, batch: Batch, until: float) -> SendResult:
+    def _send(self, batch: Batch, until: float) -> tuple[SendResult, bool]:
+        """Make an attempt.
+
+        Returns:
+            Its result; and whether that tells something: not if the caller's timeout or a freeze
+            has ended the attempt.
+        """
         self._reporter.debug.batch_sent(batch)
         begun = monotonic()
         latest = begun + self._options.request_timeout
@@ -123,13 +129,14 @@ class Sender:
         # late twice in a row is a name resolution, which ends at no deadline
         was_frozen = is_late and not batch.is_late
         batch.is_late = is_late
-        if not was_frozen:
+        if was_frozen:
+            self._outage.slept(over - due)
+        else:
             batch.seconds_left -= max(0.0, min(over, due) - begun)
         own_end = min(latest, begun + batch.seconds_left, self._latest_end)
-        # an attempt that the caller's timeout or a freeze has ended says nothing about the server
-        if result.status is None and (was_frozen or until < own_end):
-            batch.cut_short += 1
-        return result
+        is_telling = result.status is not None or not (was_frozen or until < own_end)
+        batch.excused += not is_telling
+        return result, is_telling
 
     def _request(self, batch: Batch, end: float) -> Request:
         options = self._options
@@ -149,32 +156,51 @@ class Sender:
     def _evaluate(self, batch: Batch, result: SendResult) -> float | None:
         """Decide what follows from the result of an attempt."""
         status = result.status
-        if status is not None and 200 <= status <= 299:
+        if status is None or status in _UNREACHABLE_STATUSES:
+            return self._retry(batch, result, is_unreachable=True)
+        self._outage.reached(batch)
+        if 200 <= status <= 299:
             seconds = monotonic() - batch.started
             report = partial(self._reporter.batch_succeeded, batch.id, seconds)
             self._settle(batch, BATCH_STATUS_SUCCESS, report)
         elif status == _TOO_LARGE_STATUS and batch.frame.events > 1:
             self._split(batch)
-        elif status is not None and not _asks_for_retry(status):
+        elif _asks_for_retry(status):
+            return self._retry(batch, result)
+        else:
             error = batch.error = BatchRejectedError(status)
             report = partial(self._reporter.batch_rejected, batch.id, batch.frame.events, error)
             self._settle(batch, BATCH_STATUS_REJECT, report, "rejected")
-        else:
-            return self._retry(batch, result)
         return None
 
-    def _retry(self, batch: Batch, result: SendResult) -> float | None:
+    def _retry(
+        self, batch: Batch, result: SendResult, *, is_unreachable: bool = False
+    ) -> float | None:
+        """Have another attempt made, by and by; give up if there was the last."""
+        counted = batch.attempts - batch.excused
+        delay = backoff.delay(max(1, counted), result.retry_after)
+        reason: DropReason | None = None
+        if counted >= self._options.flush_max_retries:
+            reason = "retries_exhausted"
+        elif delay > batch.seconds_left:
+            reason = "deadline"
         error = result.error or RetriesExhaustedError(result.status or 0, batch.attempts)
         batch.error = error
-        delay = _delay(batch.attempts, result.retry_after)
-        reason: DropReason = "deadline"
-        if batch.attempts - batch.cut_short >= self._options.flush_max_retries:
-            reason = "retries_exhausted"
-        elif delay <= batch.seconds_left:
+        if is_unreachable:
+            is_last, retry_after = reason is not None, result.retry_after
+            expired = self._outage.failed(batch, error, retry_after, is_last=is_last)
+            if expired is not None:
+                for each in expired:
+                    self._give_up(each, "deadline", error)
+                return None
+        if reason is not None:
+            self._give_up(batch, reason, error)
+        elif self._ledger.postpone(batch):
             batch.seconds_left -= delay
             self._reporter.debug.batch_postponed(batch, delay)
-            return delay if self._ledger.postpone(batch) else None
-        self._give_up(batch, reason, error)
+            return delay
+        else:
+            self._leave(batch)
         return None
 
     def _give_up(self, batch: Batch, reason: DropReason, error: Exception) -> None:
@@ -190,38 +216,39 @@ class Sender:
         reason: DropReason | None = None,
     ) -> None:
         """Report the outcome, then enter it; unless somebody else has."""
-        if self._ledger.claim(batch):
-            try:
-                report()
-                self._reporter.debug.batch_settled(batch, status, reason)
-            finally:
-                self._ledger.settle(batch, status, reason)
+        try:
+            if self._ledger.claim(batch):
+                try:
+                    report()
+                    self._reporter.debug.batch_settled(batch, status, reason)
+                finally:
+                    self._ledger.settle(batch, status, reason)
+        finally:
+            self._leave(batch)
 
     def _split(self, batch: Batch) -> None:
         halves = _halves(batch)
-        if self._ledger.claim(batch):
-            try:
-                self._reporter.log(
-                    logging.INFO, "Batch %s is too large for the API, and sent in two", batch.id
-                )
-            finally:
-                self._ledger.split(batch, halves)
-                for half in halves:
-                    self._resubmit(half)
+        try:
+            if self._ledger.claim(batch):
+                try:
+                    self._reporter.log(
+                        logging.INFO, "Batch %s is too large for the API, and sent in two", batch.id
+                    )
+                finally:
+                    self._ledger.split(batch, halves)
+                    for half in halves:
+                        self._resubmit(half)
+        finally:
+            self._leave(batch)
+
+    def _leave(self, batch: Batch) -> None:
+        """Note that the batch makes no more attempts."""
+        self._outage.leave(batch)
+        self._on_settled()
 
 
 def _asks_for_retry(status: int) -> bool:
-    return status in (408, 429) or 500 <= status <= 599
-
-
-def _delay(attempts: int, retry_after: float | None) -> float:
-    """Seconds until the next attempt: exponential, full jitter; never less than the server asks."""
-    most = min(_BACKOFF_SECONDS * 2.0 ** min(attempts, 32), _MAX_BACKOFF_SECONDS)
-    backoff = _random.uniform(0.0, most)
-    # "not >", since a transport of the user's may return NaN
-    if retry_after is None or not retry_after > backoff:
-        return backoff
-    return min(retry_after, _MAX_RETRY_AFTER_SECONDS)
+    return status == 408 or 500 <= status <= 599
 
 
 def _halves(batch: Batch) -> list[Batch]:

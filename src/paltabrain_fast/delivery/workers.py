@@ -9,12 +9,13 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..process import lifetime
 from ..process.clock import is_over, monotonic, seconds_left
 from ..process.locks import Condition
 from ..process.threads import Thread
+from .ledger import Ledger
 from .notify import Reporter
 
 __all__ = ["Workers"]
@@ -22,6 +23,14 @@ __all__ = ["Workers"]
 Call = Callable[[float], float | None]
 """What a worker does: takes the ``monotonic()`` by which it must be done, ``inf`` for no limit;
 returns in how many seconds it is to be called again, ``None`` for never."""
+
+
+_PATIENCE_SECONDS: Final = 0.005
+"""How long a call may be due, and no thread begin one, before another thread is started. Shorter
+than a request through a network, so that several are made at once; longer than on one machine."""
+
+_FAULT_SECONDS: Final = 1.0
+"""How long the system is not asked for another thread when it had none to spare."""
 
 
 class _Entry(NamedTuple):
@@ -33,13 +42,25 @@ class _Entry(NamedTuple):
 class Workers:
     """Up to ``max_threads`` threads, which make calls when these are due.
 
-    Any thread may submit a call; only the control thread provides threads. Where there are none,
-    whoever waits for the calls makes them, by ``run_next``.
+    Any thread may submit a call; only the control thread provides threads. Another one is started
+    when those there are do not keep up. Where there are none, whoever waits for the calls makes
+    them, by ``run_next``.
+
+    Args:
+        max_threads: how many there may be.
+        reporter: is told of what goes wrong.
+        ledger: knows how many batches may need a thread before the end.
+
+    Attributes:
+        on_busy: called when the control thread is to look whether another thread is needed, earlier
+            than ``help_due`` has told it. It is called under the lock, and must wait for nothing.
     """
 
-    def __init__(self, max_threads: int, reporter: Reporter) -> None:
+    def __init__(self, max_threads: int, reporter: Reporter, ledger: Ledger) -> None:
         self._max_threads = max_threads
         self._reporter = reporter
+        self._ledger = ledger
+        self.on_busy: Callable[[], object] = lambda: None
         # Its lock protects all that follows. Only _threads grows without it: in the control thread,
         # by an atomic append().
         self._changed = Condition()
@@ -48,6 +69,10 @@ class Workers:
         self._threads: list[Thread] = []
         self._running = 0  # calls that are being made
         self._cannot_start = False  # the system had no thread to spare when asked last
+        self._start_again = -math.inf  # until when it is not asked again
+        self._last_taken = -math.inf  # when a call was begun last
+        self._help_due = math.inf  # when the control thread looks whether another one is needed
+        self._is_hurried = False
         self._is_closed = False
 
     def submit(self, call: Call, delay: float = 0.0) -> None:
@@ -64,7 +89,7 @@ class Workers:
             return True in [thread.is_alive() for thread in self._threads]
 
     def provide_threads(self) -> None:
-        """Start as many threads as there are calls to make at once; by the control thread alone.
+        """Start the threads that are needed; by the control thread alone.
 
         If the system has no more threads, that is logged. So the caller must hold no lock: a log
         handler may wait for it.
@@ -75,6 +100,7 @@ class Workers:
                 thread.start()
             except RuntimeError as error:
                 self._cannot_start = True
+                self._start_again = monotonic() + _FAULT_SECONDS
                 if not self.has_threads():
                     self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
                 return
@@ -82,11 +108,43 @@ class Workers:
             self._threads.append(thread)
 
     def needs_thread(self) -> bool:
-        """Tell whether another thread would have something to do, and may be started."""
+        """Tell whether another thread is needed, and may be started."""
         with self._changed:
-            wanted = min(self._max_threads, len(self._entries) + self._running)
-            is_short = not self._is_closed and len(self._threads) < wanted
-        return is_short and lifetime.may_start_threads()
+            is_needed = is_over(self._next_help())
+        return is_needed and lifetime.may_start_threads()
+
+    def help_due(self) -> float | None:
+        """Tell when another thread is needed if nothing changes; ``None`` if none is.
+
+        Whoever asks looks again then, or when ``on_busy`` is called.
+        """
+        with self._changed:
+            self._help_due = due = self._next_help()
+        return due if due < math.inf and lifetime.may_start_threads() else None
+
+    def hurry(self) -> None:
+        """Have as many threads as there are calls from now on, be they due or not.
+
+        The end has begun: there is no time to see whether fewer would do, and soon none may be
+        started any more.
+        """
+        with self._changed:
+            self._is_hurried = True
+
+    def _next_help(self) -> float:
+        """Return when another thread is needed, by ``monotonic()``; ``inf`` for never."""
+        threads = len(self._threads)
+        if self._is_closed or threads >= self._max_threads:
+            return math.inf
+        if self._is_hurried:
+            wanted = max(len(self._entries) + self._running, self._ledger.in_flight)
+            return self._start_again if threads < wanted else math.inf
+        if not self._entries or self._running < threads:
+            return math.inf
+        due = self._entries[0].due
+        if threads:
+            due = max(due, self._last_taken) + _PATIENCE_SECONDS
+        return max(due, self._start_again)
 
     def is_short(self) -> bool:
         """Tell whether each thread makes a call, and no other can be started."""
@@ -158,10 +216,14 @@ class Workers:
                     if delay <= 0:
                         call = heapq.heappop(self._entries).call
                         self._running += 1
+                        self._last_taken = monotonic()
                         # Another thread takes over to wait for the next call: it may have gone to
                         # sleep when there was none, and so without a time limit.
                         if self._entries:
                             self._changed.notify()
+                            if (help_due := self._next_help()) < self._help_due:
+                                self._help_due = help_due
+                                self.on_busy()
                         return call
                     left = delay if left is None else min(left, delay)
                 elif for_want_of_threads and (not self._running or self.has_threads()):

@@ -12,7 +12,8 @@ from tests.support.forks import make_sdk, reap
 told: list[ErrorInfo] = []
 path = Path(os.environ["REQUESTS_CA_BUNDLE"])
 sdks = [
-    make_sdk(flush_max_retries=1, on_error=lambda _error, info: told.append(info)) for _ in range(2)
+    make_sdk(flush_max_retries=1, outage_seconds=0, on_error=lambda _error, info: told.append(info))
+    for _ in range(2)
 ]
 for sdk in sdks:
     sdk.track(TextEvent("parent:0"))

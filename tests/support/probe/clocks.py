@@ -10,7 +10,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from paltabrain_fast.delivery import batch, control, overflow, pipeline, sender, workers
+from paltabrain_fast.delivery import (
+    backoff,
+    batch,
+    control,
+    ledger,
+    outage,
+    overflow,
+    pipeline,
+    sender,
+    workers,
+)
 from paltabrain_fast.delivery.workers import Workers
 from paltabrain_fast.process import clock as clocks
 from paltabrain_fast.process import locks, threads
@@ -85,7 +95,7 @@ def waits_watched() -> Iterator[WaitClock]:
     def joined(thread: Any, timeout: float | None) -> None:
         clock.join(thread, timeout)
 
-    modules = [clocks, batch, control, pipeline, sender, workers]
+    modules = [clocks, batch, control, ledger, outage, pipeline, sender, workers]
     with ExitStack() as stack:
         for module in modules:
             if hasattr(module, "monotonic"):
@@ -118,7 +128,7 @@ def jumping_clock() -> Iterator[JumpingClock]:
     """Have delivery go by a clock that can jump."""
     clock = JumpingClock()
     with ExitStack() as stack:
-        for module in clocks, batch, control, pipeline, sender, workers:
+        for module in clocks, batch, control, ledger, outage, pipeline, sender, workers:
             if hasattr(module, "monotonic"):
                 stack.enter_context(patch.object(module, "monotonic", clock.read))
         yield clock
@@ -149,19 +159,23 @@ def retrying_after(
     seconds: Callable[[int, float | None], float],
 ) -> Iterator[None]:
     """Have batches wait so long for their next attempt, given their attempts and Retry-After."""
-    with patch.object(sender, "_delay", seconds):
+
+    def delay(attempts: int, retry_after: float | None, *_longest: float) -> float:
+        return seconds(attempts, retry_after)
+
+    with patch.object(backoff, "delay", delay):
         yield
 
 
 def retry_delay(attempts: int, retry_after: float | None) -> float:
     """How long a batch waits for its next attempt; every time it is drawn anew."""
-    return sender._delay(attempts, retry_after)
+    return backoff.delay(attempts, retry_after)
 
 
 @contextmanager
 def backoff_drawn_from(generator: random.Random) -> Iterator[None]:
     """Have a generator decide on the backoff."""
-    with patch.object(sender, "_random", generator):
+    with patch.object(backoff, "_random", generator):
         yield
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "interrupted_after",
     "is_kept_for_exit",
     "overtaking_flush",
+    "parked_batches",
     "waiting_for_our_books",
     "watching_events",
     "wrap_transports",
@@ -315,6 +316,11 @@ def foreign_classes_unreported() -> Iterator[None]:
     """Forget that the hint about events on other base classes was given in this process."""
     with patch.object(tracking, "_foreign_classes_reported", False):
         yield
+
+
+def parked_batches(sdk: PaltabrainSdk[Any]) -> int:
+    """Tell how many batches wait until others have reached the server."""
+    return sdk._pipeline._outage.parked
 
 
 def wrap_transports(wrap: Callable[[Transport], Transport]) -> None:

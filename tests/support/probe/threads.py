@@ -70,7 +70,7 @@ def number_of_threads(workers: Workers) -> int:
 def make_workers(max_threads: int) -> Workers:
     """Make sender threads that belong to no SDK; the test provides and closes them."""
     sdk = PaltabrainSdk[Any]("localhost", "key", None, transport=InMemoryTransport())
-    return Workers(max_threads, sdk._reporter)
+    return Workers(max_threads, sdk._reporter, sdk._pipeline.ledger)
 
 
 class Sleep(NamedTuple):
