@@ -163,7 +163,7 @@ def test_text_of_an_error_says_how_an_answer_broke(
     server.answer = always(Answer(raw=raw))
     result = transport.send(request(server.hostname, scheme=scheme))
     assert result.status is None
-    assert type(result.error) is ConnectionError
+    assert isinstance(result.error, ConnectionError)
     text = str(result.error)
     assert text.isprintable()
     assert len(text) <= 200
@@ -277,7 +277,7 @@ def test_answer_whose_body_drips_is_taken_within_the_deadline(
 
 def test_status_counts_where_the_body_breaks_off(api: ApiServer, transport: Transport) -> None:
     api.answer = always(Answer(503, {"Retry-After": "3"}, b"body", fault=Fault.HALF_BODY))
-    expected = SendResult(status=503, retry_after=3.0)
+    expected = SendResult(status=503, retry_after=3.0, reason="bo")
     assert transport.send(request(api.hostname)) == expected
 
 
