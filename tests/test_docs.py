@@ -10,7 +10,7 @@ import pytest
 from .support.sdk import ROOT
 
 PACKAGE = ROOT / "src" / "paltabrain_fast"
-DOCUMENTS = ["CONTRIBUTING.md", "README.md", "docs/architecture.md"]
+DOCUMENTS = ["CONTRIBUTING.md", "README.md", "docs/architecture.md", "docs/debugging.md"]
 
 _PATH = re.compile(r"`([\w./]+\.(?:py|pyx|pxd|pyi|c|h|sh))`")
 _BASES = [

@@ -20,8 +20,9 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
+from .delivery.callbacks import Callback, check_callback
 from .delivery.ledger import Stats
-from .delivery.notify import Callback, Reporter, check_callback
+from .delivery.notify import Reporter
 from .delivery.pipeline import Pipeline
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
 from .errors import ErrorInfo

@@ -402,3 +402,35 @@ def test_missing_extra_is_named() -> None:
 def test_curl_is_not_imported_unasked() -> None:
     script = "import sys, paltabrain_fast.transport; assert 'pycurl' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(200, body=b"all is well"), None),
+        (Answer(400), None),
+        (Answer(400, body=b" unknown\r\n\tfield\x00 9 "), "unknown field 9"),
+        (Answer(400, body="für \N{SNOWMAN}".encode() + b"\xff"), "für \N{SNOWMAN}\ufffd"),
+        (Answer(401, body=b"no key 's3cret' here"), "no key '***' here"),
+        (Answer(400, body=b"x" * 100_000), "x" * 200),
+        (Answer(400, body=(b"s3cret " * 600)[: 4096 + 3]), ("*** " * 50).strip()),
+        (Answer(400, body=b" " * 4093 + b"s3cret"), None),  # cut where the key begins
+        (Answer(302, {"Location": "https://b.example/?k=s3cret"}), "https://b.example/?k=***"),
+        (Answer(302, body=b"moved"), None),
+        (
+            Answer(
+                403,
+                body=b"<!DOCTYPE html><html><head><title>403</title><style>a {}</style></head>"
+                b"<body><h1>Forbidden</h1>by <b>rule</b> 9</body></html>",
+            ),
+            "Forbidden by rule 9",
+        ),
+        (Answer(503, body=b"back soon"), "back soon"),
+    ],
+    ids=lambda value: repr(value)[-30:],
+)
+def test_reason_of_a_refusal_is_the_servers_own(
+    api: ApiServer, transport: Transport, answer: Answer, reason: str | None
+) -> None:
+    api.answer = always(answer)
+    assert transport.send(request(api.hostname)) == SendResult(answer.status, reason=reason)

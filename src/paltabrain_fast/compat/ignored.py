@@ -7,7 +7,7 @@ import warnings
 import weakref
 from typing import Final
 
-from ..process.log import log_line, logger
+from ..process.log import is_visible, log_line, logger
 
 __all__ = ["warn_of_assignment", "warn_of_overrides", "warn_user"]
 
@@ -80,17 +80,7 @@ def warn_user(message: str) -> None:
     """
     if not logger.isEnabledFor(logging.WARNING):
         return
-    if _is_log_visible():
+    if is_visible(logger):
         log_line(logging.WARNING, message)
     else:
         warnings.warn(message, RuntimeWarning, stacklevel=4)
-
-
-def _is_log_visible() -> bool:
-    """Tell whether any handler writes what our logger logs; a ``NullHandler`` does not."""
-    current: logging.Logger | None = logger
-    while current is not None:
-        if any(not isinstance(handler, logging.NullHandler) for handler in current.handlers):
-            return True
-        current = current.parent if current.propagate else None
-    return False

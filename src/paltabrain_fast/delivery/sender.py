@@ -22,7 +22,7 @@ from ..constant import (
     ENDPOINT_BATCH,
     SDK_NAME,
 )
-from ..errors import BatchRejectedError, DropReason, RetriesExhaustedError
+from ..errors import BatchRejectedError, Diagnosis, DropReason, RetriesExhaustedError
 from ..options import Options
 from ..process.clock import monotonic
 from ..process.fork_barrier import hold_forks
@@ -32,6 +32,7 @@ from ..transport.urls import base_url
 from ..utils import time_ms
 from ..version import __version__
 from .batch import Batch
+from .diagnosis import diagnose, internal_error
 from .ledger import Ledger
 from .notify import Reporter
 
@@ -98,10 +99,7 @@ class Sender:
             delay = self._evaluate(batch, self._send(batch, until))
         except BaseException as error:  # whatever happens, the batch has an outcome
             told = error if isinstance(error, Exception) else RuntimeError(repr(error))
-            try:
-                self._reporter.warn_sparingly("sender", "sending failed: %r", error)
-            finally:
-                self._give_up(batch, "internal_error", told)
+            self._give_up(batch, "internal_error", told, internal_error(error))
             delay = None
         if delay is None:
             self._on_settled()
@@ -150,20 +148,25 @@ class Sender:
         """Decide what follows from the result of an attempt."""
         status = result.status
         if status is not None and 200 <= status <= 299:
+            self._reporter.fault = None
             seconds = monotonic() - batch.started
             report = partial(self._reporter.batch_succeeded, batch.id, seconds)
             self._settle(batch, BATCH_STATUS_SUCCESS, report)
         elif status == _TOO_LARGE_STATUS and batch.frame.events > 1:
             self._split(batch)
         elif status is not None and not _asks_for_retry(status):
-            error = BatchRejectedError(status)
+            error = BatchRejectedError(status, result.reason)
             report = partial(self._reporter.batch_rejected, batch.id, batch.frame.events, error)
-            self._settle(batch, BATCH_STATUS_REJECT, report, "rejected")
+            diagnosis = diagnose(error, self._options)
+            self._settle(batch, BATCH_STATUS_REJECT, report, "rejected", diagnosis)
         else:
             return self._retry(batch, result)
         return None
 
     def _retry(self, batch: Batch, result: SendResult) -> float | None:
+        status = result.status or 0
+        error = result.error or RetriesExhaustedError(status, batch.attempts, result.reason)
+        self._reporter.fault = fault = diagnose(error, self._options)
         delay = _delay(batch.attempts, result.retry_after)
         reason: DropReason = "deadline"
         if batch.attempts - batch.cut_short >= self._options.flush_max_retries:
@@ -171,13 +174,14 @@ class Sender:
         elif delay <= batch.seconds_left:
             batch.seconds_left -= delay
             return delay if self._ledger.postpone(batch) else None
-        error = result.error or RetriesExhaustedError(result.status or 0, batch.attempts)
-        self._give_up(batch, reason, error)
+        self._give_up(batch, reason, error, fault)
         return None
 
-    def _give_up(self, batch: Batch, reason: DropReason, error: Exception) -> None:
+    def _give_up(
+        self, batch: Batch, reason: DropReason, error: Exception, diagnosis: Diagnosis
+    ) -> None:
         report = partial(self._reporter.batch_failed, batch.id, batch.frame.events, reason, error)
-        self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason)
+        self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason, diagnosis)
 
     def _settle(
         self,
@@ -185,13 +189,14 @@ class Sender:
         status: str,
         report: Callable[[], object],
         reason: DropReason | None = None,
+        diagnosis: Diagnosis | None = None,
     ) -> None:
         """Report the outcome, then enter it; unless somebody else has."""
         if self._ledger.claim(batch):
             try:
                 report()
             finally:
-                self._ledger.settle(batch, status, reason)
+                self._ledger.settle(batch, status, reason, diagnosis)
 
     def _split(self, batch: Batch) -> None:
         halves = _halves(batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -25,6 +26,8 @@ __all__ = [
 MAX_ANSWER_BYTES: Final = 65_536
 _MAX_TEXT: Final = 200
 _MAX_BODY_BYTES: Final = 4096
+_HTML: Final = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+"""What a page has beside its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +161,7 @@ def words_of(status: int, location: str | None, body: bytes, request: Request) -
     if len(body) > _MAX_BODY_BYTES:  # which may have cut the key in two
         text = text[: -len(secret) or None]
     text = masked(text, secret)
+    if text.lstrip().lower().startswith(("<!doctype html", "<html")):
+        text = _HTML.sub(" ", text)
     printable = "".join(each if each.isprintable() else " " for each in text)
-    return " ".join(printable.split())[:_MAX_TEXT] or None
+    return " ".join(printable.split())[:_MAX_TEXT].rstrip() or None

@@ -288,8 +288,10 @@ def _selected(events: int) -> int:
 
 def _diagnose(curl: Any, peer: Peer, proxy: Proxy | None, code: int, message: str) -> Diagnosis:
     """Say what an error of libcurl means."""
-    number = curl.getinfo(pycurl.OS_ERRNO)
-    why = os.strerror(number) if number else message
+    why = message
+    if message.endswith("Could not connect to server"):  # or else the number is from before
+        number = curl.getinfo(pycurl.OS_ERRNO)
+        why = os.strerror(number) if number else message
     if proxy is not None and (code in _PROXY_CODES or curl.getinfo(pycurl.HTTP_CONNECTCODE) > 299):
         return peer.bad_proxy(why)
     if code in _TLS_CODES:
@@ -316,7 +318,7 @@ def _diagnose_tls(peer: Peer, code: int, message: str) -> Diagnosis:
 
 
 def _has_tunnel(curl: Any) -> bool:
-    return curl.getinfo(pycurl.HTTP_CONNECTCODE) == HTTPStatus.OK
+    return bool(curl.getinfo(pycurl.HTTP_CONNECTCODE) == HTTPStatus.OK)
 
 
 class _Answer:

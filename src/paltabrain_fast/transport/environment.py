@@ -207,5 +207,7 @@ class _Bundle:
             else:
                 context.load_verify_locations(cafile=self._path)
         except ssl.SSLError as error:
-            raise _BundleWithoutCertificateError(f"CA bundle without a certificate: {self._path}") from error
+            raise _BundleWithoutCertificateError(
+                f"CA bundle without a certificate: {self._path}"
+            ) from error
         return context

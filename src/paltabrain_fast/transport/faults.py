@@ -63,7 +63,7 @@ class Peer:
         way = "" if self._proxy is None else f" through {self._name_of(self._proxy)}"
         return Diagnosis(
             "timeout",
-            f"no answer from {self._host}{way} within {seconds:g} s",
+            f"no answer from {self._host}{way} within {seconds:.3g} s",
             f"check the server, and that no firewall is in between ({_HOSTNAME}, request_timeout)",
         )
 
@@ -79,7 +79,8 @@ class Peer:
                 " to the transport as ca_bundle"
             )
         trusted = "" if self._bundle is None else f", verified with {self._bundle}"
-        return Diagnosis("tls", f"TLS: certificate of {self._host} refused ({why}){trusted}", remedy)
+        cause = f"TLS: certificate of {self._host} refused ({why}){trusted}"
+        return Diagnosis("tls", cause, remedy)
 
     def no_tls(self, why: str) -> Diagnosis:
         """Diagnose a server that answers the handshake with something else."""
@@ -96,7 +97,7 @@ class Peer:
         return Diagnosis(
             "tls",
             f"TLS: handshake with {self._host} failed ({why}{trusted})",
-            f"check host and port in {_HOSTNAME}, and that the server speaks TLS 1.2 or later there",
+            f"check host and port in {_HOSTNAME}, and that TLS 1.2 or later is spoken there",
         )
 
     def unexpected_tls(self) -> Diagnosis:
@@ -167,7 +168,7 @@ def _diagnose(error: Exception, peer: Peer) -> Diagnosis:
             return (peer.no_tls if says_else else peer.handshake_failed)(why)
         if isinstance(each, socket.gaierror):
             return peer.host_not_found(why)
-    if isinstance(root, http.client.BadStatusLine) and root.line.startswith(_TLS_ALERT):
+    if isinstance(root, http.client.BadStatusLine) and str(root).startswith(_TLS_ALERT):
         return peer.unexpected_tls()
     if any(isinstance(each, NewConnectionError) for each in chain):
         return peer.not_connected(why)

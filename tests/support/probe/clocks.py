@@ -10,7 +10,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from paltabrain_fast.delivery import batch, control, overflow, pipeline, sender, workers
+from paltabrain_fast.delivery import (
+    batch,
+    control,
+    losses,
+    notify,
+    overflow,
+    pipeline,
+    sender,
+    telling,
+    workers,
+)
 from paltabrain_fast.delivery.workers import Workers
 from paltabrain_fast.process import clock as clocks
 from paltabrain_fast.process import locks, threads
@@ -27,6 +37,7 @@ __all__ = [
     "retry_delay",
     "retrying_after",
     "shedding_for",
+    "telling_every",
     "waits_watched",
 ]
 
@@ -85,7 +96,7 @@ def waits_watched() -> Iterator[WaitClock]:
     def joined(thread: Any, timeout: float | None) -> None:
         clock.join(thread, timeout)
 
-    modules = [clocks, batch, control, pipeline, sender, workers]
+    modules = [clocks, batch, control, losses, notify, pipeline, sender, telling, workers]
     with ExitStack() as stack:
         for module in modules:
             if hasattr(module, "monotonic"):
@@ -118,7 +129,7 @@ def jumping_clock() -> Iterator[JumpingClock]:
     """Have delivery go by a clock that can jump."""
     clock = JumpingClock()
     with ExitStack() as stack:
-        for module in clocks, batch, control, pipeline, sender, workers:
+        for module in clocks, batch, control, losses, pipeline, sender, telling, workers:
             if hasattr(module, "monotonic"):
                 stack.enter_context(patch.object(module, "monotonic", clock.read))
         yield clock
@@ -169,6 +180,13 @@ def backoff_drawn_from(generator: random.Random) -> Iterator[None]:
 def shedding_for(milliseconds: int) -> Iterator[None]:
     """Have ``track()`` ask a full buffer for room only so long after it asked in vain."""
     with patch.object(overflow, "_SHED_MS", milliseconds):
+        yield
+
+
+@contextmanager
+def telling_every(seconds: float) -> Iterator[None]:
+    """Have the user told of losses of one kind so often."""
+    with patch.object(losses, "_QUIET_SECONDS", seconds):
         yield
 
 
