@@ -296,7 +296,7 @@ def test_lines_of_threads_are_whole(debugged: Callable[..., str]) -> None:
 
     text = debugged(track_in_threads)
     assert (
-        text.count("paltabrain_sdk: track TextEvent()\n    in TextContext()\n    session none\n")
+        text.count("paltabrain_fast: track TextEvent()\n    in TextContext()\n    session none\n")
         == 200
     )
 
@@ -399,7 +399,7 @@ def test_forked_child_says_who_it_is(make_sdk: MakeSdk) -> None:
     with open(reading) as stream:
         text = stream.read()
     os.waitpid(child, 0)
-    assert text.startswith(f"paltabrain_sdk: in process {child}, forked from {os.getpid()}\n")
+    assert text.startswith(f"paltabrain_fast: in process {child}, forked from {os.getpid()}\n")
     assert "track TextEvent()" in text
 
 

@@ -23,6 +23,7 @@ DOCUMENTS = [
     "README.md",
     "docs/architecture.md",
     "docs/contexts.md",
+    "docs/debugging.md",
     "docs/process-ends.md",
 ]
 

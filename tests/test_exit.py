@@ -9,12 +9,12 @@ from .support.programs import run_program
 
 def test_dead_server_at_exit_holds_up_no_other_sdk() -> None:
     """In whatever order they come; nor does it matter that no thread has started before."""
-    assert run_program("exit/dead_servers", timeout=30) == "4\n"
+    assert run_program("exit/dead_servers", timeout=30, loses=True) == "4\n"
 
 
 @pytest.mark.parametrize("order", [("dead", "well"), ("well", "dead")], ids=" first, ".join)
 def test_request_that_hangs_at_exit_holds_up_no_other_of_its_sdk(order: tuple[str, str]) -> None:
-    assert run_program("exit/dead_context", *order, timeout=30) == "1\n"
+    assert run_program("exit/dead_context", *order, timeout=30, loses=True) == "1\n"
 
 
 def test_process_that_is_told_again_to_exit_delivers_all_the_same() -> None:

@@ -57,13 +57,13 @@ def test_other_greenlets_run_while_one_waits(wait: str, moment: str) -> None:
 
 def test_our_threads_do_not_poll_once_a_callback_has_made_a_hub() -> None:
     """A thread that waits for work would wake a hundred times a second."""
-    run_program("gevent_services/hub_of_a_callback")
+    run_program("gevent_services/hub_of_a_callback", loses=True)
 
 
 @needs("gevent")
 def test_threads_that_gevent_has_found_are_waited_for_as_others() -> None:
     """It replaces what joins them, by what needs an event loop and knows no timeout of 0 s."""
-    run_program("gevent_services/shutdown_of_patched_threads")
+    run_program("gevent_services/shutdown_of_patched_threads", loses=True)
 
 
 @TRANSPORTS

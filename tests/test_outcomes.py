@@ -366,13 +366,14 @@ def test_event_that_is_too_large_is_named_and_told(
     assert error.limit == 524_288
     if large == "both":
         assert (info, error.size) == (ErrorInfo("too_large", 1), None)
-        assert "1 events were dropped: each is, with its context, too large" in caplog.text
+        line = "event too large (524288 fit into a batch)"
     else:
         assert info == ErrorInfo("too_large", 1, event_class="TextEvent")
         assert error.size == 600_001
-        assert (
-            "Event [TextEvent] was dropped: 600001 bytes with its context are too large for a batch"
-            " of 524288 bytes" in caplog.text
+        line = (
+            "event [TextEvent] too large (600001 bytes with its context, 524288 fit into a batch)"
         )
+    assert sdk.shutdown()
+    assert f"{line}: 1 event lost; make the event or its context smaller" in caplog.messages
     assert sdk.stats().dropped == {"too_large": 1}
     assert_balanced(sdk)

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -17,17 +16,24 @@ import pytest
 from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast._engine import choice
 from paltabrain_fast._engine.protocol import RecordStatus
-from paltabrain_fast.delivery import notify
 from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import Request
 
 from .support.events import TextContext, TextEvent
+from .support.log_lines import LogLines
 from .support.probe import before_making_room, cutting_a_batch, shedding_for
 from .support.sdk import MakeSdk, Sdk, assert_balanced
 
 config: Any = import_module("examples.config")
 
-QUEUE_FULL = "Events are dropped: queue full"
+
+def lines_of_full_buffers(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [text for text in caplog.messages if text.startswith("buffer full")]
+
+
+def told(events: int, overflow: str) -> str:
+    """How the line begins that tells of so many drops."""
+    return f"buffer full (buffer_bytes=65536, overflow={overflow!r}): {events} events lost; "
 
 
 class Held(InMemoryTransport):
@@ -83,7 +89,8 @@ def test_drop_new_keeps_the_oldest(
     assert sdk.flush(timeout=30)
     assert numbers(held.batches) == [-1, *range(kept)]
     assert sdk.stats().delivered == kept + 1
-    assert [text for text in caplog.messages if "dropped" in text] == [QUEUE_FULL]
+    assert sdk.shutdown()
+    assert lines_of_full_buffers(caplog)[-1].startswith(told(1000 - kept, "drop_new"))
 
 
 prefaulting = pytest.mark.skipif(
@@ -167,31 +174,14 @@ def test_a_full_buffer_is_asked_again_after_a_while(make_sdk: MakeSdk, held: Hel
     assert asked.call_count == sdk.stats().dropped["queue_full"]
 
 
-@shedding_for(0)  # what is shed is not warned of
-@pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block"])
-def test_overflow_is_warned_of_every_twenty_seconds(
-    make_sdk: MakeSdk,
-    held: Held,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    overflow: str,
-) -> None:
-    clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(notify, "monotonic", lambda: clock.now)
-    sdk = occupied(make_sdk, held, overflow)
-
-    def warnings_of(events: int) -> int:
-        caplog.clear()
-        for _ in range(events):
-            sdk.track(TextEvent("x" * 500))
-        return [r.getMessage() for r in caplog.records].count(QUEUE_FULL)
-
-    assert warnings_of(1000) == 1
-    for last in 1000.0, 1020.0, 1040.0:
-        clock.now = last + 19.999
-        assert warnings_of(200) == 0
-        clock.now = last + 20.0
-        assert warnings_of(200) == 1
+def test_line_counts_what_the_engine_has_dropped_by_itself(make_sdk: MakeSdk, held: Held) -> None:
+    """Also while no batch is answered, so that nothing is framed."""
+    sdk = occupied(make_sdk, held, "drop_new")
+    lines = LogLines(sdk)
+    for _ in range(2000):
+        sdk.track(TextEvent("x" * 500))
+    line = lines.next()
+    assert line.startswith(told(sdk.stats().dropped["queue_full"], "drop_new"))
 
 
 def test_drop_old_keeps_the_newest_with_their_numbers(
@@ -213,7 +203,8 @@ def test_drop_old_keeps_the_newest_with_their_numbers(
     assert last.common.session_event_seq_num == 1001
     assert_balanced(sdk)
     assert sdk.stats().delivered == 1001 - dropped
-    assert [text for text in caplog.messages if "dropped" in text] == [QUEUE_FULL]
+    assert sdk.shutdown()
+    assert lines_of_full_buffers(caplog)[-1].startswith(told(dropped, "drop_old"))
 
 
 def test_drop_old_while_a_batch_is_cut_drops_the_new(make_sdk: MakeSdk, held: Held) -> None:

@@ -138,7 +138,7 @@ def test_attempt_that_failed_before_another_succeeded_is_no_error(make_sdk: Make
 
 def test_last_attempt_is_the_error(make_sdk: MakeSdk) -> None:
     transport = InMemoryTransport(lambda _request: SendResult(503))
-    sdk = make_sdk(transport=transport, flush_max_retries=2)
+    sdk = make_sdk(transport=transport, flush_max_retries=2, outage_seconds=0)
     sdk.track(TextEvent())
     result = sdk.flush(timeout=30)
     assert (bool(result), dict(result.lost)) == (True, {"retries_exhausted": 1})

@@ -21,6 +21,7 @@ from paltabrain_fast.sdk_pb2 import Batch
 from paltabrain_fast.transport import InMemoryTransport
 
 from .support.events import TextContext, TextEvent
+from .support.log_lines import LogLines
 from .support.threads import DEADLINE, running
 
 THREADS = 4
@@ -187,6 +188,7 @@ def test_shutdown_leaves_nothing_behind() -> None:
     for _ in range(20):
         transport = InMemoryTransport()
         sdk = Sdk("localhost", "key", TextContext(), session_id=1, transport=transport)
+        LogLines(sdk)  # what is told later is not for the log of another test
         works = [partial(track, sdk, thread, [None], events) for thread in range(THREADS)]
         with running(*works):
             while not sdk.session_event_seq_num:

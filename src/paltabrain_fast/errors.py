@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "AttemptFailedError",
+    "AttemptTimedOutError",
     "BatchRejectedError",
+    "Diagnosis",
     "DropReason",
     "ErrorInfo",
     "EventTooLargeError",
@@ -30,8 +33,47 @@ DropReason = Literal[
 """Reason for which an event was dropped; ``Stats.dropped`` explains each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What went wrong, as a person is told.
+
+    Attributes:
+        kind: one word for faults of the same sort, which are counted together.
+        cause: what happened, with the names and numbers that tell where.
+        remedy: what to do about it.
+    """
+
+    kind: str
+    cause: str
+    remedy: str
+
+
 class PaltabrainError(Exception):
     """Base of the package's own exceptions."""
+
+
+class AttemptFailedError(PaltabrainError, ConnectionError):
+    """An attempt to send a batch got no answer.
+
+    Attributes:
+        diagnosis: what sort of fault it was; ``None`` if nothing more is known than the text.
+    """
+
+    def __init__(self, text: str, diagnosis: Diagnosis | None = None) -> None:
+        super().__init__(text)
+        self.diagnosis = diagnosis
+
+
+class AttemptTimedOutError(PaltabrainError, TimeoutError):
+    """An attempt to send a batch got no answer in time.
+
+    Attributes:
+        diagnosis: whom it waited for.
+    """
+
+    def __init__(self, text: str, diagnosis: Diagnosis | None = None) -> None:
+        super().__init__(text)
+        self.diagnosis = diagnosis
 
 
 class BatchRejectedError(PaltabrainError):
@@ -39,11 +81,13 @@ class BatchRejectedError(PaltabrainError):
 
     Attributes:
         status: the HTTP status.
+        reason: the server's own words, or where it redirects to; ``None`` if it gave none.
     """
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, reason: str | None = None) -> None:
         super().__init__(f"the API refused the batch with HTTP status {status}")
         self.status = status
+        self.reason = reason
 
 
 class RetriesExhaustedError(PaltabrainError):
@@ -52,12 +96,14 @@ class RetriesExhaustedError(PaltabrainError):
     Attributes:
         status: the HTTP status of the last attempt.
         attempts: number of attempts.
+        reason: the server's own words; ``None`` if it gave none.
     """
 
-    def __init__(self, status: int, attempts: int) -> None:
+    def __init__(self, status: int, attempts: int, reason: str | None = None) -> None:
         super().__init__(f"HTTP status {status} after {attempts} attempts")
         self.status = status
         self.attempts = attempts
+        self.reason = reason
 
 
 class EventTooLargeError(PaltabrainError):

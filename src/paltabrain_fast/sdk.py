@@ -22,9 +22,10 @@ from .constant import (
     REQUEST_TIMEOUT,
 )
 from .delivery.before_send import BeforeSend, BeforeSendHook
+from .delivery.callbacks import Callback, check_callback
 from .delivery.event_loop import await_without_hiding, call_in_thread, running_loop
 from .delivery.ledger import Stats
-from .delivery.notify import Callback, Reporter, check_callback
+from .delivery.notify import Reporter
 from .delivery.pipeline import Pipeline
 from .delivery.results import DeliveryResult
 from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context

@@ -163,7 +163,7 @@ def test_text_of_an_error_says_how_an_answer_broke(
     server.answer = always(Answer(raw=raw))
     result = transport.send(request(server.hostname, scheme=scheme))
     assert result.status is None
-    assert type(result.error) is ConnectionError
+    assert isinstance(result.error, ConnectionError)
     text = str(result.error)
     assert text.isprintable()
     assert len(text) <= 200
@@ -277,7 +277,7 @@ def test_answer_whose_body_drips_is_taken_within_the_deadline(
 
 def test_status_counts_where_the_body_breaks_off(api: ApiServer, transport: Transport) -> None:
     api.answer = always(Answer(503, {"Retry-After": "3"}, b"body", fault=Fault.HALF_BODY))
-    expected = SendResult(status=503, retry_after=3.0)
+    expected = SendResult(status=503, retry_after=3.0, reason="bo")
     assert transport.send(request(api.hostname)) == expected
 
 
@@ -402,3 +402,35 @@ def test_missing_extra_is_named() -> None:
 def test_curl_is_not_imported_unasked() -> None:
     script = "import sys, paltabrain_fast.transport; assert 'pycurl' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(200, body=b"all is well"), None),
+        (Answer(400), None),
+        (Answer(400, body=b" unknown\r\n\tfield\x00 9 "), "unknown field 9"),
+        (Answer(400, body="für \N{SNOWMAN}".encode() + b"\xff"), "für \N{SNOWMAN}\ufffd"),
+        (Answer(401, body=b"no key 's3cret' here"), "no key '***' here"),
+        (Answer(400, body=b"x" * 100_000), "x" * 200),
+        (Answer(400, body=(b"s3cret " * 600)[: 4096 + 3]), ("*** " * 50).strip()),
+        (Answer(400, body=b" " * 4093 + b"s3cret"), None),  # cut where the key begins
+        (Answer(302, {"Location": "https://b.example/?k=s3cret"}), "https://b.example/?k=***"),
+        (Answer(302, body=b"moved"), None),
+        (
+            Answer(
+                403,
+                body=b"<!DOCTYPE html><html><head><title>403</title><style>a {}</style></head>"
+                b"<body><h1>Forbidden</h1>by <b>rule</b> 9</body></html>",
+            ),
+            "Forbidden by rule 9",
+        ),
+        (Answer(503, body=b"back soon"), "back soon"),
+    ],
+    ids=lambda value: repr(value)[-30:],
+)
+def test_reason_of_a_refusal_is_the_servers_own(
+    api: ApiServer, transport: Transport, answer: Answer, reason: str | None
+) -> None:
+    api.answer = always(answer)
+    assert transport.send(request(api.hostname)) == SendResult(answer.status, reason=reason)

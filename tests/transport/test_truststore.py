@@ -29,7 +29,7 @@ def test_answer_that_drips_ends_at_the_deadline(api: ApiServer, when: str) -> No
     output = run_program(
         "transport/truststore_injected", when, api.hostname, "0.5", "1", timeout=60
     )
-    assert output == "TimeoutError('the attempt timed out after 0.5 s')\n"
+    assert output == "AttemptTimedOutError('the attempt timed out after 0.5 s')\n"
 
 
 @pytest.mark.parametrize("when", _STAGES)
@@ -37,7 +37,7 @@ def test_handshakes_end_at_their_deadline_beside_each_other(api: ApiServer, when
     """One after the other they would take a minute and a half."""
     api.greet = lambda _count: Fault.SILENCE
     output = run(when, api.hostname, "3", "30", timeout=45)
-    assert output == "TimeoutError('the attempt timed out after 3 s')\n"
+    assert output == "AttemptTimedOutError('the attempt timed out after 3 s')\n"
 
 
 @pytest.mark.parametrize("when", _STAGES)

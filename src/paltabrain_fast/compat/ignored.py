@@ -7,7 +7,7 @@ import warnings
 import weakref
 from typing import Final
 
-from ..process.log import log_line, logger, shows
+from ..process.log import is_visible, log_line, logger
 
 __all__ = ["warn_of_assignment", "warn_of_overrides", "warn_user"]
 
@@ -80,7 +80,7 @@ def warn_user(message: str) -> None:
     """
     if not logger.isEnabledFor(logging.WARNING):
         return
-    if shows(logging.WARNING):
+    if is_visible(logger):
         log_line(logging.WARNING, message)
     else:
         warnings.warn(message, RuntimeWarning, stacklevel=4)

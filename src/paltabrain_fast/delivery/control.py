@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from .._engine.protocol import Engine
+from ..constant import BATCH_MAX_BYTE_SIZE
+from ..errors import EventTooLargeError
 from ..options import Options
 from ..process import lifetime
 from ..process.clock import monotonic, seconds_left
@@ -15,9 +17,10 @@ from ..process.pristine import Lock
 from ..process.threads import Thread, current_thread
 from .framer import Framer
 from .ledger import Ledger
-from .lifecycle import Lifecycle
+from .lifecycle import Lifecycle, State
 from .notify import Reporter
 from .schedule import Schedule
+from .telling import Teller
 from .workers import Workers
 
 __all__ = ["Control"]
@@ -47,6 +50,7 @@ class Control:
         framer: Framer,
         workers: Workers,
         reporter: Reporter,
+        teller: Teller,
         on_start: Callable[[], object],
     ) -> None:
         self._engine = engine
@@ -56,6 +60,7 @@ class Control:
         self._framer = framer
         self._workers = workers
         self._reporter = reporter
+        self._teller = teller
         self._on_start = on_start
         self.flush_mark = 0
         """How many events are to be framed, or were, without waiting for the interval."""
@@ -121,6 +126,22 @@ class Control:
         if not self._lifecycle.is_running:  # the thread may have ended before this outcome came
             self.queue_callbacks()
 
+    def on_loss(self) -> None:
+        """Have the user told of a loss when that is due."""
+        if self.is_running:
+            self.wake()
+        elif self._ledger.books.is_owned():  # where no thread is started; whoever drops here tells
+            pass
+        elif self._lifecycle.is_running:
+            self.ensure_thread()
+        elif self._lifecycle.state is State.CLOSED:
+            self._teller.tell_later()
+
+    def tell(self, until: float = math.inf) -> None:
+        """Tell the user of the losses that are due by then; not for ``track()``."""
+        self._framer.enter_shed()
+        self._teller.tell(until)
+
     def join(self, deadline: float | None) -> None:
         """Wait for the end of the thread."""
         if (thread := self._thread) is not None:
@@ -143,16 +164,17 @@ class Control:
             Whether there was something to do.
         """
         self._frame()
+        self.tell(monotonic())
         self.queue_callbacks()
         return self._workers.run_next(deadline, math.inf if deadline is None else deadline)
 
     def queue_callbacks(self) -> None:
         """Have a sender thread call ``on_error``, if there is an error to tell."""
-        if self._reporter.has_callbacks:
+        if self._reporter.callbacks:
             self._workers.submit(self._run_callbacks)
 
     def _run_callbacks(self, _until: float) -> None:
-        self._reporter.run_callbacks()
+        self._reporter.callbacks.run()
 
     # In the control thread
 
@@ -205,8 +227,9 @@ class Control:
         """Return how long to sleep, -1 for ever; arm the engine, so that events end the sleep."""
         seconds = self._seconds_until_framing()
         has_threads = self._workers.has_threads()
-        due = self._workers.help_due() if has_threads else self._workers.next_due()
-        if due is None:
+        call = self._workers.help_due() if has_threads else self._workers.next_due()
+        due = min(self._teller.due, math.inf if call is None else call)
+        if due == math.inf:
             return seconds
         return seconds_left(due) if seconds < 0 else min(seconds, seconds_left(due))
 
@@ -229,6 +252,8 @@ class Control:
         return seconds_left(self._schedule.due_at(self._options.flush_seconds))
 
     def _work(self) -> None:
+        if self._teller.due <= monotonic():
+            self.tell(monotonic())
         self.queue_callbacks()
         now, options = monotonic(), self._options
         self._schedule.begin(now)
@@ -253,4 +278,5 @@ class Control:
 
     def _frame(self) -> None:
         if too_large := self._framer.frame():
-            self._reporter.too_large(too_large)
+            error = EventTooLargeError(None, BATCH_MAX_BYTE_SIZE)
+            self._reporter.too_large(error, too_large)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._engine.protocol import Counts, Engine
+from ..errors import Diagnosis
 from ..options import Options
 from ..process.locks import Condition
 from .batch import Batch
@@ -95,8 +96,11 @@ class Framer:
             self._ledger.drop_taken("queue_full", self._engine.taken)
             self._consuming.release()
 
-    def give_up(self) -> int:
+    def give_up(self, diagnosis: Diagnosis) -> int:
         """Drop what is buffered and what is in flight, at the deadline of a shutdown.
+
+        Args:
+            diagnosis: what the user is told of it.
 
         Returns:
             How many events that were.
@@ -105,8 +109,14 @@ class Framer:
         with self._consuming:
             while self._engine.take(self._options.instance_id) is not None:
                 pass
-            lost = self._ledger.drop_taken("deadline", self._engine.taken)
-            return lost + self._ledger.give_up()
+            lost = self._ledger.drop_taken("deadline", self._engine.taken, diagnosis)
+            return lost + self._ledger.give_up(diagnosis)
+
+    def enter_shed(self) -> None:
+        """Enter into the ledger what the engine has dropped by itself."""
+        if not self.is_consuming:
+            with self._consuming:
+                self._enter_shed()
 
     def stats(self, *, may_wait: bool = True) -> Stats:
         """Return a consistent snapshot of the books; any thread may ask.
@@ -148,6 +158,5 @@ class Framer:
         return None if frame is None else Batch(frame, report)
 
     def _enter_shed(self) -> None:
-        """Enter into the ledger what the engine has dropped by itself."""
         if count := self._engine.take_shed():
             self._ledger.refuse("queue_full", count)

@@ -9,12 +9,19 @@ from types import MappingProxyType
 from typing import Final, get_args
 
 from .._engine.protocol import Counts
-from ..constant import BATCH_STATUS_EXCEPTION, BATCH_STATUS_REJECT, BATCH_STATUS_SUCCESS
-from ..errors import DropReason
+from ..constant import (
+    BATCH_MAX_BYTE_SIZE,
+    BATCH_STATUS_EXCEPTION,
+    BATCH_STATUS_REJECT,
+    BATCH_STATUS_SUCCESS,
+)
+from ..errors import Diagnosis, DropReason, EventTooLargeError
 from ..process.clock import monotonic
 from ..process.locks import Condition
 from ..sdk_pb2 import BatchTelemetry
 from .batch import Batch, BatchState
+from .diagnosis import too_large
+from .losses import Losses
 
 __all__ = ["Ledger", "Stats"]
 
@@ -89,11 +96,20 @@ class Ledger:
     ``shutdown()`` and a ``track()`` that waits for room look again.
 
     Drops are reported to the server: the next batch takes the count along, and if that batch is
-    lost, the one after it.
+    lost, the one after it. The user is told of them as well: ``losses`` has the same events by
+    their causes.
+
+    Args:
+        diagnoses: what the user is told of a drop for some reason, where nothing more is known of
+            it; nothing, if the reason is not among them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, diagnoses: Mapping[str, Diagnosis] = MappingProxyType({})) -> None:
         self.books = Condition()
+        self.losses = Losses()
+        self.on_loss: Callable[[], object] = lambda: None
+        """Called when the user is to be told of a loss; set by the pipeline, waits for nothing."""
+        self._diagnoses = diagnoses
         self.framed_count = 0
         """Events taken from the buffer and entered here, in a batch or as lost."""
         self.failures = 0
@@ -142,33 +158,46 @@ class Ledger:
 
     # Events outside batches
 
-    def refuse(self, reason: DropReason, events: int = 1) -> None:
+    def refuse(
+        self, reason: DropReason, events: int = 1, diagnosis: Diagnosis | None = None
+    ) -> None:
         """Count events that were never accepted."""
         with self.books:
             self._dropped[reason] += events
+            is_new = self._note_loss(reason, events, diagnosis)
+        if is_new:
+            self.on_loss()
 
-    def drop(self, reason: DropReason, events: int) -> None:
+    def drop(self, reason: DropReason, events: int, diagnosis: Diagnosis | None = None) -> None:
         """Count accepted events that were given up, if any."""
         if not events:
             return
         with self.books:
             self._dropped[reason] += events
             self._lost += events
+            is_new = self._note_loss(reason, events, diagnosis)
             self.books.notify_all()
+        if is_new:
+            self.on_loss()
 
-    def drop_taken(self, reason: DropReason, taken: int) -> int:
+    def _note_loss(self, reason: DropReason, events: int, diagnosis: Diagnosis | None) -> bool:
+        known = diagnosis or self._diagnoses.get(reason)
+        return known is not None and self.losses.note(known, events)
+
+    def drop_taken(self, reason: DropReason, taken: int, diagnosis: Diagnosis | None = None) -> int:
         """Count as lost what was taken from the buffer and is in no batch.
 
         Args:
             reason: why.
             taken: number of events taken from the buffer so far.
+            diagnosis: what the user is told of it.
 
         Returns:
             How many were lost.
         """
         with self.books:
             lost, self.framed_count = taken - self.framed_count, taken
-            self.drop(reason, lost)
+            self.drop(reason, lost, diagnosis)
             return lost
 
     # What the server is told
@@ -210,12 +239,14 @@ class Ledger:
         Called by the consumer of the buffer, which notifies when it has launched all.
         """
         with self.books:
-            self.drop("too_large", batch.frame.too_large)
+            if batch.frame.too_large:
+                error = EventTooLargeError(None, BATCH_MAX_BYTE_SIZE)
+                self.drop("too_large", batch.frame.too_large, too_large(error))
             self.framed_count = batch.frame.end
             if batch.frame.events:
                 self._in_flight[batch.id] = batch
                 if self._has_given_up:
-                    self.give_up()
+                    self.give_up(self._diagnoses.get("deadline"))
 
     def begin_attempt(self, batch: Batch) -> bool:
         """Count an attempt, if the batch is still to be sent; called by who will make it."""
@@ -244,7 +275,13 @@ class Ledger:
         with self.books:
             return self._advance(batch, BatchState.SETTLING)
 
-    def settle(self, batch: Batch, status: str, reason: DropReason | None = None) -> None:
+    def settle(
+        self,
+        batch: Batch,
+        status: str,
+        reason: DropReason | None = None,
+        diagnosis: Diagnosis | None = None,
+    ) -> None:
         """Enter the outcome of a batch that was claimed, with a ``reason`` if its events are lost.
 
         Of a batch that is settled already, the first outcome counts.
@@ -262,7 +299,7 @@ class Ledger:
                     self.failures += 1
                     self._last_failure = batch.error
                 self.return_report(batch.report)
-                self.drop(reason, batch.frame.events)
+                self.drop(reason, batch.frame.events, diagnosis)
 
     def split(self, batch: Batch, halves: list[Batch]) -> None:
         """Enter two batches in place of one that was claimed; the first half has its report."""
@@ -273,9 +310,9 @@ class Ledger:
             halves[0].report = batch.report
             self._in_flight.update((half.id, half) for half in halves)
             if self._has_given_up:
-                self.give_up()
+                self.give_up(self._diagnoses.get("deadline"))
 
-    def give_up(self) -> int:
+    def give_up(self, diagnosis: Diagnosis | None = None) -> int:
         """Settle as lost what is in flight now, and what is launched from now on.
 
         Returns:
@@ -286,12 +323,13 @@ class Ledger:
             lost = 0
             for batch in list(self._in_flight.values()):
                 if self.claim(batch):
-                    self.settle(batch, BATCH_STATUS_EXCEPTION, "deadline")
+                    self.settle(batch, BATCH_STATUS_EXCEPTION, "deadline", diagnosis)
                     lost += batch.frame.events
             return lost
 
     def abandon(self) -> None:
-        """Forget what is in flight, in a forked child: the parent sends it."""
+        """Forget what is in flight and lost, in a forked child: the parent sends and tells it."""
+        self.losses = Losses()
         self._in_flight = {}  # not cleared: without a GIL its own lock may be another thread's
         self.books.reinit_after_fork()
 

@@ -1,76 +1,44 @@
-"""Tells the user of failures: log lines, the last errors, ``on_error``."""
+"""Tells the user of failures: log lines, warnings, the last errors."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
 import traceback
-import weakref
-from collections import deque
-from collections.abc import Callable
-from functools import partial
 from typing import Final
 
-from ..constant import BATCH_MAX_BYTE_SIZE
-from ..errors import BatchRejectedError, DropReason, ErrorInfo, EventTooLargeError
+from ..errors import BatchRejectedError, Diagnosis, DropReason, ErrorInfo, EventTooLargeError
 from ..options import Options
 from ..process.clock import monotonic
-from ..process.log import log_line, logger
+from ..process.log import log_line, logger, warn
 from ..process.masking import masked
 from ..process.pristine import Lock
-from ..process.reentrancy import Scope, call_in, is_logging
+from .callbacks import Callback, Callbacks
 from .debug import DebugLog
+from .diagnosis import diagnose
 
-__all__ = ["Callback", "Reporter", "check_callback"]
+__all__ = ["Reporter"]
 
-_MAX_CALLBACKS: Final = 1000
+_MAX_WRITTEN: Final = 50
+_QUIET_SECONDS: Final = 20.0
 _MAX_TEXT: Final = 200
 _MAX_FRAMES: Final = 50
 _NOTE: Final = "Where the event was skipped:\n"
 
 
-class Callback:
-    """Holds ``on_error`` for the SDK; whoever else needs it holds this weakly.
-
-    So a callback that refers to the SDK does not keep it alive.
-    """
-
-    def __init__(self, on_error: Callable[[Exception, ErrorInfo], object]) -> None:
-        self.on_error = on_error
-
-
-def check_callback(name: str, callback: object, arguments: str) -> None:
-    """Raise a ``TypeError`` unless an option is a function that can be called with two arguments.
-
-    Args:
-        name: of the option.
-        callback: its value.
-        arguments: what the two are, in words.
-    """
-    if not callable(callback):
-        raise TypeError(f"{name} must be callable, not {callback!r}")
-    if inspect.iscoroutinefunction(callback):
-        raise TypeError(f"{name} must be a plain function, as nobody awaits it, not {callback!r}")
-    try:
-        signature = inspect.signature(callback)
-    except ValueError:  # some callables of C have none that can be read
-        return
-    try:
-        signature.bind(None, None)
-    except TypeError as error:
-        raise TypeError(f"{name} must take {arguments}, not {callback!r}: {error}") from None
-
-
 class Reporter:
     """Keeps the last errors and tells the user of them. Nothing here raises an ``Exception``.
 
-    Any thread may call it, except for ``run_callbacks``, which is for the sender threads.
+    Any thread may call it.
 
     Args:
         callback: what errors are told to, in a thread of the SDK's own.
         options: for the API key, which must not be in what the server is told.
         predecessor: that of the parent, in a forked child: logger and last errors stay.
+
+    Attributes:
+        callbacks: the calls of ``on_error``.
+        fault: of the last attempt to send a batch; ``None`` if that succeeded.
     """
 
     def __init__(
@@ -83,181 +51,143 @@ class Reporter:
             self.last_request_error = predecessor.last_request_error
             self.last_serialization_error = predecessor.last_serialization_error
         self.debug = DebugLog(options, lambda: self.logger, is_forked=predecessor is not None)
-        self.on_queued: Callable[[], object] = lambda: None
-        """Called after an error was queued; set by the pipeline, whose threads run callbacks."""
-        self._callback = None if callback is None else weakref.ref(callback)
+        self.fault: Diagnosis | None = None
+        self.callbacks = Callbacks(
+            callback, lambda failure: self.log(logging.WARNING, "on_error raised", error=failure)
+        )
         self._options = options
-        self._queue: deque[tuple[Exception, ErrorInfo]] = deque()
-        self._running = Lock()  # held by the one thread that makes callbacks
         self._quiet_until: dict[str, float] = {}  # by topic, a reading of monotonic()
         self._deciding = Lock()  # held by the one thread that changes _quiet_until
-        self._has_refused = False  # an event was refused as reentrant, and the line has yet to come
+        self._is_outage_told = False
+        self._written: set[str] = set()  # kinds of serialization errors that were logged in full
 
-    @property
-    def has_callbacks(self) -> bool:
-        """Whether ``on_error`` is yet to be called."""
-        return bool(self._queue)
-
-    def serialization_failed(self, event: object, error: Exception) -> str:
+    def serialization_failed(
+        self, event: object, error: Exception, diagnosis: Diagnosis | None
+    ) -> str:
         """Report that an event was skipped, since it or its context could not be serialized.
+
+        It is logged in full once for each kind, and only counted from then on.
+
+        Args:
+            event: the event.
+            error: what was raised.
+            diagnosis: of the error; ``None`` if there was no making one.
 
         Returns:
             What the server is told of it.
         """
-        report = partial(
-            self.log, logging.WARNING, "Event [%s] was skipped due to serialization error"
+        kind = "" if diagnosis is None else diagnosis.kind
+        self._event_skipped(
+            event,
+            error,
+            "serialization_error",
+            kind,
+            "Event [%s] was skipped due to serialization error",
         )
-        self._event_skipped(event, error, "serialization_error", report)
         return _error_text(event, error, self._options.api_key)
 
     def before_send_failed(self, event: object, error: Exception) -> None:
         """Report that an event was dropped, since ``before_send`` raised, or returned no event.
 
-        The server is not told: the error may quote what the hook was to remove.
+        It is logged in full once for each class of errors, and only counted from then on. The
+        server is not told: the error may quote what the hook was to remove.
         """
-        report = partial(
-            self.warn_sparingly,
+        self._event_skipped(
+            event,
+            error,
+            "before_send_error",
             f"before_send {type(error).__name__}",
             "Event [%s] was dropped, and nothing of it sent, due to an error of before_send, which"
             " has to return an event or None",
         )
-        self._event_skipped(event, error, "before_send_error", report)
 
     def _event_skipped(
-        self, event: object, error: Exception, reason: DropReason, report: Callable[..., None]
+        self, event: object, error: Exception, reason: DropReason, kind: str, message: str
     ) -> None:
         """Keep the error, have it told, and forget what it keeps alive."""
         name = type(event).__name__
         _drop_note(error)  # the same exception object may be raised for each event
         self.last_serialization_error = error
-        report(name, error=error)
+        if kind not in self._written and len(self._written) < _MAX_WRITTEN:
+            self._written.add(kind)
+            self.log(logging.WARNING, message, name, error=error)
         _note_traceback(error)
         _forget_frames(error)
-        self.queue_callback(error, ErrorInfo(reason, 1, event_class=name))
+        self.callbacks.queue(error, ErrorInfo(reason, 1, event_class=name))
 
     def too_large(
-        self, events: int, event_class: str | None = None, size: int | None = None
+        self, error: EventTooLargeError, events: int, event_class: str | None = None
     ) -> None:
         """Report events that no batch can hold: one of a class, or some whose class is unknown."""
-        error = EventTooLargeError(size, BATCH_MAX_BYTE_SIZE)
-        if event_class is not None:
-            self.warn_sparingly("too_large", "Event [%s] was dropped: %s", event_class, error)
-        else:
-            self.warn_sparingly(
-                "too_large",
-                "%d events were dropped: each is, with its context, too large for a batch of %d"
-                " bytes",
-                events,
-                BATCH_MAX_BYTE_SIZE,
-            )
-        self.queue_callback(error, ErrorInfo("too_large", events, event_class=event_class))
+        self.callbacks.queue(error, ErrorInfo("too_large", events, event_class=event_class))
 
     def batch_failed(
         self, batch_id: str, events: int, reason: DropReason, error: Exception
     ) -> None:
         """Report a batch that was given up after an exception, or after its last attempt."""
         self.last_request_error = error
-        if reason != "internal_error":  # which is logged where it is caught
-            self.log(logging.WARNING, "Batch: %s, Status: EXCEPTION, Reason: %s", batch_id, error)
-        self.queue_callback(error, ErrorInfo(reason, events, batch_id))
+        self.log(logging.WARNING, "Batch: %s, Status: EXCEPTION, Reason: %s", batch_id, error)
+        self.callbacks.queue(error, ErrorInfo(reason, events, batch_id))
 
     def batch_rejected(self, batch_id: str, events: int, error: BatchRejectedError) -> None:
         """Report a batch that the server refused."""
         self.last_request_error = error
         self.log(logging.INFO, "Batch %s, Status: REJECT, Code: %d", batch_id, error.status)
-        self.queue_callback(error, ErrorInfo("rejected", events, batch_id))
+        self.callbacks.queue(error, ErrorInfo("rejected", events, batch_id))
 
     def batch_succeeded(self, batch_id: str, seconds: float) -> None:
         """Report a batch that the server accepted."""
         self.log(logging.INFO, "Batch %s, Status: SUCCESS, Time: %.3f", batch_id, seconds)
 
-    def outage_begun(self, fault: Exception) -> None:
-        """Report that the server cannot be reached, for more than a moment."""
-        self.log(
-            logging.WARNING,
-            "The server cannot be reached, and events are kept until it is: %s",
-            fault,
-        )
+    def warn_sparingly(self, topic: str, message: str, *arguments: object) -> None:
+        """Log a warning of what is no loss; at most one of a topic every ``_QUIET_SECONDS``."""
+        if self._is_quiet_over(topic):
+            self.log(logging.WARNING, message, *arguments)
 
-    def outage_over(self, seconds: float, lost: int) -> None:
-        """Report that the server is reached again, and how many events were lost meanwhile."""
-        self.log(
-            logging.WARNING,
-            "The server is reached again after %.1f s; %d events were lost meanwhile",
-            seconds,
-            lost,
-        )
-
-    def warn_sparingly(
-        self,
-        topic: str,
-        message: str,
-        *arguments: object,
-        quiet_seconds: float = 20.0,
-        error: Exception | None = None,
-    ) -> None:
-        """Log a warning, unless one of the same topic was logged within the last seconds."""
+    def _is_quiet_over(self, topic: str) -> bool:
+        """Tell whether something may be said of a topic again; then nobody else may for a while."""
         now = monotonic()
         # not blocking: this may be a signal handler that has interrupted the holder of the lock
         if now < self._quiet_until.get(topic, 0.0) or not self._deciding.acquire(blocking=False):
-            return
+            return False
         try:
-            first = now >= self._quiet_until.get(topic, 0.0)
-            self._quiet_until[topic] = now + quiet_seconds
+            is_over = now >= self._quiet_until.get(topic, 0.0)
+            self._quiet_until[topic] = now + _QUIET_SECONDS
         finally:
             self._deciding.release()
-        if first:
-            self.log(logging.WARNING, message, *arguments, error=error)
+        return is_over
 
     def log(
         self, level: int, message: str, *arguments: object, error: Exception | None = None
     ) -> None:
-        """Log a line, as ``log_line`` does; then report events that its handlers tracked."""
+        """Log a line, as ``log_line`` does."""
         log_line(level, message, *arguments, error=error, to=self.logger)
-        if self._has_refused:
-            self.report_reentrant()
 
-    def report_reentrant(self) -> None:
-        """Report that an event was refused, as the SDK itself had called who tracked it.
+    def warn(self, line: str) -> None:
+        """Log a warning; write it to ``sys.stderr`` where nobody has configured logging."""
+        warn(line, to=self.logger)
 
-        That is logged after the log call in which it happened.
+    def outage_begun(self, error: Exception) -> None:
+        """Report that the server cannot be reached, and that events are kept.
+
+        Called in a thread of the SDK's.
         """
-        self._has_refused = is_logging()
-        if not self._has_refused:
-            self.warn_sparingly(
-                "reentrant",
-                "Events are dropped: tracked for a log line of the SDK's own, in one of its threads"
-                " or in before_send. Have the handler leave out what comes from there",
-            )
+        fault = diagnose(error, self._options)
+        self._is_outage_told = self._is_quiet_over("outage")
+        if self._is_outage_told:
+            kept = f"events are kept for up to {self._options.outage_seconds:g} s"
+            self.warn(f"{fault.cause}: {kept}; {fault.remedy}")
 
-    def queue_callback(self, error: Exception, info: ErrorInfo) -> None:
-        """Have a sender thread call ``on_error``; while ``_MAX_CALLBACKS`` wait, drop the error."""
-        if self._callback is not None and len(self._queue) < _MAX_CALLBACKS:
-            self._queue.append((error, info))
-            self.on_queued()
+    def outage_over(self, seconds: float, lost: int) -> None:
+        """Report the end of an outage, if its beginning was reported or it has cost something.
 
-    def run_callbacks(self) -> None:
-        """Make the callbacks that are queued, one by one; in a thread of the SDK's own.
-
-        The callback may take its time, and may flush or shut down the SDK.
+        Args:
+            seconds: how long it took.
+            lost: how many events it has cost.
         """
-        # Only one thread makes callbacks, and others leave theirs to it. It looks again when it has
-        # released the lock, so none is left behind.
-        while self._queue and self._running.acquire(blocking=False):
-            try:
-                while self._queue:
-                    self._call(*self._queue.popleft())
-            finally:
-                self._running.release()
-
-    def _call(self, error: Exception, info: ErrorInfo) -> None:
-        callback = None if self._callback is None else self._callback()
-        if callback is None:
-            return
-        try:
-            call_in(Scope.USER, partial(callback.on_error, error, info))
-        except Exception as failure:
-            self.log(logging.WARNING, "on_error raised", error=failure)
+        if self._is_outage_told or lost:
+            events = "1 event" if lost == 1 else f"{lost} events"
+            self.warn(f"server reached again after {seconds:.3g} s: {events} lost")
 
 
 def _note_traceback(error: Exception) -> None:

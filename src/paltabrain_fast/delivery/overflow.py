@@ -15,7 +15,6 @@ from ..process.reentrancy import own_thread
 from .framer import Framer
 from .ledger import Ledger
 from .lifecycle import Lifecycle, State
-from .notify import Reporter
 
 __all__ = ["OverflowPolicy", "make_overflow"]
 
@@ -56,13 +55,11 @@ class _DropNew:
 class _DropOld:
     """Drops the oldest events, in favour of the new one."""
 
-    def __init__(self, framer: Framer, reporter: Reporter) -> None:
+    def __init__(self, framer: Framer) -> None:
         self._framer = framer
-        self._reporter = reporter
 
     def make_room(self) -> Iterator[None]:
         while self._framer.evict():
-            self._reporter.warn_sparingly("queue_full", "Events are dropped: queue full")
             yield
 
     def on_drop(self) -> None:
@@ -115,14 +112,13 @@ def make_overflow(
     ledger: Ledger,
     lifecycle: Lifecycle,
     framer: Framer,
-    reporter: Reporter,
     may_wait: Callable[[], bool],
     request_flush: Callable[[], object],
 ) -> OverflowPolicy:
     """Return the policy that the options name."""
     policies: dict[Overflow, Callable[[], OverflowPolicy]] = {
         "drop_new": lambda: _DropNew(engine),
-        "drop_old": lambda: _DropOld(framer, reporter),
+        "drop_old": lambda: _DropOld(framer),
         "block": lambda: _Block(options, ledger, lifecycle, may_wait, request_flush),
     }
     return policies[options.overflow]()

@@ -5,7 +5,7 @@ After a fork the child gets another pipeline; see ``abandon``.
 
 from __future__ import annotations
 
-import logging
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
@@ -14,12 +14,13 @@ from .._engine.protocol import Engine
 from ..constant import REQUEST_MAX_WORKERS
 from ..options import Options
 from ..process import fork_barrier, lifetime
-from ..process.clock import deadline_after, is_over, monotonic
+from ..process.clock import deadline_after, earlier, is_over, monotonic, seconds_left
 from ..process.fork_barrier import hold_forks
 from ..process.reentrancy import Scope, call_in, current_flow, may_wait, own_thread
 from ..transport import Transport
 from .batch import Batch
 from .control import Control
+from .diagnosis import Ending, by_reason, not_in_time, waiting
 from .framer import Framer
 from .ledger import Ledger, Stats
 from .lifecycle import Lifecycle, State
@@ -28,12 +29,16 @@ from .outage import FROZEN_SECONDS, Outage
 from .overflow import OverflowPolicy, make_overflow
 from .results import DeliveryResult, Snapshot, difference
 from .sender import Sender
+from .telling import Teller
 from .workers import Workers
 
 __all__ = ["Pipeline"]
 
 _ENDING_SECONDS: Final = 0.1
 """How long ``shutdown`` waits beyond its deadline for threads that are ending."""
+
+_PATIENCE_SECONDS: Final = 2.0
+"""How long ``shutdown`` waits before it says for what."""
 
 _HANDOVER_SECONDS: Final = 1.0
 """How long ``flush`` without a timeout waits for the control thread, which may be in a logging
@@ -67,7 +72,7 @@ class Pipeline:
         self._transport = transport
         self._owns_transport = owns_transport
         self._reporter = reporter
-        self.ledger = Ledger()
+        self.ledger = Ledger(by_reason(options))
         self._lifecycle = Lifecycle(self.ledger.books, State.CLOSED if is_closed else State.OPEN)
         self._workers = Workers(REQUEST_MAX_WORKERS, reporter, self.ledger)
         self._framer = Framer(engine, options, self.ledger, self._submit)
@@ -79,10 +84,12 @@ class Pipeline:
             self._framer,
             self._workers,
             reporter,
+            Teller(self.ledger, reporter),
             on_start=self._register,
         )
         self._workers.on_busy = self._control.wake
         self._outage = Outage(options, self.ledger, reporter, self._framer.lost, self._submit)
+        self.ledger.on_loss = self._control.on_loss
         self._sender = Sender(
             transport,
             options,
@@ -98,14 +105,13 @@ class Pipeline:
             self.ledger,
             self._lifecycle,
             self._framer,
-            reporter,
             self._may_wait,
             self._control.request_flush,
         )
         # which flow is in shutdown(), see current_flow(); set under the lock of the books
         self._closer: object | None = None
         self._outcome = DeliveryResult(True)  # of shutdown(), once it has ended
-        reporter.on_queued = self._control.ensure_thread
+        reporter.callbacks.on_queued = self._control.ensure_thread
         if is_closed:
             engine.close()
 
@@ -165,6 +171,9 @@ class Pipeline:
             handler or a logging handler that interrupts our own work gets a false one at once, as
             nothing can go on before it returns; the rest is done then, or at exit.
         """
+        return self._shutdown(timeout, "shutdown")
+
+    def _shutdown(self, timeout: float | None, what: Ending) -> DeliveryResult:
         before = self._snapshot()
         deadline = None if timeout is None else deadline_after(timeout)
         self._engine.close()
@@ -184,7 +193,7 @@ class Pipeline:
                     return self._result(before, self._snapshot(), settled=False)
                 self._closer = flow
             if self._lifecycle.state is State.DRAINING:
-                settled = self._drain(deadline)
+                settled = self._drain(deadline, what)
                 self._outcome = self._result(before, self._snapshot(), settled=settled)
                 is_first = self._lifecycle.advance(State.CLOSED)
         finally:  # an exception of a signal handler leaves the rest to the next who shuts down
@@ -245,9 +254,10 @@ class Pipeline:
     def exit(self, started: float) -> None:
         """Shut down within ``exit_timeout`` of the start; called by ``lifetime``."""
         if not self._engine.forked:
-            self.shutdown(started + self._options.exit_timeout - monotonic())
+            self._shutdown(started + self._options.exit_timeout - monotonic(), "exit")
             if self._lifecycle.is_running:  # another thread shuts down, and has more time than that
                 self._give_up("exit")
+                self._control.tell()
 
     def hold_seconds(self) -> float | None:
         """Say how long a signal handler may hold what it has interrupted; called by ``lifetime``.
@@ -332,8 +342,15 @@ class Pipeline:
             deadline,
         )
 
-    def _await_settled(self, mark: int, deadline: float | None) -> bool:
-        """Wait until the first ``mark`` events are settled; where no thread can run, work here."""
+    def _await_settled(self, mark: int, deadline: float | None, what: Ending | None = None) -> bool:
+        """Wait until the first ``mark`` events are settled; where no thread can run, work here.
+
+        Args:
+            mark: how many events.
+            deadline: how long to wait at most.
+            what: what waits, of which the user is told once if it takes long.
+        """
+        patience = math.inf if what is None else monotonic() + _PATIENCE_SECONDS
         while not self._is_settled(mark):
             if self._control.ensure_thread() and not self._lacks_senders():
                 self.ledger.wait(
@@ -342,14 +359,26 @@ class Pipeline:
                         or not self._control.is_running
                         or self._lacks_senders()
                     ),
-                    deadline,
+                    deadline if patience == math.inf else earlier(deadline, patience),
                 )
             elif not call_in(Scope.WORKING, partial(self._control.work_here, deadline)):
                 # nothing to do here: another thread, in the same loop, has what is left
                 self.ledger.wait(lambda: self._is_settled(mark) or self._has_work(mark), deadline)
             if is_over(deadline):
                 return self._is_settled(mark)
+            if what is not None and is_over(patience):
+                patience = math.inf
+                self._tell_of_waiting(what, deadline)
         return True
+
+    def _tell_of_waiting(self, what: Ending, deadline: float | None) -> None:
+        stats = self.stats()
+        if stats.pending_events:
+            limit = None if deadline is None else seconds_left(deadline)
+            line = waiting(
+                what, stats.pending_events, stats.batches_in_flight, limit, self._reporter.fault
+            )
+            self._reporter.warn(line)
 
     def _lacks_senders(self) -> bool:
         """Tell whether this thread is to send as well: all that could are busy, and stay so few.
@@ -364,12 +393,12 @@ class Pipeline:
         can_frame = self.ledger.framed_count < mark and self._framer.has_room
         return can_frame or self._workers.next_due() is not None
 
-    def _drain(self, deadline: float | None) -> bool:
+    def _drain(self, deadline: float | None, what: Ending) -> bool:
         """Deliver all, or give up what is left at the deadline; return whether all was settled."""
         begun, mark = monotonic(), self._engine.accepted
         self._control.request_flush()
         self._sender.end_by(deadline)
-        settled = self._await_settled(mark, deadline)
+        settled = self._await_settled(mark, deadline, what)
         if (
             not settled
             and deadline is not None
@@ -381,17 +410,15 @@ class Pipeline:
             self._sender.end_by(deadline)
             settled = self._await_settled(mark, deadline)
         if not settled:
-            self._give_up("shutdown")
+            self._give_up(what)
         self._control.queue_callbacks()
         call_in(Scope.WORKING, self._workers.close)
+        self._control.tell()
         return settled
 
-    def _give_up(self, what: str) -> None:
-        """Drop all that is left, and say so."""
-        if lost := self._framer.give_up():
-            self._reporter.log(
-                logging.WARNING, "%d events were not delivered before the %s timeout", lost, what
-            )
+    def _give_up(self, what: Ending) -> None:
+        """Drop all that is left."""
+        self._framer.give_up(not_in_time(what, self._reporter.fault))
 
     def _end(self, deadline: float | None) -> None:
         """Wait for the threads, and close the transport.

@@ -21,7 +21,7 @@ from ..constant import (
     ENDPOINT_BATCH,
     SDK_NAME,
 )
-from ..errors import BatchRejectedError, DropReason, RetriesExhaustedError
+from ..errors import BatchRejectedError, Diagnosis, DropReason, RetriesExhaustedError
 from ..options import Options
 from ..process.clock import monotonic
 from ..process.fork_barrier import hold_forks
@@ -32,6 +32,7 @@ from ..utils import time_ms
 from ..version import __version__
 from . import backoff
 from .batch import Batch
+from .diagnosis import diagnose, internal_error
 from .ledger import Ledger
 from .notify import Reporter
 from .outage import FROZEN_SECONDS, Outage
@@ -101,10 +102,7 @@ class Sender:
             self._leave(batch)
         except BaseException as error:  # whatever happens, the batch has an outcome
             told = error if isinstance(error, Exception) else RuntimeError(repr(error))
-            try:
-                self._reporter.warn_sparingly("sender", "sending failed: %r", error)
-            finally:
-                self._give_up(batch, "internal_error", told)
+            self._give_up(batch, "internal_error", told, internal_error(error))
         return None
 
     def _send(self, batch: Batch, until: float) -> tuple[SendResult, bool]:
@@ -160,6 +158,7 @@ class Sender:
             return self._retry(batch, result, is_unreachable=True)
         self._outage.reached(batch)
         if 200 <= status <= 299:
+            self._reporter.fault = None
             seconds = monotonic() - batch.started
             report = partial(self._reporter.batch_succeeded, batch.id, seconds)
             self._settle(batch, BATCH_STATUS_SUCCESS, report)
@@ -168,9 +167,10 @@ class Sender:
         elif _asks_for_retry(status):
             return self._retry(batch, result)
         else:
-            error = batch.error = BatchRejectedError(status)
+            error = batch.error = BatchRejectedError(status, result.reason)
             report = partial(self._reporter.batch_rejected, batch.id, batch.frame.events, error)
-            self._settle(batch, BATCH_STATUS_REJECT, report, "rejected")
+            diagnosis = diagnose(error, self._options)
+            self._settle(batch, BATCH_STATUS_REJECT, report, "rejected", diagnosis)
         return None
 
     def _retry(
@@ -184,17 +184,19 @@ class Sender:
             reason = "retries_exhausted"
         elif delay > batch.seconds_left:
             reason = "deadline"
-        error = result.error or RetriesExhaustedError(result.status or 0, batch.attempts)
+        status = result.status or 0
+        error = result.error or RetriesExhaustedError(status, batch.attempts, result.reason)
         batch.error = error
+        self._reporter.fault = fault = diagnose(error, self._options)
         if is_unreachable:
             is_last, retry_after = reason is not None, result.retry_after
             expired = self._outage.failed(batch, error, retry_after, is_last=is_last)
             if expired is not None:
                 for each in expired:
-                    self._give_up(each, "deadline", error)
+                    self._give_up(each, "deadline", error, fault)
                 return None
         if reason is not None:
-            self._give_up(batch, reason, error)
+            self._give_up(batch, reason, error, fault)
         elif self._ledger.postpone(batch):
             batch.seconds_left -= delay
             self._reporter.debug.batch_postponed(batch, delay)
@@ -203,10 +205,12 @@ class Sender:
             self._leave(batch)
         return None
 
-    def _give_up(self, batch: Batch, reason: DropReason, error: Exception) -> None:
+    def _give_up(
+        self, batch: Batch, reason: DropReason, error: Exception, diagnosis: Diagnosis
+    ) -> None:
         batch.error = error
         report = partial(self._reporter.batch_failed, batch.id, batch.frame.events, reason, error)
-        self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason)
+        self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason, diagnosis)
 
     def _settle(
         self,
@@ -214,6 +218,7 @@ class Sender:
         status: str,
         report: Callable[[], object],
         reason: DropReason | None = None,
+        diagnosis: Diagnosis | None = None,
     ) -> None:
         """Report the outcome, then enter it; unless somebody else has."""
         try:
@@ -222,7 +227,7 @@ class Sender:
                     report()
                     self._reporter.debug.batch_settled(batch, status, reason)
                 finally:
-                    self._ledger.settle(batch, status, reason)
+                    self._ledger.settle(batch, status, reason, diagnosis)
         finally:
             self._leave(batch)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import math
 from collections.abc import Callable
 from typing import Any, Final
 
 from .._engine.choice import EventBase, Tracker
 from .._engine.protocol import RecordStatus, class_given_error
-from ..errors import DropReason
+from ..constant import BATCH_MAX_BYTE_SIZE
+from ..errors import Diagnosis, DropReason, EventTooLargeError
+from ..options import Options
 from ..process import forks
 from ..process.reentrancy import refuses_events
 from .before_send import BeforeSendHook, is_event
+from .diagnosis import too_large
 from .notify import Reporter
 from .pipeline import Pipeline
+from .unserializable import diagnose_event
 
 __all__ = ["Tracking"]
 
@@ -33,6 +37,7 @@ class Tracking(Tracker):
     Attributes:
         context: that of the SDK, just now.
         _before_send: hook of the user's.
+        _options: for the API key, which no error must repeat.
         _pipeline: of this process.
         _reporter: tells the user what becomes of events.
         _known_classes: of events that were recorded by way of Python.
@@ -40,6 +45,7 @@ class Tracking(Tracker):
 
     context: Any
     _before_send: BeforeSendHook | None
+    _options: Options
     _pipeline: Pipeline
     _reporter: Reporter
     _known_classes: set[type]
@@ -89,9 +95,10 @@ class Tracking(Tracker):
             return status
         status = self._record_with_retry(status, record)
         if status is RecordStatus.TOO_LARGE:
-            self._pipeline.ledger.refuse("too_large")
-            size = len(context) + len(header) + len(payload)
-            self._reporter.too_large(1, type(event).__name__, size)
+            size, name = len(context) + len(header) + len(payload), type(event).__name__
+            error = EventTooLargeError(size, BATCH_MAX_BYTE_SIZE)
+            self._pipeline.ledger.refuse("too_large", 1, too_large(error, name))
+            self._reporter.too_large(error, 1, name)
             return status
         if status is not RecordStatus.OK:
             self._drop(status)
@@ -118,29 +125,22 @@ class Tracking(Tracker):
     def _serialization_failed(self, event: Any, error: Exception) -> None:
         if isinstance(event, type):
             error = class_given_error("event", event)
-        self._pipeline.ledger.refuse("serialization_error")
+        diagnosis: Diagnosis | None = None
+        with contextlib.suppress(Exception):  # such as that of an error that cannot be printed
+            diagnosis = diagnose_event(event, error, self._options.api_key)
+        ledger = self._pipeline.ledger
+        ledger.refuse("serialization_error", 1, diagnosis)
         self._reporter.debug.event_dropped(event, "serialization_error", error)
-        self._pipeline.ledger.note_error(self._reporter.serialization_failed(event, error))
+        ledger.note_error(self._reporter.serialization_failed(event, error, diagnosis))
 
     def _is_inside(self) -> bool:
         return refuses_events()
 
     def _drop(self, status: RecordStatus) -> None:
         self._reporter.debug.event_dropped(None, _REASONS[status])
-        if status is RecordStatus.REENTRANT:
-            self._pipeline.ledger.refuse("reentrant")
-            self._reporter.report_reentrant()
-            return
-        reason = _REASONS[status]
         if status is RecordStatus.FULL:
             self._pipeline.event_dropped()
-        self._pipeline.ledger.refuse(reason)
-        self._reporter.warn_sparingly(
-            reason,
-            "Events are dropped: %s",
-            reason.replace("_", " "),
-            quiet_seconds=math.inf if status is RecordStatus.CLOSED else 20.0,
-        )
+        self._pipeline.ledger.refuse(_REASONS[status])
 
     def _meet(self, event_class: type) -> None:
         """Say once what a config module on other base classes costs."""

@@ -13,7 +13,15 @@ from typing import Final, overload
 
 from .pristine import TIMEOUT_MAX
 
-__all__ = ["deadline_after", "is_over", "monotonic", "monotonic_ns", "real_time_ns", "seconds_left"]
+__all__ = [
+    "deadline_after",
+    "earlier",
+    "is_over",
+    "monotonic",
+    "monotonic_ns",
+    "real_time_ns",
+    "seconds_left",
+]
 
 monotonic: Final[Callable[[], float]] = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 """Seconds of the clock that ``time.monotonic()`` reads when nobody has patched it."""
@@ -43,6 +51,11 @@ def seconds_left(deadline: float | None) -> float | None: ...
 def seconds_left(deadline: float | None) -> float | None:
     """Return the seconds until a deadline, at least 0; ``None`` for no deadline."""
     return None if deadline is None else max(0.0, deadline - monotonic())
+
+
+def earlier(deadline: float | None, other: float) -> float:
+    """Return the earlier of two deadlines, of which the first may be none."""
+    return other if deadline is None else min(deadline, other)
 
 
 def is_over(deadline: float | None) -> bool:

@@ -11,10 +11,12 @@ from typing import Any, Final
 from ..constant import LOGGER_NAME
 from .reentrancy import Scope, call_in, is_logging, own_thread
 
-__all__ = ["check_logger", "log_line", "logger", "shows", "write_line"]
+__all__ = ["check_logger", "is_visible", "log_line", "logger", "warn", "write_line"]
 
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
+
+_PREFIX: Final = "paltabrain_fast: "
 
 _METHODS: Final = {  # one for each level, as an object that stands in for a logger has
     logging.DEBUG: "debug",
@@ -57,42 +59,55 @@ def log_line(
         call_in(Scope.LOGGING, partial(write, message, *arguments, exc_info=error))
 
 
-def shows(level: int, to: logging.Logger = logger) -> bool:
-    """Tell whether anybody sees the lines of a level; a ``NullHandler`` shows none.
+def warn(line: str, to: logging.Logger = logger) -> None:
+    """Log a warning; write it to ``sys.stderr`` where nobody has configured logging.
+
+    Who has silenced the logger, by its level or otherwise, is told nothing.
 
     Args:
-        level: of the lines.
-        to: where they are logged. What is no ``logging.Logger`` is believed to show them.
+        line: the whole line.
+        to: a logger, or what has its methods for each level.
     """
-    if not isinstance(to, logging.Logger):
-        return True
-    if not to.isEnabledFor(level):
-        return False
+    if not isinstance(to, logging.Logger) or is_visible(to):
+        log_line(logging.WARNING, "%s", line, to=to)
+    elif to.isEnabledFor(logging.WARNING):
+        _write_to_stderr(f"WARNING: {line}")
+
+
+def write_line(level: int, line: str, to: logging.Logger = logger) -> None:
+    """Log a line where somebody sees it, and else write it to ``sys.stderr``; never both."""
+    if not isinstance(to, logging.Logger) or (to.isEnabledFor(level) and is_visible(to, level)):
+        log_line(level, "%s", line, to=to)
+    else:
+        _write_to_stderr(line)
+
+
+def is_visible(to: logging.Logger, level: int | None = None) -> bool:
+    """Tell whether any handler writes what a logger logs; a ``NullHandler`` does not.
+
+    Args:
+        to: the logger.
+        level: of the lines that are meant; ``None`` for those of any level.
+    """
     current: logging.Logger | None = to
     while current is not None:
         for handler in current.handlers:
-            if not isinstance(handler, logging.NullHandler) and handler.level <= level:
+            if isinstance(handler, logging.NullHandler):
+                continue
+            if level is None or handler.level <= level:
                 return True
         current = current.parent if current.propagate else None
     return False
 
 
-def write_line(level: int, line: str, to: logging.Logger = logger) -> None:
-    """Log a line where somebody sees it, and else write it to ``sys.stderr``; never both.
-
-    An exception has nowhere to be reported; see ``log_line``.
-    """
-    if is_logging():
-        return
-    with contextlib.suppress(Exception if own_thread() is None else BaseException):
-        if shows(level, to):
-            log_line(level, "%s", line, to=to)
-        else:
-            call_in(Scope.LOGGING, partial(_write_to_stderr, line))
-
-
 def _write_to_stderr(line: str) -> None:
-    text = f"{LOGGER_NAME}: {line}\n"
+    """Write a line, unless the standard error is missing, closed or broken; see ``log_line``."""
+    if not is_logging():
+        with contextlib.suppress(Exception if own_thread() is None else BaseException):
+            call_in(Scope.LOGGING, partial(_write, f"{_PREFIX}{line}\n"))
+
+
+def _write(text: str) -> None:
     stream: Any = sys.stderr  # None under pythonw, or in a daemon: an error like any other
     try:
         stream.write(text)  # in one call, so that threads do not write into each other's lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -9,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ..process.clock import real_time_ns
+from ..process.masking import masked
 from .headers import is_header
 
 __all__ = [
@@ -16,14 +18,16 @@ __all__ = [
     "Request",
     "SendResult",
     "Transport",
-    "failure",
     "finish",
     "retry_after",
-    "timed_out",
+    "words_of",
 ]
 
 MAX_ANSWER_BYTES: Final = 65_536
 _MAX_TEXT: Final = 200
+_MAX_BODY_BYTES: Final = 4096
+_HTML: Final = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+"""What a page has beside its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,14 @@ class SendResult:
         status: HTTP status of the answer; ``None`` if there was no answer.
         error: why there was no answer.
         retry_after: seconds that the answer asks to wait; ``None`` if it does not ask.
+        reason: of a refusal, the server's own words: the beginning of its body, without the API
+            key; of a redirect, where it leads. ``None`` if there are none.
     """
 
     status: int | None = None
     error: Exception | None = None
     retry_after: float | None = None
+    reason: str | None = None
 
 
 @runtime_checkable
@@ -114,35 +121,47 @@ def _timestamp(text: str) -> float | None:
         return None
 
 
-def failure(error: Exception) -> ConnectionError:
-    """Return a new error with the text of another, in one line.
-
-    The other one is not kept: its frames hold headers and body.
-    """
-    while len(error.args) > 1 and isinstance(error.args[-1], Exception):
-        error = error.args[-1]  # urllib3 puts the cause beside words that say less
-    text = str(error).strip()
-    if not text.isprintable():  # the text may be a server's
-        text = ascii(text)[1:-1]
-    return ConnectionError(f"{type(error).__name__}: {text}"[:_MAX_TEXT])
-
-
-def timed_out(request: Request) -> SendResult:
-    """Return the result of an attempt that has used up its time."""
-    return SendResult(error=TimeoutError(f"the attempt timed out after {request.timeout:g} s"))
-
-
-def finish(response: Any) -> None:
+def finish(response: Any) -> bytes:
     """Read the rest of an answer, up to a limit, so that its connection can be used again.
 
     Args:
         response: an answer of ``urllib3``.
+
+    Returns:
+        What there was of the body; nothing if it broke off.
     """
+    body = b""
     try:
-        response.read(MAX_ANSWER_BYTES)
+        body = response.read(MAX_ANSWER_BYTES)
         whole = not response.read(1)
     except Exception:  # only the status counts, and that is known
         whole = False
     if not whole:
         response.close()
     response.release_conn()
+    return body
+
+
+def words_of(status: int, location: str | None, body: bytes, request: Request) -> str | None:
+    """Return what a server has to say of its refusal, for ``SendResult.reason``.
+
+    Args:
+        status: HTTP status of the answer.
+        location: the header ``Location``, which counts for a redirect.
+        body: the beginning of the answer's body.
+        request: whose API key the words must not repeat.
+    """
+    if 200 <= status < 300:
+        return None
+    if 300 <= status < 400:
+        text = location or ""
+    else:
+        text = body[:_MAX_BODY_BYTES].decode(errors="replace")
+    secret = request.headers.get("X-API-Key", "")
+    if len(body) > _MAX_BODY_BYTES:  # which may have cut the key in two
+        text = text[: -len(secret) or None]
+    text = masked(text, secret)
+    if text.lstrip().lower().startswith(("<!doctype html", "<html")):
+        text = _HTML.sub(" ", text)
+    printable = "".join(each if each.isprintable() else " " for each in text)
+    return " ".join(printable.split())[:_MAX_TEXT].rstrip() or None

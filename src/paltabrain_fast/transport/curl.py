@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 from collections import deque
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
+from ..errors import AttemptFailedError, Diagnosis
 from ..process.fork_barrier import allow_forks
-from .base import MAX_ANSWER_BYTES, Request, SendResult, failure, retry_after, timed_out
+from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, words_of
 from .environment import Certificates, Proxy, Trust, proxy_for
+from .faults import Peer, failure, timed_out
 from .per_process import PerProcess
 from .unpatched import MAX_WAIT_SECONDS, poll
 from .urls import origin_of
@@ -26,6 +30,17 @@ except ImportError as error:
 __all__ = ["CurlTransport"]
 
 _MAX_MILLISECONDS: Final = 2**31 - 1
+_MAX_KEPT_BYTES: Final = 4096
+"""Of an answer's body, this much is kept at least, to tell what a refusal says."""
+
+_PROXY_ERROR: Final = 97  # CURLE_PROXY, which pycurl does not name
+_PROXY_CODES: Final = (pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_CONNECT, _PROXY_ERROR)
+_TLS_CODES: Final = (
+    pycurl.E_SSL_CONNECT_ERROR,
+    pycurl.E_PEER_FAILED_VERIFICATION,
+    pycurl.E_SSL_CACERT_BADFILE,
+)
+_VERIFY_RESULT: Final = re.compile(r"^SSL certificate OpenSSL verify result: | \(\d+\)$")
 
 
 class CurlTransport:
@@ -50,14 +65,15 @@ class CurlTransport:
     ) -> None:
         # libcurl reads the bundle by itself; the contexts of Trust show that it is a good one
         self._trust = Trust(ca_bundle, keep_content=True)
-        self._pool = PerProcess(partial(_Pool, os.fspath(self._trust.path), connections))
+        self._bundle = os.fspath(self._trust.path)
+        self._pool = PerProcess(partial(_Pool, self._bundle, connections))
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
         try:
             return self._pool.get().post(request, self._trust.certificates())
         except Exception as error:
-            return SendResult(error=failure(error))
+            return SendResult(error=failure(error, Peer(request, self._bundle)))
 
     def close(self) -> None:
         """Close the idle connections of this process; one in use ends with its attempt."""
@@ -113,6 +129,7 @@ class _Connection:
 
     def __init__(self, bundle: str, certificates: Certificates) -> None:
         self.certificates = certificates
+        self._bundle = bundle
         self._process = os.getpid()
         self._answer = _Answer()
         self._socket = -1
@@ -190,8 +207,9 @@ class _Connection:
         # once the status is there, it does not matter what becomes of the answer's body
         status = curl.getinfo(pycurl.RESPONSE_CODE)
         if not answer.has_status(status):
-            return _failure(request, *failed)
-        return SendResult(status=status, retry_after=answer.retry_after)
+            return self._failure(request, proxy, *failed)
+        reason = words_of(status, answer.location, bytes(answer.body), request)
+        return SendResult(status, None, answer.retry_after, reason)
 
     def _perform(self) -> None:
         """Do what ``Curl.perform()`` does, but let forks happen during the waits.
@@ -226,6 +244,18 @@ class _Connection:
         if self._process != os.getpid():
             raise ConnectionError("the process was forked within the attempt")
 
+    def _failure(
+        self, request: Request, proxy: Proxy | None, code: int, message: str
+    ) -> SendResult:
+        peer = Peer(request, self._bundle, proxy)
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            return timed_out(request, peer)
+        if code == pycurl.E_ABORTED_BY_CALLBACK:
+            message = "the connection was closed before an answer"
+        diagnosis = _diagnose(self._curl, peer, proxy, code, message)
+        text = f"{message} (libcurl error {code})"
+        return SendResult(error=AttemptFailedError(text, diagnosis))
+
     def _is_cut(self) -> bool:
         """Tell whether the server has closed the idle connection; libcurl may not look."""
         if self._socket < 0:
@@ -256,12 +286,39 @@ def _selected(events: int) -> int:
     return (pycurl.CSELECT_IN if reads else 0) | (pycurl.CSELECT_OUT if writes else 0)
 
 
-def _failure(request: Request, code: int, message: str) -> SendResult:
-    if code == pycurl.E_OPERATION_TIMEDOUT:
-        return timed_out(request)
-    if code == pycurl.E_ABORTED_BY_CALLBACK:
-        message = "the connection was closed before an answer"
-    return SendResult(error=ConnectionError(f"{message} (libcurl error {code})"))
+def _diagnose(curl: Any, peer: Peer, proxy: Proxy | None, code: int, message: str) -> Diagnosis:
+    """Say what an error of libcurl means."""
+    why = message
+    if message.endswith("Could not connect to server"):  # or else the number is from before
+        number = curl.getinfo(pycurl.OS_ERRNO)
+        why = os.strerror(number) if number else message
+    if proxy is not None and (code in _PROXY_CODES or curl.getinfo(pycurl.HTTP_CONNECTCODE) > 299):
+        return peer.bad_proxy(why)
+    if code in _TLS_CODES:
+        if proxy is not None and proxy.url.startswith("https") and not _has_tunnel(curl):
+            return peer.bad_proxy(message)
+        return _diagnose_tls(peer, code, message)
+    if code == pycurl.E_COULDNT_RESOLVE_HOST:
+        return peer.host_not_found("")
+    if code == pycurl.E_COULDNT_CONNECT:
+        return peer.not_connected(why)
+    if code == pycurl.E_UNSUPPORTED_PROTOCOL and "HTTP/0.9" in message and peer.is_plain:
+        return peer.unexpected_tls()
+    return peer.broken_off(message)
+
+
+def _diagnose_tls(peer: Peer, code: int, message: str) -> Diagnosis:
+    if code == pycurl.E_PEER_FAILED_VERIFICATION:
+        return peer.untrusted(_VERIFY_RESULT.sub("", message))
+    words = message.rpartition("routines::")
+    if not words[1] and "SSL" not in message:
+        return peer.broken_off(message)
+    says_else = words[2] in ("wrong version number", "record layer failure")
+    return (peer.no_tls if says_else else peer.handshake_failed)(words[2])
+
+
+def _has_tunnel(curl: Any) -> bool:
+    return bool(curl.getinfo(pycurl.HTTP_CONNECTCODE) == HTTPStatus.OK)
 
 
 class _Answer:
@@ -276,11 +333,16 @@ class _Answer:
         self._head_is_whole = False
         self._headers: dict[bytes, list[bytes]] = {}
         self._body_bytes = 0
+        self.body = bytearray()
 
     @property
     def retry_after(self) -> float | None:
         value = self._header(b"retry-after")
         return None if value is None else retry_after(value, self._header(b"date"))
+
+    @property
+    def location(self) -> str | None:
+        return self._header(b"location")
 
     def _header(self, name: bytes) -> str | None:
         values = self._headers.get(name)
@@ -308,9 +370,11 @@ class _Answer:
         else:
             name, _, value = line.partition(b":")
             name = name.strip().lower()
-            if name in (b"retry-after", b"date"):
+            if name in (b"retry-after", b"date", b"location"):
                 self._headers.setdefault(name, []).append(value.strip())
 
     def take_body(self, data: bytes) -> int:
         self._body_bytes += len(data)
+        if len(self.body) <= _MAX_KEPT_BYTES:
+            self.body += data
         return len(data) if self._body_bytes <= MAX_ANSWER_BYTES else -1

@@ -23,7 +23,23 @@ from ..process.log import log_line
 from .per_process import PerProcess
 from .unpatched import make_context
 
-__all__ = ["Certificates", "Proxy", "Trust", "proxy_for"]
+__all__ = ["BundleError", "Certificates", "Proxy", "ProxyUnusableError", "Trust", "proxy_for"]
+
+
+class BundleError(Exception):
+    """The certificates to trust cannot be read."""
+
+
+class ProxyUnusableError(ValueError):
+    """The transport does not know how to speak to the proxy that is set."""
+
+
+class _BundleNotFoundError(BundleError, FileNotFoundError):
+    pass
+
+
+class _BundleWithoutCertificateError(BundleError, ValueError):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +199,7 @@ class _Bundle:
 
     def _load(self) -> ssl.SSLContext:
         if not self._path.exists():
-            raise FileNotFoundError(f"CA bundle not found: {self._path}")
+            raise _BundleNotFoundError(f"CA bundle not found: {self._path}")
         context = make_context()
         try:
             if self._path.is_dir():
@@ -191,5 +207,7 @@ class _Bundle:
             else:
                 context.load_verify_locations(cafile=self._path)
         except ssl.SSLError as error:
-            raise ValueError(f"CA bundle without a certificate: {self._path}") from error
+            raise _BundleWithoutCertificateError(
+                f"CA bundle without a certificate: {self._path}"
+            ) from error
         return context

@@ -8,9 +8,10 @@ import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
 from ..process.clock import monotonic
-from .base import Request, SendResult, failure, finish, retry_after, timed_out
+from .base import Request, SendResult, finish, retry_after, words_of
 from .deadline import HttpPool, HttpsPool, attempt
-from .environment import Trust, proxy_for
+from .environment import Proxy, ProxyUnusableError, Trust, proxy_for
+from .faults import Peer, failure, timed_out
 from .mocks import MockedRequests
 from .per_process import PerProcess
 from .urls import origin_of
@@ -48,12 +49,14 @@ class HttpsTransport:
         self._trust = Trust(ca_bundle)
         self._mocked = MockedRequests(os.fspath(self._trust.path))
         self._pools: PerProcess[dict[str, HTTPConnectionPool]] = PerProcess(dict)  # by origin
+        self._proxies: PerProcess[dict[str, Proxy | None]] = PerProcess(dict)  # by origin
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
         return self._mocked.send(request) or self._send(request)
 
     def _send(self, request: Request) -> SendResult:
+        origin = ""
         with attempt.lasting(request.timeout) as deadline:
             try:
                 origin = origin_of(request.url)
@@ -68,16 +71,20 @@ class HttpsTransport:
                     preload_content=False,
                     decode_content=False,
                 )
+                status, headers = response.status, response.headers
                 try:
-                    value = response.headers.get("Retry-After")
-                    date = None if value is None else response.headers.get("Date")
-                    return SendResult(response.status, retry_after=retry_after(value, date))
+                    value = headers.get("Retry-After")
+                    date = None if value is None else headers.get("Date")
+                    delay, location = retry_after(value, date), headers.get("Location")
                 finally:
-                    finish(response)
+                    body = finish(response)
+                return SendResult(status, None, delay, words_of(status, location, body, request))
             except Exception as error:
+                proxy = self._proxies.get().get(origin)
+                peer = Peer(request, os.fspath(self._trust.path), proxy)
                 if monotonic() >= deadline:
-                    return timed_out(request)
-                return SendResult(error=failure(error))
+                    return timed_out(request, peer)
+                return SendResult(error=failure(error, peer))
 
     def close(self) -> None:
         """Close the pooled connections of this process."""
@@ -92,9 +99,9 @@ class HttpsTransport:
         return pools.setdefault(origin, self._new_pool(origin)) if pool is None else pool
 
     def _new_pool(self, origin: str) -> HTTPConnectionPool:
-        proxy = proxy_for(origin)
+        proxy = self._proxies.get()[origin] = proxy_for(origin)
         if proxy is not None and proxy.url.startswith("socks"):
-            raise ValueError(
+            raise ProxyUnusableError(
                 f"{proxy.variable} sets a SOCKS proxy, for which the curl transport is needed: "
                 "pip install 'paltabrain-fast[curl]', PaltabrainSdk(..., transport='curl')"
             )

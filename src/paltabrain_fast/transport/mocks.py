@@ -22,7 +22,8 @@ import urllib3
 import urllib3.connection
 import urllib3.connectionpool
 
-from .base import Request, SendResult, failure, finish, retry_after, timed_out
+from .base import Request, SendResult, finish, retry_after, words_of
+from .faults import Peer, failure, timed_out
 from .per_process import PerProcess
 
 __all__ = ["MockedRequests"]
@@ -153,14 +154,18 @@ class MockedRequests:
                 allow_redirects=False,
                 stream=True,
             )
+            body: Any = b""
             with contextlib.suppress(Exception):  # a mock may have nothing to read
-                finish(response.raw)
-            value, date = (_text(response, name) for name in ("Retry-After", "Date"))
-            return SendResult(_status(response), retry_after=retry_after(value, date))
+                body = finish(response.raw)
+            names = ("Retry-After", "Date", "Location")
+            value, date, location = (_text(response, name) for name in names)
+            status, body = _status(response), body if isinstance(body, bytes) else b""
+            reason = words_of(status, location, body, request)
+            return SendResult(status, None, retry_after(value, date), reason)
         except requests.Timeout:
-            return timed_out(request)
+            return timed_out(request, Peer(request, self._bundle))
         except Exception as error:
-            return SendResult(error=failure(error))
+            return SendResult(error=failure(error, Peer(request, self._bundle)))
         finally:
             idle.append((state, session))
 

@@ -38,7 +38,8 @@ for _ in range(3):
     assert sdk.flush(timeout=30)
 stats = sdk.stats()
 assert stats.accepted == stats.delivered == 2, stats
+assert sdk.shutdown(timeout=30)
+stats = sdk.stats()
 warnings = [record for record in seen if "log line of the SDK" in record.getMessage()]
 assert len(warnings) == 1
 assert stats.dropped == {"serialization_error": 1, "reentrant": len(seen) - 1}, (stats, len(seen))
-assert sdk.shutdown(timeout=30)

@@ -15,10 +15,13 @@ from paltabrain_fast.delivery import (
     batch,
     control,
     ledger,
+    losses,
+    notify,
     outage,
     overflow,
     pipeline,
     sender,
+    telling,
     workers,
 )
 from paltabrain_fast.delivery.workers import Workers
@@ -37,6 +40,7 @@ __all__ = [
     "retry_delay",
     "retrying_after",
     "shedding_for",
+    "telling_every",
     "waits_watched",
 ]
 
@@ -95,7 +99,8 @@ def waits_watched() -> Iterator[WaitClock]:
     def joined(thread: Any, timeout: float | None) -> None:
         clock.join(thread, timeout)
 
-    modules = [clocks, batch, control, ledger, outage, pipeline, sender, workers]
+    modules = [clocks, batch, control, ledger, losses, notify, outage, pipeline, sender, telling]
+    modules.append(workers)
     with ExitStack() as stack:
         for module in modules:
             if hasattr(module, "monotonic"):
@@ -128,7 +133,8 @@ def jumping_clock() -> Iterator[JumpingClock]:
     """Have delivery go by a clock that can jump."""
     clock = JumpingClock()
     with ExitStack() as stack:
-        for module in clocks, batch, control, ledger, outage, pipeline, sender, workers:
+        modules = (batch, control, ledger, losses, outage, pipeline, sender, telling, workers)
+        for module in modules:
             if hasattr(module, "monotonic"):
                 stack.enter_context(patch.object(module, "monotonic", clock.read))
         yield clock
@@ -183,6 +189,13 @@ def backoff_drawn_from(generator: random.Random) -> Iterator[None]:
 def shedding_for(milliseconds: int) -> Iterator[None]:
     """Have ``track()`` ask a full buffer for room only so long after it asked in vain."""
     with patch.object(overflow, "_SHED_MS", milliseconds):
+        yield
+
+
+@contextmanager
+def telling_every(seconds: float) -> Iterator[None]:
+    """Have the user told of losses of one kind so often."""
+    with patch.object(losses, "_QUIET_SECONDS", seconds):
         yield
 
 

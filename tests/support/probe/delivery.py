@@ -29,11 +29,14 @@ __all__ = [
     "before_telling_ends",
     "beginning_of_exit",
     "cutting_a_batch",
+    "drop_for",
     "exit_of",
     "foreign_classes_unreported",
     "framing_fails_once",
     "interrupted_after",
     "is_kept_for_exit",
+    "outage_begins",
+    "outage_ends",
     "overtaking_flush",
     "parked_batches",
     "waiting_for_our_books",
@@ -279,8 +282,25 @@ def before_telling_ends(sdk: PaltabrainSdk[Any], action: Callable[[], object]) -
             action()
             lock.release()
 
-    with patch.object(sdk._reporter, "_running", Telling()):
+    with patch.object(sdk._reporter.callbacks, "_running", Telling()):
         yield
+
+
+def drop_for(sdk: PaltabrainSdk[Any], reason: Any) -> None:
+    """Have an event refused for this reason."""
+    ledger = sdk._pipeline.ledger
+    ledger._dropped.setdefault(reason, 0)
+    ledger.refuse(reason)
+
+
+def outage_begins(sdk: PaltabrainSdk[Any], error: Exception) -> None:
+    """Have the SDK tell that an outage has begun, with this error."""
+    sdk._reporter.outage_begun(error)
+
+
+def outage_ends(sdk: PaltabrainSdk[Any], seconds: float, lost: int) -> None:
+    """Have the SDK tell of the end of an outage."""
+    sdk._reporter.outage_over(seconds, lost)
 
 
 class Delivery:

@@ -1,0 +1,1 @@
+"""Programs that lose events without having configured logging, for ``tests/test_told.py``."""
