@@ -252,6 +252,19 @@ def test_error_drops_the_event_and_is_told(
     assert line.exc_info is not None  # with its traceback
 
 
+def test_warning_says_where_the_hook_has_failed_and_not_with_which_text(
+    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+) -> None:
+    sdk = make_sdk(transport=InMemoryTransport(), before_send=fail)
+    for _ in range(3):
+        sdk.track(TextEvent())
+    sdk.shutdown(DEADLINE)
+    (line,) = [text for text in caplog.messages if text.startswith("before_send raised")]
+    place = f"{__file__}:{fail.__code__.co_firstlineno + 1}"
+    assert line.startswith(f"before_send raised ValueError at {place}: 3 events lost; ")
+    assert SECRET not in line
+
+
 def test_each_kind_of_error_is_logged(make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture) -> None:
     errors = [ValueError("a"), KeyError("b"), ValueError("c"), KeyError("d")]
 

@@ -305,10 +305,10 @@ def test_losses_without_a_network(engine: str) -> None:
         "event too large (524288 fit into a batch): 1 event lost; make the event or its context"
         " smaller",
         f"event [EventPageOpen] tracked at {places[0]} cannot be serialized (TypeError:"
-        f" EventPayloadPageOpen.page_id is a string, and was given a int: {bad_value}): 3 events"
+        f" EventPayloadPageOpen.page_id is a string, and was given an int: {bad_value}): 3 events"
         f" lost; {trace}",
         f"event [EventPageOpen] tracked at {places[1]} cannot be serialized (AttributeError:"
-        " EventHeaderParent.parent_elements is a repeated string, and was given a int: Assignment"
+        " EventHeaderParent.parent_elements is a repeated string, and was given an int: Assignment"
         ' not allowed to map, or repeated field "parent_elements" in protocol message object.): 1'
         f" event lost; {trace}",
         "sending failed (LookupError: of the user's own\\nin two lines, with ***): 1 event lost;"

@@ -145,11 +145,11 @@ EventPayloadEverything: Any = import_module("examples.config.config_v2_pb2").Eve
 @pytest.mark.parametrize(
     ("properties", "text"),
     [
-        ({"label": 5}, "EventPayloadEverything.label is a string, and was given a int"),
+        ({"label": 5}, "EventPayloadEverything.label is a string, and was given an int"),
         ({"counts": [1, "a"]}, "counts is a repeated sint64, and was given a list of int, str"),
         ({"label_by_name": {"a": 3}}, "is a map<string, string>, and was given a dict of int"),
-        ({"count": 1 << 70}, "count is a sint64, and was given a int"),
-        ({"nothing": 1}, "EventPayloadEverything.nothing does not exist, and was given a int"),
+        ({"count": 1 << 70}, "count is a sint64, and was given an int"),
+        ({"nothing": 1}, "EventPayloadEverything.nothing does not exist, and was given an int"),
     ],
 )
 def test_errors_name_message_property_and_both_types(

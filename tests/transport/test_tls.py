@@ -90,6 +90,18 @@ def test_bundle_of_the_environment(
     assert transport.send(request(api.hostname)).status == 200
 
 
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_bundle_that_is_missing_is_named_with_the_variable(
+    make_transport: MakeTransport, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(variable, "/no/such.pem")
+    with pytest.raises(FileNotFoundError, match=f"/no/such.pem, named by {variable}"):
+        make_transport()
+    with pytest.raises(FileNotFoundError, match="/no/such-either.pem, named by ca_bundle"):
+        make_transport(ca_bundle="/no/such-either.pem")
+
+
 def test_given_bundle_wins_over_the_environment(
     make_transport: MakeTransport,
     authority: Authority,

@@ -135,11 +135,6 @@ def by_reason(options: Options) -> Mapping[str, Diagnosis]:
         ),
         "internal_error": internal_error(),
         "deadline": not_in_time("shutdown", None),
-        "before_send_error": Diagnosis(
-            "before_send_error",
-            "before_send raised",
-            "correct it; on_error= is called with each error",
-        ),
         "serialization_error": Diagnosis(
             "serialization_error",
             "cannot be serialized",

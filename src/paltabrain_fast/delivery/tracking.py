@@ -18,7 +18,7 @@ from .before_send import BeforeSendHook, is_event
 from .diagnosis import too_large
 from .notify import Reporter
 from .pipeline import Pipeline
-from .unserializable import diagnose_event
+from .unserializable import diagnose_event, diagnose_hook
 
 __all__ = ["Tracking"]
 
@@ -68,7 +68,7 @@ class Tracking(Tracker):
             try:
                 changed = hook(event, context)
             except Exception as error:
-                self._pipeline.ledger.refuse("before_send_error")
+                self._pipeline.ledger.refuse("before_send_error", 1, diagnose_hook(error))
                 self._reporter.debug.event_dropped(event, "before_send_error", error)
                 self._reporter.before_send_failed(event, error)
                 return None

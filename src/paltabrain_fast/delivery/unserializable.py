@@ -1,4 +1,4 @@
-"""Says of an event that cannot be serialized which property is wrong, and who tracked it."""
+"""Says why an event was skipped: which property is wrong, who tracked it, where a hook failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..encoding.values import set_proto
 from ..errors import Diagnosis
 from ..process.masking import masked
 
-__all__ = ["diagnose_event"]
+__all__ = ["diagnose_event", "diagnose_hook"]
 
 _PACKAGE: Final = __name__.partition(".")[0]
 _MAX_TEXT: Final = 300
@@ -31,6 +31,26 @@ def diagnose_event(event: object, error: Exception, secret: str) -> Diagnosis:
         f"serialization_error {name}.{_place(error)}",
         f"event [{name}] tracked at {_caller()} cannot be serialized ({text})",
         "correct the value there; sdk.last_serialization_error has the traceback",
+    )
+
+
+def diagnose_hook(error: Exception) -> Diagnosis:
+    """Diagnose why ``before_send`` has failed; without the error's text, which may be a secret.
+
+    Args:
+        error: what was raised, with its traceback.
+    """
+    cause = f"before_send raised {type(error).__name__}"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if not _is_own(frame):
+            cause += f" at {frame.f_code.co_filename}:{line}"
+            break
+    else:
+        cause += ", or returned what is no event"
+    return Diagnosis(
+        f"before_send_error {cause}",
+        cause,
+        "correct it; sdk.last_serialization_error has the traceback",
     )
 
 

@@ -67,9 +67,10 @@ def _mismatch(message: Message, name: str, value: Any) -> str:
     if type(value) in (list, dict):  # a subclass may raise when it is iterated
         elements = value.values() if isinstance(value, dict) else value
         given += f" of {', '.join(sorted({type(element).__name__ for element in elements}))}"
+    given = f"{'an' if given[0] in 'aeiouAEIOU' else 'a'} {given}"
     if field is None:
-        return f"does not exist, and was given a {given}"
-    return f"is a {_type_name(field)}, and was given a {given}"
+        return f"does not exist, and was given {given}"
+    return f"is a {_type_name(field)}, and was given {given}"
 
 
 def _type_name(field: Any) -> str:

@@ -123,13 +123,12 @@ class Trust:
     def __init__(
         self, ca_bundle: str | os.PathLike[str] | None, *, keep_content: bool = False
     ) -> None:
-        self.path = Path(
-            ca_bundle
-            or os.environ.get("REQUESTS_CA_BUNDLE")
-            or os.environ.get("CURL_CA_BUNDLE")
-            or DEFAULT_CA_BUNDLE_PATH
-        )
-        self._bundle = PerProcess(partial(_Bundle, self.path, keep_content))
+        named = {"ca_bundle": ca_bundle}
+        named |= {name: os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")}
+        named["requests"] = DEFAULT_CA_BUNDLE_PATH
+        name, path = next((name, path) for name, path in named.items() if path)
+        self.path = Path(path)
+        self._bundle = PerProcess(partial(_Bundle, self.path, name, keep_content))
         self._bundle.get()
 
     def certificates(self) -> Certificates:
@@ -154,10 +153,16 @@ class _Bundle:
     """The file or directory, as one process has read it.
 
     There is no lock: threads that find a change at the same time each read the file.
+
+    Args:
+        path: of the file or directory.
+        named_by: the option or variable that names it; errors say so.
+        keep_content: whether the bytes of the file are wanted, too.
     """
 
-    def __init__(self, path: Path, keep_content: bool) -> None:
+    def __init__(self, path: Path, named_by: str, keep_content: bool) -> None:
         self._path = path
+        self._named_by = named_by
         self._name = os.fspath(path)
         self._keep_content = keep_content
         self._certificates = self._read(self._stat())
@@ -199,7 +204,9 @@ class _Bundle:
 
     def _load(self) -> ssl.SSLContext:
         if not self._path.exists():
-            raise _BundleNotFoundError(f"CA bundle not found: {self._path}")
+            raise _BundleNotFoundError(
+                f"CA bundle not found: {self._path}, named by {self._named_by}"
+            )
         context = make_context()
         try:
             if self._path.is_dir():
@@ -208,6 +215,6 @@ class _Bundle:
                 context.load_verify_locations(cafile=self._path)
         except ssl.SSLError as error:
             raise _BundleWithoutCertificateError(
-                f"CA bundle without a certificate: {self._path}"
+                f"CA bundle without a certificate: {self._path}, named by {self._named_by}"
             ) from error
         return context
