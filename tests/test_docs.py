@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
 from dataclasses import fields
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -24,6 +26,7 @@ DOCUMENTS = [
     "docs/architecture.md",
     "docs/contexts.md",
     "docs/debugging.md",
+    "docs/frameworks.md",
     "docs/process-ends.md",
 ]
 
@@ -127,3 +130,41 @@ def test_documents_that_the_readme_lists_exist() -> None:
     links = re.findall(r"\]\(((?:docs/)?[\w.-]+\.md)\)", (ROOT / "README.md").read_text("utf-8"))
     assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")} <= set(links)
     assert not {link for link in links if not (ROOT / link).exists()}
+
+
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+)
+_CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as a link names them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_to_pages_and_headings(page: str) -> None:
+    text = _CODE.sub("", (ROOT / page).read_text("utf-8"))
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_name_modules_objects_and_options_that_exist(page: str) -> None:
+    for language, example in _CODE.findall((ROOT / page).read_text("utf-8")):
+        if language != "python":
+            continue
+        typed = re.findall(r"^>>> (.*)$", example, re.MULTILINE)
+        for node in ast.walk(ast.parse("\n".join(typed) or example)):
+            match node:
+                case ast.ImportFrom(module=str(name), names=names) if name.startswith(PACKAGE.name):
+                    module = importlib.import_module(name)
+                    assert not [each.name for each in names if not hasattr(module, each.name)]
+                case ast.Call(func=called, keywords=options) if "Sdk" in ast.unparse(called):
+                    known = inspect.signature(PaltabrainSdk).parameters
+                    assert not {option.arg for option in options} - set(known) - {None}

@@ -56,7 +56,8 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             ``PALTABRAIN_SDK_HOSTNAME`` if not given.
         api_key: key for authentication; ``PALTABRAIN_SDK_API_KEY`` if not given.
         context: ``Context`` object of the config module; events carry its state at ``track()``.
-            ``None`` where each ``track()`` is given one. All threads share it: see
+            ``None`` where each ``track()`` is given one. All threads share it, so that a service
+            which sets it in each request sends events with the user of another: see
             ``scoped_context()`` for what belongs to one request.
         instance_id: sent with each batch; a new UUIDv7 if not given.
         session_id: an integer or a UUID string; ``0`` and ``""`` are as good as none.
@@ -254,9 +255,8 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
 
         Never raises an ``Exception``, and never does I/O but with ``debug``. It never waits either,
         but with ``overflow="block"`` for a full buffer, up to ``block_timeout_ms``. An event that
-        cannot be serialized is logged and skipped. One that does not fit into the buffer is
-        dropped, unless older ones are in favour of it (``overflow="drop_old"``). Both are counted
-        in ``stats()``.
+        cannot be serialized is logged and skipped. If the buffer is full, this event is dropped, or
+        the oldest ones are (``overflow="drop_old"``). Both are counted in ``stats()``.
 
         Args:
             event: an event of the config module.

@@ -96,9 +96,9 @@ def test_bundle_that_is_missing_is_named_with_the_variable(
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv(variable, "/no/such.pem")
-    with pytest.raises(FileNotFoundError, match=f"/no/such.pem, named by {variable}"):
+    with pytest.raises(FileNotFoundError, match=f"pem, named by {variable}"):
         make_transport()
-    with pytest.raises(FileNotFoundError, match="/no/such-either.pem, named by ca_bundle"):
+    with pytest.raises(FileNotFoundError, match="pem, named by ca_bundle"):
         make_transport(ca_bundle="/no/such-either.pem")
 
 

@@ -1,1 +1,1 @@
-"""Wiring for web servers and workers: a few lines each. The SDK never imports them."""
+"""Wiring for web servers and workers: see docs/frameworks.md. The SDK never imports it."""

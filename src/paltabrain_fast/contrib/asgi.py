@@ -87,7 +87,8 @@ class LifespanMiddleware:
 class ContextMiddleware:
     """Gives each request, and each websocket, a context of its own: ``sdk.scoped_context()``.
 
-    With FastAPI or Starlette: ``app.add_middleware(ContextMiddleware, sdk=sdk)``.
+    With FastAPI or Starlette, ``app.add_middleware(ContextMiddleware, sdk=sdk)``, after all others:
+    what is added later runs outside of the scope.
 
     Args:
         app: the application.

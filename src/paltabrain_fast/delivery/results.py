@@ -17,7 +17,7 @@ __all__ = ["DeliveryResult", "Snapshot", "difference"]
 class DeliveryResult:
     """What became of events during one call of ``flush()`` or ``shutdown()``; true if settled.
 
-    The counts are the differences of two snapshots of ``stats()``, from the begin and the end of
+    The counts are the differences of two snapshots of ``stats()``, from the start and the end of
     the call. So they hold what other threads tracked meanwhile, too, and not what was delivered or
     lost before.
 

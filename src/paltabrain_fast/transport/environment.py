@@ -203,10 +203,9 @@ class _Bundle:
         return Certificates(context, self._path.read_bytes() if keep else None, True, stat)
 
     def _load(self) -> ssl.SSLContext:
+        named = f"{self._path}, named by {self._named_by}"
         if not self._path.exists():
-            raise _BundleNotFoundError(
-                f"CA bundle not found: {self._path}, named by {self._named_by}"
-            )
+            raise _BundleNotFoundError(f"CA bundle not found: {named}")
         context = make_context()
         try:
             if self._path.is_dir():
@@ -215,6 +214,6 @@ class _Bundle:
                 context.load_verify_locations(cafile=self._path)
         except ssl.SSLError as error:
             raise _BundleWithoutCertificateError(
-                f"CA bundle without a certificate: {self._path}, named by {self._named_by}"
+                f"CA bundle without a certificate: {named}"
             ) from error
         return context
