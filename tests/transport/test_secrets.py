@@ -109,6 +109,7 @@ def use(
             TextContext(),
             flush_interval_ms=3_600_000,
             flush_max_retries=2,
+            outage_seconds=0,
             request_timeout=timeout,
             transport=transport,
             on_error=witness.see,

@@ -1,4 +1,4 @@
-"""The app of Django's: checks the setting, and fits the SDK to the development server."""
+"""The Django app: checks the setting, and fits the SDK to the development server."""
 
 from __future__ import annotations
 

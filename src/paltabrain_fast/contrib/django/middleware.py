@@ -1,4 +1,4 @@
-"""The middleware of Django's, sync and async: a context for each request."""
+"""The Django middleware, sync and async: a context for each request."""
 
 from __future__ import annotations
 
