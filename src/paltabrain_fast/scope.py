@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from ._engine.choice import Scope, Tracker
 from ._engine.protocol import SerializableContext
-from .encoding.contexts import NO_CONTEXT, OwnContext
+from .encoding.contexts import users_context
 
 __all__ = ["ScopedContext"]
 
@@ -69,10 +69,8 @@ class ScopedContext(Generic[ContextT]):
 
 
 def _context_around(sdk: Any) -> Any:
-    context = sdk._current_context()
-    if isinstance(context, OwnContext):
-        context = sdk.context
-    if context is NO_CONTEXT or context is None:
+    context = users_context(sdk._current_context())
+    if context is None:
         raise TypeError(
             "the SDK has no context that a scope could begin with: give it one, as in"
             " sdk.scoped_context(Context())"

@@ -179,9 +179,9 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         if before_send is not None:
             check_callback("before_send", before_send, "an event and its context")
         self._before_send = None if before_send is None else BeforeSendHook(before_send)
+        is_overridden = type(self).context is not PaltabrainSdk.context
+        self._context = OwnContext(self) if is_overridden else NO_CONTEXT
         self.context = context  # type: ignore[assignment]
-        if type(self).context is not PaltabrainSdk.context:
-            self._context = OwnContext(self)
         self._session_wire_id = session_wire_id(session_id)
         self._callback = None if on_error is None else Callback(on_error)
         self._reporter = Reporter(self._callback, self._options)
@@ -353,15 +353,19 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         Within ``scoped_context()``, it is that of the scope.
         """
         context: Any = self._current_context()
+        if isinstance(context, OwnContext):  # by super(), from the property that overrides this one
+            context = context.assigned
         return None if context is NO_CONTEXT else context  # type: ignore[return-value]
 
     @context.setter
     def context(self, context: ContextT) -> None:
         checked, scope = checked_context(context), self._current_scope()
-        if scope is None:
-            self._context = checked
-        else:
+        if scope is not None:
             scope.context = checked
+        elif isinstance(own := self._context, OwnContext):
+            own.assigned = checked
+        else:
+            self._context = checked
 
     def scoped_context(self, context: ContextT | None = None) -> ScopedContext[ContextT]:
         """Return a context manager: within it, this thread or task has a context of its own.

@@ -10,6 +10,7 @@ from typing import Any, Final
 from .._engine.choice import EventBase, Tracker
 from .._engine.protocol import RecordStatus, class_given_error
 from ..constant import BATCH_MAX_BYTE_SIZE
+from ..encoding.contexts import users_context
 from ..errors import Diagnosis, DropReason, EventTooLargeError
 from ..options import Options
 from ..process import forks
@@ -35,7 +36,6 @@ class Tracking(Tracker):
     """The hooks of ``Tracker``, see ``TrackerHooks``; any thread may be in them.
 
     Attributes:
-        context: that of the SDK, just now.
         _before_send: hook of the user's.
         _options: for the API key, which no error must repeat.
         _pipeline: of this process.
@@ -43,7 +43,6 @@ class Tracking(Tracker):
         _known_classes: of events that were recorded by way of Python.
     """
 
-    context: Any
     _before_send: BeforeSendHook | None
     _options: Options
     _pipeline: Pipeline
@@ -60,7 +59,7 @@ class Tracking(Tracker):
 
     def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
         self._reinit_if_forked()
-        context = self._resolve(context)
+        context = context or users_context(self._current_context())
         if (hook := self._before_send) is not None and is_event(event):
             if hook.is_running:  # what the hook has not seen is not sent
                 self._drop(RecordStatus.REENTRANT)
@@ -79,10 +78,6 @@ class Tracking(Tracker):
             event = changed
         self._reporter.debug.event_tracked(event, context)
         return event, context
-
-    def _resolve(self, context: Any) -> Any:
-        """Return the context that an event carries: the given one, or that of the SDK."""
-        return context or self.context
 
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes

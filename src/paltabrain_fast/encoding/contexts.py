@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from .._engine.protocol import SerializableContext, class_given_error
 
-__all__ = ["NO_CONTEXT", "OwnContext", "checked_context"]
+__all__ = ["NO_CONTEXT", "OwnContext", "checked_context", "users_context"]
 
 
 class _NoContext:
@@ -30,13 +30,28 @@ class OwnContext:
 
     Args:
         sdk: the SDK. It is held by a weak reference, since it refers to this object.
+
+    Attributes:
+        assigned: to the property that the class overrides, which it can reach by ``super()``.
     """
 
     def __init__(self, sdk: Any) -> None:
         self._sdk = weakref.proxy(sdk)
+        self.assigned: SerializableContext = NO_CONTEXT
+
+    def read(self) -> SerializableContext:
+        """Ask the SDK for its context."""
+        return checked_context(self._sdk.context)
 
     def serialize_context(self) -> bytes:
-        return checked_context(self._sdk.context).serialize_context()
+        return self.read().serialize_context()
+
+
+def users_context(context: SerializableContext) -> SerializableContext | None:
+    """Return a context as users know it: what a subclass names, ``None`` if there is none."""
+    if isinstance(context, OwnContext):
+        context = context.read()
+    return None if context is NO_CONTEXT else context
 
 
 def checked_context(context: Any) -> SerializableContext:
