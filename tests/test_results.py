@@ -21,7 +21,6 @@ from paltabrain_fast import (
     RetriesExhaustedError,
     SendResult,
 )
-
 from paltabrain_fast.errors import AttemptFailedError, AttemptTimedOutError, Diagnosis
 
 from .support.answers import Answer

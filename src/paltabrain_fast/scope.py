@@ -7,12 +7,12 @@ from collections import defaultdict
 from contextvars import Token
 from datetime import date, datetime
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
 from ._engine.choice import Scope, Tracker
 from ._engine.protocol import SerializableContext
 from .encoding.contexts import users_context
+from .process.masking import error_text
 
 __all__ = ["ScopedContext"]
 
@@ -45,12 +45,7 @@ class ScopedContext(Generic[ContextT]):
         self._token = self._sdk._scope_variable().set(self._scope)
         return context
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         scope, token = self._scope, self._token
         if scope is None or token is None:
             return
@@ -92,9 +87,9 @@ def _copied(context: Any) -> Any:
         own = copy.deepcopy(context, {id(groups): _copied_groups(groups)} if is_plain else None)
     except Exception as error:
         raise TypeError(
-            f"a scope begins with a copy of the context, and a {name} cannot be copied ({error!r}):"
-            " give its class a __deepcopy__(), or the scope a context, as in"
-            f" sdk.scoped_context({name}())"
+            f"a scope begins with a copy of the context, and a {name} cannot be copied"
+            f" ({error_text(error)}): give its class a __deepcopy__(), or the scope a context,"
+            f" as in sdk.scoped_context({name}())"
         ) from error
     if own is context:
         raise TypeError(

@@ -18,8 +18,8 @@ class FrozenCounts(dict[NameT, int]):
     def _refuse(self, *_arguments: Any, **_named: Any) -> NoReturn:
         raise TypeError("these counts cannot be changed: change a copy(), which is a dict")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
