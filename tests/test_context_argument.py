@@ -125,6 +125,25 @@ def test_subclass_may_leave_its_context_to_the_base() -> None:
         assert contexts(sdk, transport) == ["first", "second"]
 
 
+@pytest.mark.parametrize("hook", [None, lambda event, _context: event], ids=["plain", "hook"])
+def test_context_of_a_subclass_may_be_false(hook: Any) -> None:
+    class Own(Sdk):
+        @property
+        def context(self) -> Any:
+            return Weighed("own")
+
+        @context.setter
+        def context(self, context: Any) -> None:
+            PaltabrainSdk.context.fset(self, context)  # type: ignore[attr-defined]
+
+    transport = InMemoryTransport()
+    other = TextContext("other")
+    with Own("host", "key", other, transport=transport, before_send=hook) as sdk:
+        sdk.track(TextEvent())
+        sdk.track(TextEvent(), False)  # type: ignore[arg-type]
+        assert contexts(sdk, transport) == ["own"]
+
+
 def test_what_asks_for_the_context_does_not_keep_the_sdk() -> None:
     class Own(PaltabrainSdk[Any]):
         context: Any = TextContext("of the class")

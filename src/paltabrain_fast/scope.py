@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from ._engine.choice import Scope, Tracker
 from ._engine.protocol import SerializableContext
-from .encoding.contexts import users_context
+from .encoding.contexts import NO_CONTEXT
 from .process.masking import error_text
 
 __all__ = ["ScopedContext"]
@@ -64,8 +64,8 @@ class ScopedContext(Generic[ContextT]):
 
 
 def _context_around(sdk: Any) -> Any:
-    context = users_context(sdk._current_context())
-    if context is None:
+    context = sdk._context_around()
+    if context is NO_CONTEXT:
         raise TypeError(
             "the SDK has no context that a scope could begin with: give it one, as in"
             " sdk.scoped_context(Context())"

@@ -140,6 +140,19 @@ def test_request_goes_on_when_its_context_cannot_be_filled(
     )
 
 
+def test_what_cannot_fill_a_context_is_refused(make_sdk: MakeSdk) -> None:
+    """Nobody would await it, and no context be filled."""
+
+    async def fill(_context: TextContext, _environ: dict[str, Any]) -> None:
+        """Do what takes a while."""
+
+    sdk = make_sdk(transport=InMemoryTransport())
+    cases: list[tuple[Any, str]] = [(fill, "nobody awaits it"), (5, "callable"), (len, "take a")]
+    for wrong, why in cases:
+        with pytest.raises(TypeError, match=f"fill must .*{why}"):
+            ContextMiddleware(lambda _environ, _start: [], sdk, wrong)
+
+
 def test_faults_of_contexts_are_told_where_logging_is_not_configured(
     make_sdk: MakeSdk, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,7 +52,7 @@ def test_child_that_is_forked_within_a_turn_tells_in_the_next() -> None:
         sparing = Sparing(20)
 
         class Forking(dict[tuple[str, float], object]):
-            def setdefault(self, *_turn: object) -> object:  # type: ignore[override]
+            def setdefault(self, *_turn: object) -> object:
                 raise InterruptedError  # the child's thread is another one, and never returns here
 
         takers, sparing._takers = sparing._takers, Forking()

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
+from ..delivery.callbacks import check_callback
 from ..encoding.contexts import NO_CONTEXT
 from ..process.log import Sparing, warn
 from ..process.masking import error_text
@@ -31,9 +32,14 @@ class RequestScopes(Generic[RequestT]):
     Args:
         sdk: whose contexts they are. If it has none, a scope has none to begin with, either.
         fill: is called at the begin of each.
+
+    Raises:
+        TypeError: ``fill`` is no function of two arguments, or one that has to be awaited.
     """
 
     def __init__(self, sdk: PaltabrainSdk[Any], fill: Fill[RequestT] | None) -> None:
+        if fill is not None:
+            check_callback("fill", fill, "a context and a request")
         self._sdk = sdk
         self._fill = fill
         self._sparing = Sparing(_QUIET_SECONDS)

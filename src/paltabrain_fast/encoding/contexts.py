@@ -1,13 +1,12 @@
-"""The context of an SDK: checks a given one, and provides objects for "none" and "ask later"."""
+"""The context of an SDK: checks a given one, and provides an object for "none"."""
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, Final
 
 from .._engine.protocol import SerializableContext, class_given_error
 
-__all__ = ["NO_CONTEXT", "OwnContext", "checked_context", "users_context"]
+__all__ = ["NO_CONTEXT", "checked_context"]
 
 
 class _NoContext:
@@ -23,35 +22,6 @@ class _NoContext:
 
 
 NO_CONTEXT: Final = _NoContext()
-
-
-class OwnContext:
-    """The context of an SDK whose class overrides ``context``: it is read again for each event.
-
-    Args:
-        sdk: the SDK. It is held by a weak reference, since it refers to this object.
-
-    Attributes:
-        assigned: to the property that the class overrides, which it can reach by ``super()``.
-    """
-
-    def __init__(self, sdk: Any) -> None:
-        self._sdk = weakref.proxy(sdk)
-        self.assigned: SerializableContext = NO_CONTEXT
-
-    def read(self) -> SerializableContext:
-        """Ask the SDK for its context."""
-        return checked_context(self._sdk.context)
-
-    def serialize_context(self) -> bytes:
-        return self.read().serialize_context()
-
-
-def users_context(context: SerializableContext) -> SerializableContext | None:
-    """Return a context as users know it: what a subclass names, ``None`` if there is none."""
-    if isinstance(context, OwnContext):
-        context = context.read()
-    return None if context is NO_CONTEXT else context
 
 
 def checked_context(context: Any) -> SerializableContext:

@@ -63,7 +63,7 @@ class ContextMiddleware:
         is_file = getattr(response, "file_to_stream", None) is not None  # left to the server
         if response.streaming and not is_file:
             stream = self._stream_async if response.is_async else self._stream
-            scope: ScopedContext[Any] = ScopedContext(self._sdk, self._sdk._current_context())
+            scope: ScopedContext[Any] = ScopedContext(self._sdk, self._sdk._context_around())
             response.streaming_content = stream(response.streaming_content, scope)
 
     @staticmethod
