@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections import defaultdict
 from contextvars import Token
@@ -42,25 +43,31 @@ class ScopedContext(Generic[ContextT]):
             )
         context = _copied(_context_around(self._sdk)) if self._context is None else self._context
         self._scope = Scope(context, self._sdk._current_scope())
-        self._token = self._sdk._scope_variable().set(self._scope)
-        return context
+        try:
+            self._token = self._sdk._scope_variable().set(self._scope)
+            return context
+        except BaseException:  # of a signal handler; nobody calls __exit__() then
+            self._scope.context = None
+            raise
 
     def __exit__(self, *_error: object) -> None:
         scope, token = self._scope, self._token
         if scope is None or token is None:
             return
-        self._token = None
-        variable = self._sdk._scope_variable()
-        if variable.get(None) is scope:
-            try:
-                variable.reset(token)
-            except ValueError:
-                pass
-            else:
-                return
-        # It is not left where it was entered, as by an async generator that another task closes, or
-        # not as the innermost one. Whoever may still be in it must not track with its context.
-        scope.context = None
+        is_left = False
+        try:
+            self._token = None
+            variable = self._sdk._scope_variable()
+            if variable.get(None) is scope:
+                with contextlib.suppress(ValueError):
+                    variable.reset(token)
+                    is_left = True
+        finally:
+            # It may not be left where it was entered, as by an async generator that another task
+            # closes, or not as the innermost one, or a signal handler raises. Whoever may still be
+            # in it must not track with its context.
+            if not is_left:
+                scope.context = None
 
 
 def _context_around(sdk: Any) -> Any:
