@@ -8,7 +8,7 @@ from functools import partial
 
 from paltabrain_fast.process.log import Sparing
 
-from ..support.probe import waits_watched
+from ..support.probe import interrupted_turn, turns_kept, waits_watched
 from ..support.threads import running
 
 
@@ -43,23 +43,14 @@ def test_topic_may_be_told_again_after_a_while() -> None:
             clock.now += 19
             assert not sparing.may_tell("a")
             clock.now += 1
-        assert len(sparing._takers) == 2  # nothing is kept of turns that are over
+        assert turns_kept(sparing) == 2  # nothing is kept of turns that are over
 
 
 def test_child_that_is_forked_within_a_turn_tells_in_the_next() -> None:
     """It has no thread that would end what another thread of the parent has begun."""
     with waits_watched() as clock:
         sparing = Sparing(20)
-
-        class Forking(dict[tuple[str, float], object]):
-            def setdefault(self, *_turn: object) -> object:
-                raise InterruptedError  # the child's thread is another one, and never returns here
-
-        takers, sparing._takers = sparing._takers, Forking()
-        try:
-            sparing.may_tell("a")
-        except InterruptedError:
-            sparing._takers = takers
+        interrupted_turn(sparing, "a")
         assert not sparing.may_tell("a")
         clock.now += 20
         assert sparing.may_tell("a")
