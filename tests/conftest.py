@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -20,6 +21,10 @@ from .support.events import TextContext
 from .support.scarce import NOT_RUN
 
 Sdk = PaltabrainSdk[Any]
+
+# A shell has what it runs in the background ignore Ctrl-C, and so the programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = ["programs", *NOT_RUN]
 

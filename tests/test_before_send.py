@@ -167,6 +167,33 @@ def test_it_gets_the_context_that_a_subclass_names(transport: InMemoryTransport)
     assert [batch.context for batch in transport.batches] == [b"just now"]
 
 
+def test_it_gets_the_context_of_the_scope_before_that_of_a_subclass(
+    transport: InMemoryTransport,
+) -> None:
+    class Own(PaltabrainSdk[Any]):
+        @property
+        def context(self) -> Any:
+            return TextContext("of the class")
+
+        @context.setter
+        def context(self, _context: Any) -> None:
+            pass
+
+    seen: list[str] = []
+
+    def note(event: Any, context: Any) -> Any:
+        seen.append(context.text)
+        return event
+
+    with Own("localhost", "key", None, transport=transport, before_send=note) as sdk:
+        sdk.track(TextEvent())
+        with sdk.scoped_context() as context:
+            context.text = "of the scope"
+            sdk.track(TextEvent())
+    assert seen == ["of the class", "of the scope"]
+    assert [batch.context.decode() for batch in transport.batches] == seen
+
+
 def test_it_runs_in_the_thread_that_tracks(make_sdk: MakeSdk, transport: InMemoryTransport) -> None:
     threads: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
 

@@ -98,6 +98,52 @@ def test_context_of_a_subclass_s_own_is_asked_at_each_event(shown: TextContext |
         assert sdk.stats().dropped == ({"serialization_error": 1} if shown is None else {})
 
 
+def test_subclass_may_leave_its_context_to_the_base() -> None:
+    """As one has it that notes who asks; ``super().context`` is what was assigned there."""
+
+    class Own(Sdk):
+        asked = 0
+
+        @property
+        def context(self) -> Any:
+            self.asked += 1
+            return super().context
+
+        @context.setter
+        def context(self, context: Any) -> None:
+            PaltabrainSdk.context.fset(self, context)  # type: ignore[attr-defined]
+
+    transport = InMemoryTransport()
+    with Own("host", "key", None, transport=transport, max_in_flight=1) as sdk:
+        assert sdk.context is None
+        for text in "first", "second":
+            sdk.context = TextContext(text)
+            assert sdk.context.text == text
+            sdk.asked = 0
+            sdk.track(TextEvent())
+            assert sdk.asked
+        assert contexts(sdk, transport) == ["first", "second"]
+
+
+@pytest.mark.parametrize("hook", [None, lambda event, _context: event], ids=["plain", "hook"])
+def test_context_of_a_subclass_may_be_false(hook: Any) -> None:
+    class Own(Sdk):
+        @property
+        def context(self) -> Any:
+            return Weighed("own")
+
+        @context.setter
+        def context(self, context: Any) -> None:
+            PaltabrainSdk.context.fset(self, context)  # type: ignore[attr-defined]
+
+    transport = InMemoryTransport()
+    other = TextContext("other")
+    with Own("host", "key", other, transport=transport, before_send=hook) as sdk:
+        sdk.track(TextEvent())
+        sdk.track(TextEvent(), False)  # type: ignore[arg-type]
+        assert contexts(sdk, transport) == ["own"]
+
+
 def test_what_asks_for_the_context_does_not_keep_the_sdk() -> None:
     class Own(PaltabrainSdk[Any]):
         context: Any = TextContext("of the class")

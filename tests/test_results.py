@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import logging
+import pickle
 import threading
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -11,11 +15,13 @@ import pytest
 from paltabrain_fast import (
     BatchRejectedError,
     DeliveryResult,
+    EventTooLargeError,
     InMemoryTransport,
     Request,
     RetriesExhaustedError,
     SendResult,
 )
+from paltabrain_fast.errors import AttemptFailedError, AttemptTimedOutError, Diagnosis
 
 from .support.answers import Answer
 from .support.api_server import ApiServer
@@ -63,8 +69,42 @@ def test_result_cannot_be_changed(make_sdk: MakeSdk) -> None:
     result: Any = make_sdk(transport=InMemoryTransport()).flush()
     with pytest.raises(AttributeError):
         result.settled = True
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="cannot be changed"):
         result.lost["rejected"] = 1
+    for change in "clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__":
+        with pytest.raises(TypeError, match="cannot be changed"):
+            getattr(result.lost, change)()
+
+
+def test_result_and_stats_may_be_kept_anywhere(make_sdk: MakeSdk) -> None:
+    """In sets, in other processes, in copies and in JSON."""
+    sdk = make_sdk(transport=Refusing())
+    sdk.track(TextEvent(), TextContext("refused"))
+    result = replace(sdk.flush(timeout=30), error=None)
+    for told, counts in (result, "lost"), (sdk.stats(), "dropped"):
+        assert getattr(told, counts) == {"rejected": 1}
+        for same in pickle.loads(pickle.dumps(told)), copy.copy(told), copy.deepcopy(told):
+            assert {told: 1}[same] == 1
+            with pytest.raises(TypeError, match="cannot be changed"):
+                getattr(same, counts)["rejected"] = 2
+        assert json.loads(json.dumps(asdict(told)))[counts] == {"rejected": 1}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttemptFailedError("no answer", Diagnosis("connection", "cause", "remedy")),
+        AttemptTimedOutError("no answer in time"),
+        BatchRejectedError(400, "schema"),
+        RetriesExhaustedError(503, 5),
+        EventTooLargeError(None, 5),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_error_of_a_result_may_be_kept_anywhere(error: Exception) -> None:
+    for same in pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error):
+        assert type(same) is type(error)
+        assert (str(same), same.args, vars(same)) == (str(error), error.args, vars(error))
 
 
 def test_each_call_tells_of_its_own_time(make_sdk: MakeSdk) -> None:

@@ -9,17 +9,20 @@ import copy
 import gc
 import os
 import threading
+import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from paltabrain_fast import BaseContext, InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.scope import ScopedContext
 
 from .schema.packages import EXAMPLE, imported
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent
+from .support.interruption import everywhere
 from .support.programs import run_program
 from .support.sdk import MakeSdk, contexts_of_events
 from .support.threads import running
@@ -105,6 +108,32 @@ def test_exceptions_pass(make_sdk: MakeSdk) -> None:
     with pytest.raises(ZeroDivisionError), sdk.scoped_context():
         1 // 0  # noqa: B018
     assert sdk.context.text == "context"
+
+
+def test_interruption_leaves_no_scope_behind(make_sdk: MakeSdk) -> None:
+    """As by a signal handler that raises; what goes on in this thread belongs to nobody's request.
+
+    Only where ``__exit__()`` is about to begin, nothing of it can help.
+    """
+
+    def raise_in_handler() -> NoReturn:
+        raise InterruptedError
+
+    sdk = make_sdk(transport=InMemoryTransport(), context=TextContext("own"))
+    left = []
+    for interruption in everywhere(raise_in_handler, least=10):
+        with sdk.scoped_context(TextContext("around")) as around:
+            try:
+                with interruption:
+                    scope = sdk.scoped_context(TextContext("scoped"))
+                    with scope:
+                        sdk.track(TextEvent())
+            except InterruptedError as error:
+                frames = [frame for frame, _line in traceback.walk_tb(error.__traceback__)]
+                if sdk.context is not around:
+                    left.append(frames)
+    assert all(frames[1].f_code is ScopedContext.__exit__.__code__ for frames in left), left
+    assert len(left) <= 1
 
 
 def test_a_given_context_is_taken_as_it_is(make_sdk: MakeSdk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 __all__ = [
     "AttemptFailedError",
@@ -16,6 +16,8 @@ __all__ = [
     "PaltabrainError",
     "RetriesExhaustedError",
 ]
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
 
 DropReason = Literal[
     "serialization_error",
@@ -49,7 +51,18 @@ class Diagnosis:
 
 
 class PaltabrainError(Exception):
-    """Base of the package's own exceptions."""
+    """Base of the package's own exceptions, which can all be copied and pickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(cls: type[ErrorT], arguments: tuple[Any, ...], state: dict[str, Any]) -> ErrorT:
+    """Make an error from what it holds; its constructor takes other arguments."""
+    error = cls.__new__(cls)
+    error.args = arguments
+    error.__dict__.update(state)
+    return error
 
 
 class AttemptFailedError(PaltabrainError, ConnectionError):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections import defaultdict
 from contextvars import Token
 from datetime import date, datetime
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
 from ._engine.choice import Scope, Tracker
 from ._engine.protocol import SerializableContext
-from .encoding.contexts import NO_CONTEXT, OwnContext
+from .encoding.contexts import NO_CONTEXT
+from .process.masking import error_text
 
 __all__ = ["ScopedContext"]
 
@@ -42,37 +43,36 @@ class ScopedContext(Generic[ContextT]):
             )
         context = _copied(_context_around(self._sdk)) if self._context is None else self._context
         self._scope = Scope(context, self._sdk._current_scope())
-        self._token = self._sdk._scope_variable().set(self._scope)
-        return context
+        try:
+            self._token = self._sdk._scope_variable().set(self._scope)
+            return context
+        except BaseException:  # of a signal handler; nobody calls __exit__() then
+            self._scope.context = None
+            raise
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         scope, token = self._scope, self._token
         if scope is None or token is None:
             return
-        self._token = None
-        variable = self._sdk._scope_variable()
-        if variable.get(None) is scope:
-            try:
-                variable.reset(token)
-            except ValueError:
-                pass
-            else:
-                return
-        # It is not left where it was entered, as by an async generator that another task closes, or
-        # not as the innermost one. Whoever may still be in it must not track with its context.
-        scope.context = None
+        is_left = False
+        try:
+            self._token = None
+            variable = self._sdk._scope_variable()
+            if variable.get(None) is scope:
+                with contextlib.suppress(ValueError):
+                    variable.reset(token)
+                    is_left = True
+        finally:
+            # It may not be left where it was entered, as by an async generator that another task
+            # closes, or not as the innermost one, or a signal handler raises. Whoever may still be
+            # in it must not track with its context.
+            if not is_left:
+                scope.context = None
 
 
 def _context_around(sdk: Any) -> Any:
-    context = sdk._current_context()
-    if isinstance(context, OwnContext):
-        context = sdk.context
-    if context is NO_CONTEXT or context is None:
+    context = sdk._context_around()
+    if context is NO_CONTEXT:
         raise TypeError(
             "the SDK has no context that a scope could begin with: give it one, as in"
             " sdk.scoped_context(Context())"
@@ -94,9 +94,9 @@ def _copied(context: Any) -> Any:
         own = copy.deepcopy(context, {id(groups): _copied_groups(groups)} if is_plain else None)
     except Exception as error:
         raise TypeError(
-            f"a scope begins with a copy of the context, and a {name} cannot be copied ({error!r}):"
-            " give its class a __deepcopy__(), or the scope a context, as in"
-            f" sdk.scoped_context({name}())"
+            f"a scope begins with a copy of the context, and a {name} cannot be copied"
+            f" ({error_text(error)}): give its class a __deepcopy__(), or the scope a context,"
+            f" as in sdk.scoped_context({name}())"
         ) from error
     if own is context:
         raise TypeError(

@@ -28,7 +28,7 @@ from .delivery.ledger import Stats
 from .delivery.notify import Reporter
 from .delivery.pipeline import Pipeline
 from .delivery.results import DeliveryResult
-from .encoding.contexts import NO_CONTEXT, OwnContext, checked_context
+from .encoding.contexts import NO_CONTEXT, checked_context
 from .errors import ErrorInfo
 from .options import Options, Overflow, given_or_set, origin_of_value, session_wire_id, switch
 from .process import celery_children, forks, lifetime, signals
@@ -180,9 +180,8 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         if before_send is not None:
             check_callback("before_send", before_send, "an event and its context")
         self._before_send = None if before_send is None else BeforeSendHook(before_send)
+        self._context = NO_CONTEXT
         self.context = context  # type: ignore[assignment]
-        if type(self).context is not PaltabrainSdk.context:
-            self._context = OwnContext(self)
         self._session_wire_id = session_wire_id(session_id)
         self._callback = None if on_error is None else Callback(on_error)
         self._reporter = Reporter(self._callback, self._options)
@@ -389,10 +388,11 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
 
     def _start(self, *, is_closed: bool = False) -> None:
         """Make buffer and pipeline, which a fork replaces."""
+        has_own_context = type(self).context is not PaltabrainSdk.context
         self._set_up(
             make_engine(self._options.buffer_bytes),
             self._disabled_by_option,
-            self._before_send is not None or self._options.debug,
+            self._before_send is not None or self._options.debug or has_own_context,
         )
         self._pipeline = Pipeline(
             self._engine,

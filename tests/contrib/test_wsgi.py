@@ -130,13 +130,52 @@ def test_request_goes_on_when_its_context_cannot_be_filled(
     def application(_environ: object, _start_response: object) -> Iterable[bytes]:
         return [sdk.context.text.encode()]
 
+    middleware = ContextMiddleware(application, sdk, fill)
     for _ in range(2):
-        assert request(ContextMiddleware(application, sdk, fill)) == [b"half"]
+        assert request(middleware) == [b"half"]
     assert sdk.context.text == "context"
     (record,) = (record for record in caplog.records if record.levelno == logging.WARNING)
     assert record.getMessage().startswith(
-        f"The context of a request was not filled: KeyError('no such thing') in {__file__}:"
+        f"the context of a request was not filled: KeyError: 'no such thing' in {__file__}:"
     )
+
+
+def test_what_cannot_fill_a_context_is_refused(make_sdk: MakeSdk) -> None:
+    """Nobody would await it, and no context be filled."""
+
+    async def fill(_context: TextContext, _environ: dict[str, Any]) -> None:
+        """Do what takes a while."""
+
+    sdk = make_sdk(transport=InMemoryTransport())
+    cases: list[tuple[Any, str]] = [(fill, "nobody awaits it"), (5, "callable"), (len, "take a")]
+    for wrong, why in cases:
+        with pytest.raises(TypeError, match=f"fill must .*{why}"):
+            ContextMiddleware(lambda _environ, _start: [], sdk, wrong)
+
+
+def test_faults_of_contexts_are_told_where_logging_is_not_configured(
+    make_sdk: MakeSdk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once in a while, by each middleware; an error may even be one that cannot be printed."""
+
+    class UnprintableError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    def fill(_context: TextContext, _environ: dict[str, Any]) -> None:
+        raise UnprintableError
+
+    for _ in range(2):
+        sdk = make_sdk(transport=InMemoryTransport())
+        sdk.logger = logging.Logger("not configured")
+        middleware = ContextMiddleware(lambda _environ, _start: [b"a"], sdk, fill)
+        for _ in range(3):
+            assert request(middleware) == [b"a"]
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(
+            "paltabrain_fast: WARNING: the context of a request was not filled: UnprintableError in"
+            f" {__file__}:"
+        )
 
 
 def test_request_goes_on_when_it_can_have_no_context(
@@ -149,7 +188,7 @@ def test_request_goes_on_when_it_can_have_no_context(
     sdk = make_sdk(transport=InMemoryTransport(), context=Single())
     assert request(ContextMiddleware(lambda _environ, _start: [b"a"], sdk)) == [b"a"]
     (record,) = (record for record in caplog.records if record.levelno == logging.WARNING)
-    assert record.getMessage().startswith("The request has no context of its own: TypeError(")
+    assert record.getMessage().startswith("the request has no context of its own: TypeError: ")
 
 
 def test_sdk_without_a_context_gets_one_for_each_request(make_sdk: MakeSdk) -> None:

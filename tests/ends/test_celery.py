@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Self
 
 import pytest
 
+from ..support.answers import Answer
 from ..support.api_server import ApiServer
 from ..support.ends import received
+from ..support.events import TextEvent
 from ..support.scarce import lacks, needs
-from ..support.sdk import ROOT
+from ..support.sdk import ROOT, MakeSdk
 
 TASKS = 4
 ALONE = ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -75,6 +80,31 @@ class Worker:
     def await_end(self) -> None:
         output, _ = self._process.communicate(timeout=60)
         assert (self._process.returncode, "Traceback" in output) == (0, False), output
+
+
+@needs("celery")
+def test_what_is_not_delivered_when_a_child_ends_is_told(
+    api: ApiServer,
+    make_sdk: MakeSdk,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signals = import_module("celery.signals")
+    release = threading.Event()
+    api.answer = lambda _count, _request: Answer(release=release)
+    sdk = make_sdk(api.hostname)
+    sdk.logger = logging.Logger("not configured")
+    for ending in signals.worker_process_shutdown, signals.worker_shutdown:
+        monkeypatch.setattr(ending, "receivers", [])
+    import_module("paltabrain_fast.contrib.celery").deliver_at_shutdown(sdk, 0.05)
+    try:
+        sdk.track(TextEvent())
+        signals.worker_process_shutdown.send(sender=None)
+    finally:
+        release.set()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "WARNING: not delivered within 0.05 s of the end: 1 event, lost if a signal" in line
+    assert "give deliver_at_shutdown() a longer timeout" in line
 
 
 @needs("celery")

@@ -29,6 +29,8 @@ async def serve(application: Any, on_answer: Callable[[str], object]) -> None:
     started = asyncio.Event()
 
     async def send(message: Message) -> None:
+        if not message["type"].startswith("lifespan."):
+            raise AssertionError("no message of a lifespan")
         on_answer(message["type"])
         started.set()
 
@@ -83,7 +85,19 @@ async def returns(_scope: object, _receive: object, _send: object) -> None:
     pass
 
 
-@pytest.mark.parametrize("application", [raises, asks_and_raises, returns])
+async def takes_it_for_a_request(_scope: object, _receive: object, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200})
+
+
+async def returns_when_it_has_started(_scope: object, receive: Any, send: Any) -> None:
+    assert await receive() == STARTUP
+    await send({"type": STARTED})
+
+
+@pytest.mark.parametrize(
+    "application",
+    [raises, asks_and_raises, returns, takes_it_for_a_request, returns_when_it_has_started],
+)
 def test_application_without_a_lifespan_needs_none(
     sdk: Sdk, transport: InMemoryTransport, application: Any
 ) -> None:
@@ -91,6 +105,21 @@ def test_application_without_a_lifespan_needs_none(
     answers: list[str] = []
     asyncio.run(serve(LifespanMiddleware(application, sdk), answers.append))
     assert (answers, texts(transport)) == ([STARTED, ENDED], [["payload"]])
+
+
+@pytest.mark.parametrize("application", [raises, asks_and_raises])
+def test_application_that_may_have_failed_to_start_is_told_of(
+    sdk: Sdk, application: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If it has asked for the start; others, as Django's, just refuse what they do not know."""
+    sdk.logger = logging.Logger("not configured")
+    asyncio.run(serve(LifespanMiddleware(application, sdk), lambda _kind: None))
+    assert capsys.readouterr().err == (
+        "paltabrain_fast: WARNING: the application raised at its start, and is served all the same:"
+        " ValueError: no lifespan here\n"
+        if application is asks_and_raises
+        else ""
+    )
 
 
 def test_application_may_start_again_in_the_same_process(
@@ -169,11 +198,13 @@ def test_loop_goes_on_while_the_last_events_are_sent(api: ApiServer, make_sdk: M
 
 
 def test_what_is_not_delivered_in_time_is_told(
-    api: ApiServer, make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+    api: ApiServer, make_sdk: MakeSdk, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Also where logging is not configured."""
     release = threading.Event()
     api.answer = lambda _count, _request: Answer(release=release)
     sdk = make_sdk(api.hostname)
+    sdk.logger = logging.Logger("not configured")
     for _ in range(3):
         sdk.track(TextEvent())
     try:
@@ -181,6 +212,6 @@ def test_what_is_not_delivered_in_time_is_told(
         asyncio.run(serve(middleware, lambda _kind: None))
     finally:
         release.set()
-    (warning,) = [line for line in caplog.records if line.levelno == logging.WARNING]
-    assert "3 events were not delivered within 0.05 s" in warning.getMessage()
-    assert "give LifespanMiddleware a longer timeout" in warning.getMessage()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "WARNING: not delivered within 0.05 s of the end: 3 events, lost if a signal" in line
+    assert "give LifespanMiddleware a longer timeout" in line

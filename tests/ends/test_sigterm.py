@@ -49,10 +49,12 @@ def test_signal_anywhere_in_a_call_loses_nothing(call: str, engine: str) -> None
 @pytest.mark.parametrize("threads", [0, 3])
 def test_signal_in_tight_loops_loses_nothing(api: ApiServer, threads: int, engine: str) -> None:
     """Not one event of the main thread; nor of others what was tracked before the signal came."""
-    children = 4 if threads else 10
+    children = 2 if threads else 10
     output = run_program(
         "ends/tight_loops",
         *(api.hostname, str(children), str(threads)),
+        timeout=100,
+        loses=True,  # what the threads track after the signal
         PALTABRAIN_SDK_ENGINE=engine,
     )
     events = received(api)
@@ -143,7 +145,8 @@ def test_signal_at_exit_lets_that_deliver(api: ApiServer) -> None:
             process.send_signal(signal.SIGTERM)
         finally:
             release.set()
-        assert process.wait(30) == 0
+        # which of the two ends the process is decided when the signal comes
+        assert process.wait(30) in (0, -signal.SIGTERM)
     assert received(api) == ALL + MORE
 
 

@@ -252,12 +252,13 @@ class TrackerHooks(Protocol):
         """
 
     def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
-        """Call the user's hooks before an event is encoded, if ``_set_up`` was told of any.
+        """Call the user's code before an event is encoded, if ``_set_up`` was told of any.
 
         Not called for an event that is refused because ``_is_inside``.
 
         Returns:
-            The event to record and its context; ``None`` if the event is dropped, and counted.
+            The event to record, and the context that it carries, be that false; ``None`` if the
+            event is dropped, and counted.
         """
 
     def _is_inside(self) -> bool:

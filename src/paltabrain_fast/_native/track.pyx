@@ -140,7 +140,7 @@ cdef class Tracker:
         except Exception as error:
             self.skip(event, error)
             return 0
-        return self.track_slow(event, context, pbf.PBF_FALL_BACK, True)
+        return self.track_slow(event, context, pbf.PBF_FALL_BACK, False)
 
     cdef pbf.pbf_status record_fast(self, object event, object context) noexcept:
         """Record an event of a recognised class in a context that is as it was."""

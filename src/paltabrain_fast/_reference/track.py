@@ -60,11 +60,13 @@ class Tracker:
                 if diverted is None:
                     return
                 event, context = diverted
+            else:
+                context = context or self._current_context()
             if isinstance(context, type):
                 raise class_given_error("context", context)
             self._record_serialized(
                 event,
-                (context or self._current_context()).serialize_context(),
+                context.serialize_context(),
                 event.serialize_header(),
                 event.serialize_payload(),
             )

@@ -6,11 +6,15 @@ So what is buffered has to go out before, when the server tells the application 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ..process.log import log_line, warn
+from ..process.masking import error_text
 from ..sdk import PaltabrainSdk
-from .requests import Fill, RequestScope
+from .ends import warn_of_the_rest
+from .requests import Fill, RequestScopes
 
 __all__ = ["ContextMiddleware", "LifespanMiddleware"]
 
@@ -49,38 +53,52 @@ class LifespanMiddleware:
             await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application's lifespan, or one in its place; deliver before its last message."""
+        """Run the application's lifespan, or what it lacks; deliver before its last message."""
         unread = [await receive()]  # lifespan.startup, which the application may never ask for
-        has_lifespan = False
+        last_sent = ""
 
         async def receive_all() -> Message:
             return unread.pop() if unread else await receive()
 
         async def deliver_and_send(message: Message) -> None:
-            nonlocal has_lifespan
-            has_lifespan = True
-            if message["type"].startswith("lifespan.shutdown."):
+            nonlocal last_sent
+            kind = message["type"]
+            if kind.startswith("lifespan."):  # or else it takes this for a request
+                last_sent = kind
+            if kind.startswith("lifespan.shutdown."):
                 await self._deliver()
             await send(message)
 
         try:
             await self._app(scope, receive_all, deliver_and_send)
         except Exception as error:
-            if has_lifespan:
+            if last_sent:
                 raise
-            self._sdk.logger.info("the application has no lifespan of its own: %r", error)
-        if not has_lifespan:
-            await send({"type": "lifespan.startup.complete"})
+            self._tell_of_no_lifespan(error, has_asked=not unread)
+        if not last_sent:
+            await deliver_and_send({"type": "lifespan.startup.complete"})
+        if last_sent == "lifespan.startup.complete":
             await receive()
             await deliver_and_send({"type": "lifespan.shutdown.complete"})
 
     async def _deliver(self) -> None:
         if not await self._sdk.aflush(self._timeout):
-            self._sdk.logger.warning(
-                "%d events were not delivered within %g s of the end of the application, and are"
-                " lost if a signal ends the process: give LifespanMiddleware a longer timeout",
-                self._sdk.stats().pending_events,
-                self._timeout,
+            warn_of_the_rest(self._sdk, self._timeout, "LifespanMiddleware")
+
+    def _tell_of_no_lifespan(self, error: Exception, *, has_asked: bool) -> None:
+        """Say why the application has no lifespan of its own; a warning if it seems to have one."""
+        text = error_text(error, self._sdk.api_key)
+        if has_asked:
+            warn(
+                f"the application raised at its start, and is served all the same: {text}",
+                to=self._sdk.logger,
+            )
+        else:
+            log_line(
+                logging.INFO,
+                "the application has no lifespan of its own: %s",
+                text,
+                to=self._sdk.logger,
             )
 
 
@@ -94,20 +112,19 @@ class ContextMiddleware:
         app: the application.
         sdk: whose context it is.
         fill: called with the context and the ASGI scope before the application is. What it raises
-            is logged; the request goes on.
+            is a warning; the request goes on.
     """
 
     def __init__(
         self, app: Application, sdk: PaltabrainSdk[Any], fill: Fill[Scope] | None = None
     ) -> None:
-        self.app = app
-        self.sdk = sdk
-        self.fill = fill
+        self._app = app
+        self._scopes = RequestScopes(sdk, fill)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application, within a scope unless this is about its start and end."""
         if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
-        with RequestScope(self.sdk, self.fill, scope):
-            await self.app(scope, receive, send)
+        with self._scopes.of(scope):
+            await self._app(scope, receive, send)

@@ -10,6 +10,7 @@ from typing import Any
 from celery.signals import worker_process_shutdown, worker_shutdown
 
 from ..sdk import PaltabrainSdk
+from .ends import warn_of_the_rest
 
 __all__ = ["deliver_at_shutdown"]
 
@@ -21,11 +22,12 @@ def deliver_at_shutdown(sdk: PaltabrainSdk[Any], timeout: float = 5.0) -> None:
 
     Args:
         sdk: that whose events the tasks track.
-        timeout: seconds that each end may wait for.
+        timeout: seconds that each end may wait for. What is left then is told in a warning.
     """
 
     def deliver(**_signal: object) -> None:
-        sdk.flush(timeout)
+        if not sdk.flush(timeout):
+            warn_of_the_rest(sdk, timeout, "deliver_at_shutdown()")
 
     for signal in worker_process_shutdown, worker_shutdown:
         signal.connect(deliver, weak=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..sdk import PaltabrainSdk
-from .requests import Fill, RequestScope
+from .requests import Fill, RequestScopes
 
 __all__ = ["ContextMiddleware"]
 
@@ -26,21 +26,20 @@ class ContextMiddleware:
         app: the application.
         sdk: whose context it is.
         fill: called with the context and the WSGI environment before the application is. What it
-            raises is logged; the request goes on.
+            raises is a warning; the request goes on.
     """
 
     def __init__(
         self, app: Application, sdk: PaltabrainSdk[Any], fill: Fill[Environ] | None = None
     ) -> None:
-        self.app = app
-        self.sdk = sdk
-        self.fill = fill
+        self._app = app
+        self._scopes = RequestScopes(sdk, fill)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Call the application, and have its response made, within a scope."""
         variables = contextvars.copy_context()
-        variables.run(RequestScope(self.sdk, self.fill, environ).__enter__)
-        response = variables.run(self.app, environ, start_response)
+        variables.run(self._scopes.begin, environ)
+        response = variables.run(self._app, environ, start_response)
         if isinstance(response, (list, tuple)) or _is_file(response, environ):
             return response  # which the server treats in ways of its own
         return _Response(response, variables)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from .._engine.choice import name as engine_name
 from .._engine.choice import slow_reason
-from ..encoding.display import Parts, call_text
+from ..encoding.display import Parts, call_text, count_text
 from ..errors import DropReason
 from ..options import Options
 from ..process.log import log_line, write_line
@@ -29,7 +29,7 @@ from ..transport.environment import proxy_for
 from ..transport.urls import base_url
 from ..version import __version__
 from .batch import Batch
-from .decoded import batch_text, count_text
+from .decoded import batch_text
 
 __all__ = ["DebugLog"]
 

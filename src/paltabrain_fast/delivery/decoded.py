@@ -11,11 +11,11 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from .._engine.choice import EventBase
-from ..encoding.display import group_text, short_text
+from ..encoding.display import count_text, group_text, short_text
 from ..sdk_pb2 import Batch as BatchMessage
 from ..sdk_pb2 import Event as EventMessage
 
-__all__ = ["batch_text", "count_text"]
+__all__ = ["batch_text"]
 
 _MAX_EVENTS: Final = 20
 _MAX_TEXT: Final = 1000
@@ -42,11 +42,6 @@ def batch_text(body: bytes) -> str:
     if len(batch.events) > _MAX_EVENTS:
         lines.append(f"and {len(batch.events) - _MAX_EVENTS} more")
     return "\n    ".join(lines)
-
-
-def count_text(events: int) -> str:
-    """Say how many events there are."""
-    return "1 event" if events == 1 else f"{events} events"
 
 
 def _event_text(event: EventMessage, event_class: type | None) -> str:

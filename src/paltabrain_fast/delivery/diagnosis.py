@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 from ..constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from ..encoding.display import count_text
 from ..errors import (
     BatchRejectedError,
     Diagnosis,
@@ -14,7 +15,7 @@ from ..errors import (
     RetriesExhaustedError,
 )
 from ..options import Options
-from ..process.masking import masked
+from ..process.masking import error_text, masked
 
 __all__ = [
     "Ending",
@@ -28,8 +29,6 @@ __all__ = [
 
 Ending = Literal["shutdown", "exit"]
 """What ends the work: the option that says how long it may take is named after it."""
-
-_MAX_TEXT: Final = 300
 
 
 def diagnose(error: Exception, options: Options) -> Diagnosis:
@@ -46,7 +45,8 @@ def diagnose(error: Exception, options: Options) -> Diagnosis:
         found = _failing(error.status, error.reason)
     elif not isinstance(found, Diagnosis):  # of a transport of the user's own
         kind = "timeout" if isinstance(error, TimeoutError) else "connection"
-        found = Diagnosis(kind, f"sending failed ({_text_of(error)})", "see sdk.last_request_error")
+        text = error_text(error, options.api_key)
+        found = Diagnosis(kind, f"sending failed ({text})", "see sdk.last_request_error")
     return Diagnosis(found.kind, masked(found.cause, options.api_key), found.remedy)
 
 
@@ -92,18 +92,17 @@ def waiting(
         fault: of the last attempt, if that has failed.
     """
     name = "shutdown()" if what == "shutdown" else "the exit of the process"
-    number = "1 event" if events == 1 else f"{events} events"
-    number += " in 1 batch" if batches == 1 else f" in {batches} batches"
+    where = " in 1 batch" if batches == 1 else f" in {batches} batches"
     most = "without a limit" if limit is None else f"for at most {limit:.0f} s"
     state = "no answer yet"
     if fault is not None:
         state = f"the last attempt failed: {fault.cause}; {fault.remedy}"
-    return f"{name} waits for {number}, {most} ({what}_timeout): {state}"
+    return f"{name} waits for {count_text(events)}{where}, {most} ({what}_timeout): {state}"
 
 
 def internal_error(error: BaseException | None = None) -> Diagnosis:
     """Diagnose a fault of the SDK itself."""
-    what = "" if error is None else f" ({_text_of(error)})"
+    what = "" if error is None else f" ({error_text(error)})"
     return Diagnosis(
         "internal_error",
         f"fault of paltabrain_fast itself{what}",
@@ -191,12 +190,3 @@ def _failing(status: int, reason: str | None) -> Diagnosis:
         f"server error ({status}{words})",
         "check the server; flush_max_retries and outage_seconds say how long it is tried",
     )
-
-
-def _text_of(error: BaseException) -> str:
-    """Return class and text of any exception, in one line."""
-    try:
-        text = f"{type(error).__name__}: {error}".strip().removesuffix(":")
-    except Exception:  # an error that cannot even be printed
-        text = type(error).__name__
-    return (text if text.isprintable() else ascii(text)[1:-1])[:_MAX_TEXT]

@@ -20,6 +20,7 @@ from ..process.clock import monotonic
 from ..process.locks import Condition
 from ..sdk_pb2 import BatchTelemetry
 from .batch import Batch, BatchState
+from .counts import FrozenCounts
 from .diagnosis import too_large
 from .losses import Losses
 
@@ -395,14 +396,14 @@ class Ledger:
             return Stats(
                 accepted=buffered.accepted,
                 delivered=self._delivered,
-                dropped=MappingProxyType(
+                dropped=FrozenCounts(
                     {reason: count for reason, count in self._dropped.items() if count}
                 ),
                 dropped_after_acceptance=self._lost,
                 pending_events=buffered.pending_events + sum(frame.events for frame in frames),
                 pending_bytes=buffered.pending_bytes + sum(len(frame.body) for frame in frames),
                 batches_in_flight=len(frames),
-                batches=MappingProxyType(dict(self.batch_counters)),
+                batches=FrozenCounts(self.batch_counters),
                 requests=self._requests,
                 retries=self._retries,
                 outages=self._outages,

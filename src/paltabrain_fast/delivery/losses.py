@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from ..encoding.display import count_text
 from ..errors import Diagnosis
 from ..process.clock import monotonic
 
@@ -40,8 +41,7 @@ class Loss:
     @property
     def line(self) -> str:
         """Cause, number and remedy, in one line."""
-        events = "1 event" if self.count == 1 else f"{self.count} events"
-        return f"{self.diagnosis.cause}: {events} lost; {self.diagnosis.remedy}"
+        return f"{self.diagnosis.cause}: {count_text(self.count)} lost; {self.diagnosis.remedy}"
 
 
 class Losses:

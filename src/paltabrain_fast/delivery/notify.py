@@ -7,12 +7,11 @@ import logging
 import traceback
 from typing import Final
 
+from ..encoding.display import count_text
 from ..errors import BatchRejectedError, Diagnosis, DropReason, ErrorInfo, EventTooLargeError
 from ..options import Options
-from ..process.clock import monotonic
-from ..process.log import log_line, logger, warn
+from ..process.log import Sparing, log_line, logger, warn
 from ..process.masking import masked
-from ..process.pristine import Lock
 from .callbacks import Callback, Callbacks
 from .debug import DebugLog
 from .diagnosis import diagnose
@@ -56,8 +55,7 @@ class Reporter:
             callback, lambda failure: self.log(logging.WARNING, "on_error raised", error=failure)
         )
         self._options = options
-        self._quiet_until: dict[str, float] = {}  # by topic, a reading of monotonic()
-        self._deciding = Lock()  # held by the one thread that changes _quiet_until
+        self._sparing = Sparing(_QUIET_SECONDS)
         self._is_outage_told = False
         self._written: set[str] = set()  # kinds of serialization errors that were logged in full
 
@@ -141,21 +139,8 @@ class Reporter:
 
     def warn_sparingly(self, topic: str, message: str, *arguments: object) -> None:
         """Log a warning of what is no loss; at most one of a topic every ``_QUIET_SECONDS``."""
-        if self._is_quiet_over(topic):
+        if self._sparing.may_tell(topic):
             self.log(logging.WARNING, message, *arguments)
-
-    def _is_quiet_over(self, topic: str) -> bool:
-        """Tell whether something may be said of a topic again; then nobody else may for a while."""
-        now = monotonic()
-        # not blocking: this may be a signal handler that has interrupted the holder of the lock
-        if now < self._quiet_until.get(topic, 0.0) or not self._deciding.acquire(blocking=False):
-            return False
-        try:
-            is_over = now >= self._quiet_until.get(topic, 0.0)
-            self._quiet_until[topic] = now + _QUIET_SECONDS
-        finally:
-            self._deciding.release()
-        return is_over
 
     def log(
         self, level: int, message: str, *arguments: object, error: Exception | None = None
@@ -173,7 +158,7 @@ class Reporter:
         Called in a thread of the SDK's.
         """
         fault = diagnose(error, self._options)
-        self._is_outage_told = self._is_quiet_over("outage")
+        self._is_outage_told = self._sparing.may_tell("outage")
         if self._is_outage_told:
             kept = f"events are kept for up to {self._options.outage_seconds:g} s"
             self.warn(f"{fault.cause}: {kept}; {fault.remedy}")
@@ -186,8 +171,7 @@ class Reporter:
             lost: how many events it has cost.
         """
         if self._is_outage_told or lost:
-            events = "1 event" if lost == 1 else f"{lost} events"
-            self.warn(f"server reached again after {seconds:.3g} s: {events} lost")
+            self.warn(f"server reached again after {seconds:.3g} s: {count_text(lost)} lost")
 
 
 def _note_traceback(error: Exception) -> None:

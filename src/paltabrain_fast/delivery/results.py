@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import DropReason
+from .counts import FrozenCounts
 from .ledger import Stats
 
 __all__ = ["DeliveryResult", "Snapshot", "difference"]
@@ -34,7 +34,7 @@ class DeliveryResult:
 
     settled: bool
     delivered: int = 0
-    lost: Mapping[DropReason, int] = field(default_factory=lambda: MappingProxyType({}))
+    lost: Mapping[DropReason, int] = field(default_factory=FrozenCounts)
     pending: int = 0
     error: Exception | None = None
 
@@ -69,7 +69,7 @@ def difference(
     return DeliveryResult(
         settled,
         after.delivered - before.delivered,
-        MappingProxyType(lost),
+        FrozenCounts(lost),
         after.pending_events,
         error,
     )

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .._engine.choice import EventBase, Tracker
-from .._engine.protocol import RecordStatus, class_given_error
+from .._engine.protocol import RecordStatus, SerializableContext, class_given_error
 from ..constant import BATCH_MAX_BYTE_SIZE
+from ..encoding.contexts import NO_CONTEXT, checked_context
 from ..errors import Diagnosis, DropReason, EventTooLargeError
 from ..options import Options
 from ..process import forks
@@ -60,13 +61,14 @@ class Tracking(Tracker):
 
     def _divert(self, event: Any, context: Any) -> tuple[Any, Any] | None:
         self._reinit_if_forked()
-        context = self._resolve(context)
+        context = context or self._context_around()
+        shown = None if context is NO_CONTEXT else context
         if (hook := self._before_send) is not None and is_event(event):
             if hook.is_running:  # what the hook has not seen is not sent
                 self._drop(RecordStatus.REENTRANT)
                 return None
             try:
-                changed = hook(event, context)
+                changed = hook(event, shown)
             except Exception as error:
                 self._pipeline.ledger.refuse("before_send_error", 1, diagnose_hook(error))
                 self._reporter.debug.event_dropped(event, "before_send_error", error)
@@ -77,12 +79,16 @@ class Tracking(Tracker):
                 self._reporter.debug.event_dropped(event, "before_send")
                 return None
             event = changed
-        self._reporter.debug.event_tracked(event, context)
+        self._reporter.debug.event_tracked(event, shown)
         return event, context
 
-    def _resolve(self, context: Any) -> Any:
-        """Return the context that an event carries: the given one, or that of the SDK."""
-        return context or self.context
+    def _context_around(self) -> SerializableContext:
+        """Return the context of an event that is given none; that of a scope comes first.
+
+        A class that overrides ``context`` is asked for it.
+        """
+        scope = self._current_scope()
+        return checked_context(self.context if scope is None else scope.context)
 
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes

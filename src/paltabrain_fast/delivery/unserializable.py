@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from ..encoding.values import set_proto
 from ..errors import Diagnosis
-from ..process.masking import masked
+from ..process.masking import error_text
 
 __all__ = ["diagnose_event", "diagnose_hook"]
 
 _PACKAGE: Final = __name__.partition(".")[0]
-_MAX_TEXT: Final = 300
 
 
 def diagnose_event(event: object, error: Exception, secret: str) -> Diagnosis:
@@ -25,11 +24,9 @@ def diagnose_event(event: object, error: Exception, secret: str) -> Diagnosis:
         secret: the API key, which a value may be.
     """
     name = type(event).__name__
-    text = masked(f"{type(error).__name__}: {error}", secret)
-    text = (text if text.isprintable() else ascii(text)[1:-1])[:_MAX_TEXT]
     return Diagnosis(
         f"serialization_error {name}.{_place(error)}",
-        f"event [{name}] tracked at {_caller()} cannot be serialized ({text})",
+        f"event [{name}] tracked at {_caller()} cannot be serialized ({error_text(error, secret)})",
         "correct the value there; sdk.last_serialization_error has the traceback",
     )
 

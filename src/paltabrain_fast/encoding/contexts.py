@@ -1,13 +1,12 @@
-"""The context of an SDK: checks a given one, and provides objects for "none" and "ask later"."""
+"""The context of an SDK: checks a given one, and provides an object for "none"."""
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, Final
 
 from .._engine.protocol import SerializableContext, class_given_error
 
-__all__ = ["NO_CONTEXT", "OwnContext", "checked_context"]
+__all__ = ["NO_CONTEXT", "checked_context"]
 
 
 class _NoContext:
@@ -23,20 +22,6 @@ class _NoContext:
 
 
 NO_CONTEXT: Final = _NoContext()
-
-
-class OwnContext:
-    """The context of an SDK whose class overrides ``context``: it is read again for each event.
-
-    Args:
-        sdk: the SDK. It is held by a weak reference, since it refers to this object.
-    """
-
-    def __init__(self, sdk: Any) -> None:
-        self._sdk = weakref.proxy(sdk)
-
-    def serialize_context(self) -> bytes:
-        return checked_context(self._sdk.context).serialize_context()
 
 
 def checked_context(context: Any) -> SerializableContext:

@@ -1,4 +1,4 @@
-"""The ``repr()`` of events and contexts: short, whatever they hold, and it never raises."""
+"""Texts for a person; the ``repr()`` of events and contexts, which is short and never raises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import islice
 from reprlib import Repr
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Parts", "call_text", "group_text", "short_text"]
+__all__ = ["Parts", "call_text", "count_text", "group_text", "short_text"]
 
 _MAX_TEXT: Final = 1000
 _MAX_ITEMS: Final = 250
@@ -60,6 +60,11 @@ def call_text(instance: object, parts: Callable[[], Parts]) -> str:
 def group_text(values: Mapping[str, Any]) -> str:
     """Return the text of a dict of properties, long values cut."""
     return f"{{{', '.join(f'{key!r}: {_short.repr(value)}' for key, value in _present(values))}}}"
+
+
+def count_text(events: int) -> str:
+    """Say how many events there are."""
+    return "1 event" if events == 1 else f"{events} events"
 
 
 def short_text(value: object) -> str:

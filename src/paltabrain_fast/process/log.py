@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, Final
 
 from ..constant import LOGGER_NAME
+from .clock import monotonic
 from .reentrancy import Scope, call_in, is_logging, own_thread
 
-__all__ = ["check_logger", "is_visible", "log_line", "logger", "warn", "write_line"]
+__all__ = ["Sparing", "check_logger", "is_visible", "log_line", "logger", "warn", "write_line"]
 
 logger: Final = logging.getLogger(f"{LOGGER_NAME}.sdk")
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
@@ -24,6 +25,35 @@ _METHODS: Final = {  # one for each level, as an object that stands in for a log
     logging.WARNING: "warning",
     logging.ERROR: "error",
 }
+
+
+class Sparing:
+    """Lets something be said of each topic once in a while.
+
+    Any thread may ask, also in a signal handler, and in a forked child: there is no lock.
+
+    Args:
+        seconds: how long a topic is quiet after that.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._quiet_until: dict[str, float] = {}  # by topic, a reading of monotonic()
+        self._takers: dict[tuple[str, float], object] = {}  # who took the turn that came then
+
+    def may_tell(self, topic: str) -> bool:
+        """Tell whether something may be said of a topic; then nobody else may for a while."""
+        now, due = monotonic(), self._quiet_until.get(topic, 0.0)
+        if now < due:
+            return False
+        self._quiet_until[topic] = now + self._seconds
+        taker = object()
+        if self._takers.setdefault((topic, due), taker) is not taker:  # another thread was first
+            return False
+        for turn in list(self._takers):
+            if turn[0] == topic and turn[1] != due:
+                self._takers.pop(turn, None)
+        return True
 
 
 def check_logger(candidate: object) -> None:

@@ -51,9 +51,11 @@ from .delivery import (
 from .forks import (
     fork_barrier_condition,
     have_forks_wait,
+    interrupted_turn,
     own_fork_barrier,
     threads_that_fork,
     threads_that_hold_forks,
+    turns_kept,
     within_a_fork,
 )
 from .threads import (
@@ -101,6 +103,7 @@ __all__ = [
     "have_forks_wait",
     "held",
     "interrupted_after",
+    "interrupted_turn",
     "is_kept_for_exit",
     "jumping_clock",
     "locks_of",
@@ -121,6 +124,7 @@ __all__ = [
     "telling_every",
     "threads_that_fork",
     "threads_that_hold_forks",
+    "turns_kept",
     "waiting_for_our_books",
     "waits_watched",
     "watching_events",

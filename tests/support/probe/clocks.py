@@ -16,7 +16,6 @@ from paltabrain_fast.delivery import (
     control,
     ledger,
     losses,
-    notify,
     outage,
     overflow,
     pipeline,
@@ -26,7 +25,7 @@ from paltabrain_fast.delivery import (
 )
 from paltabrain_fast.delivery.workers import Workers
 from paltabrain_fast.process import clock as clocks
-from paltabrain_fast.process import locks, threads
+from paltabrain_fast.process import locks, log, threads
 from paltabrain_fast.process.locks import acquire as locks_acquire
 
 __all__ = [
@@ -99,7 +98,7 @@ def waits_watched() -> Iterator[WaitClock]:
     def joined(thread: Any, timeout: float | None) -> None:
         clock.join(thread, timeout)
 
-    modules = [clocks, batch, control, ledger, losses, notify, outage, pipeline, sender, telling]
+    modules = [clocks, batch, control, ledger, losses, log, outage, pipeline, sender, telling]
     modules.append(workers)
     with ExitStack() as stack:
         for module in modules:

@@ -8,13 +8,16 @@ from typing import Any
 from unittest.mock import patch
 
 from paltabrain_fast.process import fork_barrier, forks
+from paltabrain_fast.process.log import Sparing
 
 __all__ = [
     "fork_barrier_condition",
     "have_forks_wait",
+    "interrupted_turn",
     "own_fork_barrier",
     "threads_that_fork",
     "threads_that_hold_forks",
+    "turns_kept",
     "within_a_fork",
 ]
 
@@ -57,3 +60,22 @@ def within_a_fork() -> Iterator[None]:
         yield
     finally:
         forks._after_fork_in_parent()
+
+
+def turns_kept(sparing: Sparing) -> int:
+    """Return how many turns to tell of something are remembered."""
+    return len(sparing._takers)
+
+
+def interrupted_turn(sparing: Sparing, topic: str) -> None:
+    """Have a thread ask, and end in the midst of it, as all others do in a forked child."""
+
+    class Ending(dict[tuple[str, float], object]):
+        def setdefault(self, *_turn: object) -> object:
+            raise InterruptedError
+
+    takers, sparing._takers = sparing._takers, Ending()
+    try:
+        sparing.may_tell(topic)
+    except InterruptedError:
+        sparing._takers = takers

@@ -6,15 +6,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.module_loading import import_string
 
 from ...scope import ScopedContext
-from ..requests import Fill, RequestScope
-from . import sdk_from_settings
+from ..requests import RequestScopes
+from . import fill_from_settings, sdk_from_settings
 
 __all__ = ["ContextMiddleware"]
 
@@ -28,8 +25,8 @@ class ContextMiddleware:
     ``settings.MIDDLEWARE``, after ``AuthenticationMiddleware`` if the context depends on
     ``request.user``. ``settings.PALTABRAIN_SDK`` is the SDK, or the dotted path of it.
     ``settings.PALTABRAIN_FILL_CONTEXT``, if it is there, is a function, or the dotted path of one,
-    that is called with the context and the request. What it raises is logged; the request goes on.
-    The scope lasts while a streaming response is made.
+    that is called with the context and the request. What it raises is a warning; the request goes
+    on. The scope lasts while a streaming response is made.
 
     Raises:
         ImproperlyConfigured: a setting is missing, or not as it must be.
@@ -41,7 +38,7 @@ class ContextMiddleware:
     def __init__(self, get_response: Handler) -> None:
         self._get_response: Any = get_response
         self._sdk = sdk_from_settings()
-        self._fill = _fill_from_settings()
+        self._scopes = RequestScopes[HttpRequest](self._sdk, fill_from_settings())
         self._is_async: bool = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -50,13 +47,13 @@ class ContextMiddleware:
         """Have the request answered within a scope."""
         if self._is_async:
             return self._answer(request)
-        with RequestScope(self._sdk, self._fill, request):
+        with self._scopes.of(request):
             response = self._get_response(request)
             self._stay(response)
         return response
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        with RequestScope(self._sdk, self._fill, request):
+        with self._scopes.of(request):
             response = await self._get_response(request)
             self._stay(response)
         return response
@@ -66,7 +63,7 @@ class ContextMiddleware:
         is_file = getattr(response, "file_to_stream", None) is not None  # left to the server
         if response.streaming and not is_file:
             stream = self._stream_async if response.is_async else self._stream
-            scope: ScopedContext[Any] = ScopedContext(self._sdk, self._sdk._current_context())
+            scope: ScopedContext[Any] = ScopedContext(self._sdk, self._sdk._context_around())
             response.streaming_content = stream(response.streaming_content, scope)
 
     @staticmethod
@@ -81,22 +78,3 @@ class ContextMiddleware:
         with scope:
             async for part in parts:
                 yield part
-
-
-def _fill_from_settings() -> Fill[HttpRequest] | None:
-    """Return the function that the setting ``PALTABRAIN_FILL_CONTEXT`` is, or names."""
-    fill = setting = getattr(settings, "PALTABRAIN_FILL_CONTEXT", None)
-    if isinstance(setting, str):
-        try:
-            fill = import_string(setting)
-        except ImportError as error:
-            raise ImproperlyConfigured(
-                f"the setting PALTABRAIN_FILL_CONTEXT is {setting!r}, which cannot be imported:"
-                f" {error}"
-            ) from error
-    if fill is not None and not callable(fill):
-        raise ImproperlyConfigured(
-            "the setting PALTABRAIN_FILL_CONTEXT must be a function of context and request, or the"
-            f" dotted path of one, not {fill!r}"
-        )
-    return fill

@@ -1,0 +1,27 @@
+"""What the ends of servers and workers have in common: to tell of what is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..encoding.display import count_text
+from ..process.log import warn
+from ..sdk import PaltabrainSdk
+
+__all__ = ["warn_of_the_rest"]
+
+
+def warn_of_the_rest(sdk: PaltabrainSdk[Any], timeout: float, option_of: str) -> None:
+    """Warn of events that were not delivered in time, on ``sys.stderr`` if need be.
+
+    Args:
+        sdk: whose events they are.
+        timeout: seconds that there were.
+        option_of: what takes a longer ``timeout``.
+    """
+    if events := sdk.stats().pending_events:
+        warn(
+            f"not delivered within {timeout:g} s of the end: {count_text(events)}, lost if a"
+            f" signal ends the process; give {option_of} a longer timeout",
+            to=sdk.logger,
+        )
