@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import threading
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -235,7 +236,7 @@ def test_outage_is_told_at_its_beginning_and_end(make_sdk: MakeSdk) -> None:
             " sdk.last_request_error"
         )
         outage_ends(sdk, 12.3, 0)
-        assert lines.next() == "server reached again after 12 s: 0 events lost"
+        assert lines.next() == "server reached again after 12.3 s: 0 events lost"
         clock.now += 15
         outage_begins(sdk, ConnectionError("again"))  # of a server that comes and goes
         outage_ends(sdk, 0.3, 0)
@@ -246,3 +247,48 @@ def test_outage_is_told_at_its_beginning_and_end(make_sdk: MakeSdk) -> None:
         clock.now += 5
         outage_begins(sdk, ConnectionError("again"))
         assert "again" in lines.next()
+
+
+def test_loss_that_is_entered_after_the_shutdown_is_told(make_sdk: MakeSdk) -> None:
+    """The outcome of its batch was known before, and only being logged."""
+    sdk = make_sdk(transport=refusing())
+    lines, logged, release = LogLines(sdk), threading.Event(), threading.Event()
+    sdk.logger.setLevel(logging.INFO)
+
+    def hold(record: logging.LogRecord) -> bool:
+        if "REJECT" in record.getMessage():
+            logged.set()
+            release.wait(60)
+        return True
+
+    sdk.logger.addFilter(hold)
+    try:
+        sdk.track(TextEvent())
+        sdk.flush()
+        assert logged.wait(30)
+        assert not sdk.shutdown(timeout=0)
+    finally:
+        release.set()
+    assert lines.next() == f"API key refused (401): 1 event lost; {REFUSED}"
+
+
+def test_event_that_comes_when_the_rest_is_told_is_told(make_sdk: MakeSdk) -> None:
+    """The control thread wakes for it, and finds that the shutdown is over."""
+    sdk = make_sdk(transport=refusing())
+    lines = LogLines(sdk)
+
+    def track(record: logging.LogRecord) -> bool:
+        if "API key refused" in record.getMessage():
+            with running(lambda: sdk.track(TextEvent())):  # in a thread of the user's
+                pass
+        return True
+
+    logger = sdk.logger
+    logger.addFilter(track)
+    try:
+        sdk.track(TextEvent())
+        assert sdk.shutdown(timeout=30)
+        assert lines.next() == f"API key refused (401): 1 event lost; {REFUSED}"
+        assert lines.next().startswith("tracked after shutdown(): 1 event lost; ")
+    finally:
+        logger.removeFilter(track)

@@ -125,16 +125,22 @@ class Control:
             self.wake()
         if not self._lifecycle.is_running:  # the thread may have ended before this outcome came
             self.queue_callbacks()
+            self.tell_rest()
 
     def on_loss(self) -> None:
         """Have the user told of a loss when that is due."""
-        if self.is_running:
+        if self._lifecycle.is_running and self.is_running:
             self.wake()
         elif self._ledger.books.is_owned():  # where no thread is started; whoever drops here tells
             pass
         elif self._lifecycle.is_running:
             self.ensure_thread()
-        elif self._lifecycle.state is State.CLOSED:
+        else:
+            self.tell_rest()
+
+    def tell_rest(self) -> None:
+        """Have the user told of what is lost at the end: the control thread tells no more."""
+        if self._lifecycle.state is State.CLOSED and self._teller.due < math.inf:
             self._teller.tell_later()
 
     def tell(self, until: float = math.inf) -> None:

@@ -426,6 +426,7 @@ class Pipeline:
         An attempt that the deadline cuts off needs a moment to return, ``_ENDING_SECONDS`` at most.
         """
         self._control.wake()
+        self._control.tell_rest()
         end = None if deadline is None else max(deadline, monotonic()) + _ENDING_SECONDS
         self._workers.join(end)
         self._control.join(end)
