@@ -137,6 +137,23 @@ def test_line_is_not_told_of_what_it_causes_itself() -> None:
     assert [": 3 events lost; " in text for text in texts] == [False, True]
 
 
+def test_line_of_another_kind_hides_no_loss() -> None:
+    sdk_options = options()
+    ledger, reporter = Ledger(by_reason(sdk_options)), Reporter(None, sdk_options)
+    reporter.logger, texts = logging.Logger("kept", logging.WARNING), list[str]()
+    reporter.logger.addHandler(Keeping(texts))
+    teller = Teller(ledger, reporter)
+    with waits_watched() as clock:
+        ledger.refuse("queue_full")
+        clock.now += 0.4
+        ledger.refuse("reentrant")
+        clock.now += 0.2
+        teller.tell(clock.now)
+        clock.now += 0.4
+        teller.tell(clock.now)
+    assert [text.partition(": ")[0].split()[0] for text in texts] == ["buffer", "tracked"]
+
+
 def test_child_does_not_tell_of_its_parents_losses() -> None:
     ledger = Ledger(by_reason(options()))
     ledger.refuse("queue_full")

@@ -202,12 +202,19 @@ class Outage:
             with self._books:
                 self._frozen += seconds
 
-    def end(self) -> None:
-        """Have all batches make the attempts they are due, and park no other: a shutdown begins."""
+    def end(self) -> bool:
+        """Have all batches make the attempts they are due, and park no other: a shutdown begins.
+
+        Returns:
+            Whether this has ended an outage. Then a batch that is released still waits for its turn
+            to try, and whoever makes the calls is not to wait for that.
+        """
         with self._books:
+            was_out = self._state in (OutageState.DOWN, OutageState.RECOVERING)
             self._advance(OutageState.ENDED)
             self._ledger.note_outage(None)
             self._go_on()
+            return was_out
 
     def abandon(self) -> None:
         """Forget all batches, in a forked child: they are the parent's."""

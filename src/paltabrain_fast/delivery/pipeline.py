@@ -12,6 +12,7 @@ from typing import Final
 
 from .._engine.protocol import Engine
 from ..constant import REQUEST_MAX_WORKERS
+from ..errors import Diagnosis
 from ..options import Options
 from ..process import fork_barrier, lifetime
 from ..process.clock import deadline_after, earlier, is_over, monotonic, seconds_left
@@ -20,7 +21,7 @@ from ..process.reentrancy import Scope, call_in, current_flow, may_wait, own_thr
 from ..transport import Transport
 from .batch import Batch
 from .control import Control
-from .diagnosis import Ending, by_reason, not_in_time, waiting
+from .diagnosis import Ending, by_reason, diagnose, not_in_time, waiting
 from .framer import Framer
 from .ledger import Ledger, Stats
 from .lifecycle import Lifecycle, State
@@ -178,8 +179,7 @@ class Pipeline:
         deadline = None if timeout is None else deadline_after(timeout)
         self._engine.close()
         self._lifecycle.advance(State.DRAINING)
-        self._outage.end()
-        self._workers.hurry()
+        self._workers.hurry(at_once=self._outage.end())
         self._control.wake()
         if not self._may_wait():
             return self._outcome_since(before)
@@ -376,7 +376,7 @@ class Pipeline:
         if stats.pending_events:
             limit = None if deadline is None else seconds_left(deadline)
             line = waiting(
-                what, stats.pending_events, stats.batches_in_flight, limit, self._reporter.fault
+                what, stats.pending_events, stats.batches_in_flight, limit, self._fault()
             )
             self._reporter.warn(line)
 
@@ -418,7 +418,12 @@ class Pipeline:
 
     def _give_up(self, what: Ending) -> None:
         """Drop all that is left."""
-        self._framer.give_up(not_in_time(what, self._reporter.fault))
+        self._framer.give_up(not_in_time(what, self._fault()))
+
+    def _fault(self) -> Diagnosis | None:
+        """Say why a batch that is in flight was not delivered yet, if an attempt has failed."""
+        error = self.ledger.pending_error
+        return None if error is None else diagnose(error, self._options)
 
     def _end(self, deadline: float | None) -> None:
         """Wait for the threads, and close the transport.

@@ -118,7 +118,7 @@ class Sender:
         end = min(begun + batch.seconds_left, self._latest_end, until)
         try:
             with hold_forks(end):
-                result = self._transport.send(self._request(batch, end))
+                result = _checked(self._transport.send(self._request(batch, end)))
         except Exception as error:
             result = SendResult(error=error)
         over, due = monotonic(), min(latest, end)
@@ -158,7 +158,6 @@ class Sender:
             return self._retry(batch, result, is_unreachable=True)
         self._outage.reached(batch)
         if 200 <= status <= 299:
-            self._reporter.fault = None
             seconds = monotonic() - batch.started
             report = partial(self._reporter.batch_succeeded, batch.id, seconds)
             self._settle(batch, BATCH_STATUS_SUCCESS, report)
@@ -187,7 +186,7 @@ class Sender:
         status = result.status or 0
         error = result.error or RetriesExhaustedError(status, batch.attempts, result.reason)
         batch.error = error
-        self._reporter.fault = fault = diagnose(error, self._options)
+        fault = diagnose(error, self._options)
         if is_unreachable:
             is_last, retry_after = reason is not None, result.retry_after
             expired = self._outage.failed(batch, error, retry_after, is_last=is_last)
@@ -250,6 +249,19 @@ class Sender:
         """Note that the batch makes no more attempts."""
         self._outage.leave(batch)
         self._on_settled()
+
+
+def _checked(result: SendResult) -> SendResult:
+    """Refuse what is no result, which a transport of the user's may return."""
+    name = type(result).__name__  # no repr, as what others put there may repeat the API key
+    if not isinstance(result, SendResult):
+        raise TypeError(f"send() of the transport must return a SendResult, not a {name}")
+    if not isinstance(result.status, int) and not isinstance(result.error, Exception):
+        raise TypeError(f"send() of the transport returned a {name} without status and error")
+    if not isinstance(result.retry_after, int | float | None):
+        kind = type(result.retry_after).__name__
+        raise TypeError(f"retry_after of a {name} must be a number of seconds, not a {kind}")
+    return result
 
 
 def _asks_for_retry(status: int) -> bool:

@@ -122,14 +122,23 @@ class Workers:
             self._help_due = due = self._next_help()
         return due if due < math.inf and lifetime.may_start_threads() else None
 
-    def hurry(self) -> None:
+    def hurry(self, *, at_once: bool = False) -> None:
         """Have as many threads as there are calls from now on, be they due or not.
 
         The end has begun: there is no time to see whether fewer would do, and soon none may be
         started any more.
+
+        Args:
+            at_once: whether the calls that wait for their time are due now.
         """
         with self._changed:
             self._is_hurried = True
+            if at_once:
+                now = monotonic()
+                entries = [each._replace(due=min(each.due, now)) for each in self._entries]
+                heapq.heapify(entries)
+                self._entries = entries
+                self._changed.notify_all()
 
     def _next_help(self) -> float:
         """Return when another thread is needed, by ``monotonic()``; ``inf`` for never."""
