@@ -118,7 +118,8 @@ class Outage:
                 self.slept(monotonic() - due)
                 self._released[batch.id] = math.inf
                 return True
-            self._park(batch)
+            if batch not in self._parked:  # it is, if a signal handler had ended its last call
+                self._park(batch)
             self._go_on()
             return False
 

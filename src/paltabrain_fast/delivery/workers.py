@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from ..process import lifetime
 from ..process.clock import is_over, monotonic, seconds_left
 from ..process.locks import Condition
+from ..process.reentrancy import own_thread
 from ..process.threads import Thread
 from .ledger import Ledger
 from .notify import Reporter
@@ -247,6 +248,9 @@ class Workers:
             delay = call(until)
         # each call handles its own faults; what comes here all the same must not end the thread
         except BaseException as error:
+            if own_thread() is None and not isinstance(error, Exception):
+                delay = 0.0  # a signal handler has ended the call, which another thread makes
+                raise
             self._reporter.warn_sparingly("pool", "a sender thread failed: %r", error)
         finally:
             with self._changed:
