@@ -69,16 +69,12 @@ class Framer:
             # what was taken before and never launched: a signal handler raised between the two
             self._ledger.drop_taken("internal_error", self._engine.taken)
             # or launched and never submitted; whoever has a call too many finds nothing to do
-            for batch in self._launching:
-                self._submit(batch)
-            self._launching = []
+            self._submit_launched()
             while self.has_room and (batch := self._take()) is not None:
                 if batch.frame.events:
                     self._launching = [batch]
                 self._ledger.launch(batch)
-                for launched in self._launching:
-                    self._submit(launched)
-                self._launching = []
+                self._submit_launched()
                 too_large += batch.frame.too_large
         return too_large
 
@@ -152,6 +148,11 @@ class Framer:
         """Free the lock, in a forked child."""
         self._launching = []
         self._consuming.reinit_after_fork()
+
+    def _submit_launched(self) -> None:
+        for batch in self._launching:
+            self._submit(batch)
+        self._launching = []
 
     def _take(self) -> Batch | None:
         """Cut the next batch, with what is to be reported to the server; ``None`` if empty."""

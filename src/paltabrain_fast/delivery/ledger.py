@@ -387,7 +387,7 @@ class Ledger:
 
     @property
     def pending_error(self) -> Exception | None:
-        """Why a batch that is in flight was not delivered yet; ``None`` if no attempt has failed."""
+        """Why a batch in flight was not delivered yet; ``None`` if no attempt has failed."""
         with self.books:
             errors = [batch.error for batch in self._in_flight.values() if batch.error is not None]
             return errors[-1] if errors else None
