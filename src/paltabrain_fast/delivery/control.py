@@ -160,11 +160,12 @@ class Control:
 
     # Where no control thread can run: at the end of the interpreter, in uWSGI without threads
 
-    def work_here(self, deadline: float | None) -> bool:
+    def work_here(self, limit: float | None, deadline: float | None) -> bool:
         """Frame, and make one attempt or callback, in the caller's thread.
 
         Args:
-            deadline: how long to wait for what is to be done next.
+            limit: how long to wait for what is to be done next.
+            deadline: how long that may take.
 
         Returns:
             Whether there was something to do.
@@ -172,7 +173,7 @@ class Control:
         self._frame()
         self.tell(monotonic())
         self.queue_callbacks()
-        return self._workers.run_next(deadline, math.inf if deadline is None else deadline)
+        return self._workers.run_next(limit, math.inf if deadline is None else deadline)
 
     def queue_callbacks(self) -> None:
         """Have a sender thread call ``on_error``, if there is an error to tell."""

@@ -352,6 +352,7 @@ class Pipeline:
         """
         patience = math.inf if what is None else monotonic() + _PATIENCE_SECONDS
         while not self._is_settled(mark):
+            limit = deadline if patience == math.inf else earlier(deadline, patience)
             if self._control.ensure_thread() and not self._lacks_senders():
                 self.ledger.wait(
                     lambda: (
@@ -359,11 +360,11 @@ class Pipeline:
                         or not self._control.is_running
                         or self._lacks_senders()
                     ),
-                    deadline if patience == math.inf else earlier(deadline, patience),
+                    limit,
                 )
-            elif not call_in(Scope.WORKING, partial(self._control.work_here, deadline)):
+            elif not call_in(Scope.WORKING, partial(self._control.work_here, limit, deadline)):
                 # nothing to do here: another thread, in the same loop, has what is left
-                self.ledger.wait(lambda: self._is_settled(mark) or self._has_work(mark), deadline)
+                self.ledger.wait(lambda: self._is_settled(mark) or self._has_work(mark), limit)
             if is_over(deadline):
                 return self._is_settled(mark)
             if what is not None and is_over(patience):
