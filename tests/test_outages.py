@@ -17,6 +17,7 @@ from paltabrain_fast.transport import Request
 from .support.answers import Answer, Fault
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent
+from .support.log_lines import LogLines
 from .support.probe import (
     Delivery,
     JumpingClock,
@@ -430,6 +431,69 @@ def test_what_the_server_takes_again_arrives_at_shutdown(
     comings.come()
     assert sdk.shutdown(timeout=30)
     assert sdk.stats().delivered == BATCHES
+
+
+def test_shutdown_waits_for_no_turn_to_try(make_sdk: MakeSdk) -> None:
+    """The batch whose turn it is makes its attempt at once, as those do that are parked."""
+    is_down = threading.Event()
+    is_down.set()
+    watching = Watching(InMemoryTransport(lambda _: SendResult(503 if is_down.is_set() else 200)))
+    sdk = make_sdk(transport=watching, flush_max_retries=1)
+    with retrying_after(lambda *_: 3600.0):
+        track_batches(sdk, 3)
+        deadline = time.monotonic() + 10
+        while parked_batches(sdk) < 2:
+            assert time.monotonic() < deadline
+        is_down.clear()
+        assert sdk.shutdown(timeout=30)
+    assert (sdk.stats().delivered, sdk.stats().dropped) == (3, {})
+
+
+def test_what_is_given_up_says_why_though_others_were_delivered(make_sdk: MakeSdk) -> None:
+    poisoned = InMemoryTransport(lambda each: SendResult(500 if b"poison" in each.body else 200))
+    sdk = make_sdk(transport=poisoned)
+    lines = LogLines(sdk)
+    with retrying_after(lambda *_: 200.0):
+        sdk.track(TextEvent("poison"), TextContext("poison"))
+        sdk.flush()
+        deadline = time.monotonic() + 10
+        while sdk.flush(timeout=0).error is None:
+            assert time.monotonic() < deadline
+        sdk.track(TextEvent())
+        sdk.flush()
+        await_delivery(sdk, 1)
+        assert not sdk.shutdown(timeout=0.1)
+    assert lines.next().startswith(
+        "not delivered before the shutdown timeout (server error (500)): 1 event lost; "
+    )
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("garbage", "words"),
+    [
+        (None, "must return a SendResult, not a NoneType"),
+        (SendResult(), "without status and error"),
+        (SendResult("503"), "without status and error"),  # type: ignore[arg-type]
+        (SendResult(503, retry_after="1"), "must be a number"),  # type: ignore[arg-type]
+    ],
+    ids=repr,
+)
+def test_transport_that_returns_garbage_is_told_of(
+    make_sdk: MakeSdk, garbage: SendResult, words: str
+) -> None:
+    """It is no fault of the SDK's, and costs nothing if it ends."""
+    results = iter([garbage] * 3)
+    sdk = make_sdk(transport=InMemoryTransport(lambda _: next(results, SendResult(200))))
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert (sdk.stats().delivered, sdk.stats().retries) == (1, 3)
+    sdk = make_sdk(transport=InMemoryTransport(lambda _: garbage), outage_seconds=0)
+    lines = LogLines(sdk)
+    sdk.track(TextEvent())
+    assert sdk.flush(timeout=30)
+    assert words in lines.next()
+    assert sdk.stats().dropped == {"retries_exhausted": 1}
 
 
 @pytest.mark.parametrize("engine", ["native", "python"])

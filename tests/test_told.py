@@ -355,6 +355,13 @@ def test_exit_without_shutdown_tells_what_it_gives_up(api: ApiServer) -> None:
     ]
 
 
+def test_exit_that_is_interrupted_tells_what_it_gives_up() -> None:
+    done = start_program("told/interrupted_exit")
+    line = "not delivered before the exit timeout: 1 event lost; raise exit_timeout"
+    assert done.stdout.splitlines() == [line, line], done
+    assert "KeyboardInterrupt" in done.stderr
+
+
 @pytest.mark.parametrize("engine", ["native", "python"])
 def test_process_that_goes_on_is_told_and_track_writes_nothing(api: ApiServer, engine: str) -> None:
     api.answer = always(Answer(401))

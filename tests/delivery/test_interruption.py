@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport
+from paltabrain_fast import InMemoryTransport, Request, SendResult
 
 from ..support.events import TextEvent
-from ..support.probe import interrupted_after, no_threads
+from ..support.probe import interrupted_after, no_threads, retrying_after
 from ..support.programs import run_program
 from ..support.sdk import MakeSdk, assert_balanced
 
@@ -20,10 +20,54 @@ def test_ctrl_c_while_flush_waits_costs_no_event() -> None:
     run_program("delivery/ctrl_c_while_flushing")
 
 
-@pytest.mark.parametrize(("call", "places"), [("flush", 30), ("shutdown", 60)])
+@pytest.mark.parametrize(
+    ("call", "places"),
+    [("flush", 30), ("shutdown", 60), ("flush alone", 300), ("shutdown alone", 300)],
+)
 def test_exception_anywhere_leaves_the_rest_to_the_next_shutdown(call: str, places: int) -> None:
     """It is an exception of the handler's, no lock is held for ever, and no event left behind."""
-    assert int(run_program("delivery/interrupted_everywhere", call, timeout=100)) > places
+    program = "delivery/interrupted_everywhere"
+    assert int(run_program(program, *call.split(), timeout=100)) > places
+
+
+@pytest.mark.parametrize("before", [[], [503, 503]], ids=["", "in an outage"])
+def test_attempt_that_a_signal_handler_ends_is_made_again(
+    make_sdk: MakeSdk, before: list[int]
+) -> None:
+    """The exception takes its course, and counts as no attempt."""
+    interrupts = iter([KeyboardInterrupt(), SystemExit(), KeyboardInterrupt()])
+    statuses = iter(before)
+
+    def answer(_request: Request) -> SendResult:
+        if (status := next(statuses, None)) is not None:
+            return SendResult(status)
+        if (interrupt := next(interrupts, None)) is not None:
+            raise interrupt
+        return SendResult(200)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer), flush_max_retries=1)
+    with no_threads(), retrying_after(lambda *_: 0.0):
+        sdk.track(TextEvent())
+        for expected in (KeyboardInterrupt, SystemExit, KeyboardInterrupt):
+            with pytest.raises(expected):
+                sdk.flush(timeout=600)
+        assert sdk.flush(timeout=600)
+    assert (sdk.stats().delivered, sdk.stats().dropped) == (1, {})
+    assert sdk.stats().requests == len(before) + 4
+
+
+def test_transport_that_ends_every_attempt_so_costs_its_batch(make_sdk: MakeSdk) -> None:
+    def leave(_request: Request) -> SendResult:
+        raise SystemExit
+
+    sdk = make_sdk(transport=InMemoryTransport(leave))
+    with no_threads():
+        sdk.track(TextEvent())
+        for _ in range(6):
+            with pytest.raises(SystemExit):
+                sdk.flush(timeout=600)
+        assert sdk.flush(timeout=600)
+    assert sdk.stats().dropped == {"internal_error": 1}
 
 
 def test_exception_of_a_signal_handler_leaves_no_lock_taken() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import threading
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -136,6 +137,23 @@ def test_line_is_not_told_of_what_it_causes_itself() -> None:
     assert [": 3 events lost; " in text for text in texts] == [False, True]
 
 
+def test_line_of_another_kind_hides_no_loss() -> None:
+    sdk_options = options()
+    ledger, reporter = Ledger(by_reason(sdk_options)), Reporter(None, sdk_options)
+    reporter.logger, texts = logging.Logger("kept", logging.WARNING), list[str]()
+    reporter.logger.addHandler(Keeping(texts))
+    teller = Teller(ledger, reporter)
+    with waits_watched() as clock:
+        ledger.refuse("queue_full")
+        clock.now += 0.4
+        ledger.refuse("reentrant")
+        clock.now += 0.2
+        teller.tell(clock.now)
+        clock.now += 0.4
+        teller.tell(clock.now)
+    assert [text.partition(": ")[0].split()[0] for text in texts] == ["buffer", "tracked"]
+
+
 def test_child_does_not_tell_of_its_parents_losses() -> None:
     ledger = Ledger(by_reason(options()))
     ledger.refuse("queue_full")
@@ -246,3 +264,48 @@ def test_outage_is_told_at_its_beginning_and_end(make_sdk: MakeSdk) -> None:
         clock.now += 5
         outage_begins(sdk, ConnectionError("again"))
         assert "again" in lines.next()
+
+
+def test_loss_that_is_entered_after_the_shutdown_is_told(make_sdk: MakeSdk) -> None:
+    """The outcome of its batch was known before, and only being logged."""
+    sdk = make_sdk(transport=refusing())
+    lines, logged, release = LogLines(sdk), threading.Event(), threading.Event()
+    sdk.logger.setLevel(logging.INFO)
+
+    def hold(record: logging.LogRecord) -> bool:
+        if "REJECT" in record.getMessage():
+            logged.set()
+            release.wait(60)
+        return True
+
+    sdk.logger.addFilter(hold)
+    try:
+        sdk.track(TextEvent())
+        sdk.flush()
+        assert logged.wait(30)
+        assert not sdk.shutdown(timeout=0)
+    finally:
+        release.set()
+    assert lines.next() == f"API key refused (401): 1 event lost; {REFUSED}"
+
+
+def test_event_that_comes_when_the_rest_is_told_is_told(make_sdk: MakeSdk) -> None:
+    """The control thread wakes for it, and finds that the shutdown is over."""
+    sdk = make_sdk(transport=refusing())
+    lines = LogLines(sdk)
+
+    def track(record: logging.LogRecord) -> bool:
+        if "API key refused" in record.getMessage():
+            with running(lambda: sdk.track(TextEvent())):  # in a thread of the user's
+                pass
+        return True
+
+    logger = sdk.logger
+    logger.addFilter(track)
+    try:
+        sdk.track(TextEvent())
+        assert sdk.shutdown(timeout=30)
+        assert lines.next() == f"API key refused (401): 1 event lost; {REFUSED}"
+        assert lines.next().startswith("tracked after shutdown(): 1 event lost; ")
+    finally:
+        logger.removeFilter(track)

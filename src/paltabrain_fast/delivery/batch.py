@@ -50,6 +50,7 @@ class Batch:
             passes while the process is frozen.
 
     Attributes:
+        id: the batch id, a UUIDv7.
         attempts: how many were begun.
         excused: how many of them do not count: they say nothing about the batch, since the caller's
             own timeout, a freeze or an outage has ended them.
@@ -58,6 +59,7 @@ class Batch:
         reached_before: how many attempts of all batches had reached it when the first of those
             failed.
         outages_begun: how many outages have begun with a failure of this batch.
+        interrupted: how many were ended by an exception that is none of the transport's.
         is_late: whether the last attempt ended long after its time was over.
         started: when the batch was framed, by ``monotonic()``.
     """
@@ -68,6 +70,8 @@ class Batch:
         "excused",
         "failures",
         "frame",
+        "id",
+        "interrupted",
         "is_late",
         "outages_begun",
         "reached_before",
@@ -84,19 +88,15 @@ class Batch:
         seconds_left: float | None = None,
     ) -> None:
         self.frame = frame
+        self.id = frame.batch_id
         self.report = report
         self.seconds_left = _BATCH_SECONDS if seconds_left is None else seconds_left
         self.state = BatchState.WAITING
-        self.attempts = self.excused = 0
+        self.attempts = self.excused = self.interrupted = 0
         self.failures = self.reached_before = self.outages_begun = 0
         self.error: Exception | None = None
         self.is_late = False
         self.started = monotonic()
-
-    @property
-    def id(self) -> str:
-        """The batch id, a UUIDv7."""
-        return self.frame.batch_id
 
     def excuse_failures(self) -> None:
         """Begin anew, with all the time: it was the server that could not be reached."""

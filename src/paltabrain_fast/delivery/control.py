@@ -125,16 +125,22 @@ class Control:
             self.wake()
         if not self._lifecycle.is_running:  # the thread may have ended before this outcome came
             self.queue_callbacks()
+            self.tell_rest()
 
     def on_loss(self) -> None:
         """Have the user told of a loss when that is due."""
-        if self.is_running:
+        if self._lifecycle.is_running and self.is_running:
             self.wake()
         elif self._ledger.books.is_owned():  # where no thread is started; whoever drops here tells
             pass
         elif self._lifecycle.is_running:
             self.ensure_thread()
-        elif self._lifecycle.state is State.CLOSED:
+        else:
+            self.tell_rest()
+
+    def tell_rest(self) -> None:
+        """Have the user told of what is lost at the end: the control thread tells no more."""
+        if self._lifecycle.state is State.CLOSED and self._teller.due < math.inf:
             self._teller.tell_later()
 
     def tell(self, until: float = math.inf) -> None:
@@ -154,11 +160,12 @@ class Control:
 
     # Where no control thread can run: at the end of the interpreter, in uWSGI without threads
 
-    def work_here(self, deadline: float | None) -> bool:
+    def work_here(self, limit: float | None, deadline: float | None) -> bool:
         """Frame, and make one attempt or callback, in the caller's thread.
 
         Args:
-            deadline: how long to wait for what is to be done next.
+            limit: how long to wait for what is to be done next.
+            deadline: how long that may take.
 
         Returns:
             Whether there was something to do.
@@ -166,7 +173,7 @@ class Control:
         self._frame()
         self.tell(monotonic())
         self.queue_callbacks()
-        return self._workers.run_next(deadline, math.inf if deadline is None else deadline)
+        return self._workers.run_next(limit, math.inf if deadline is None else deadline)
 
     def queue_callbacks(self) -> None:
         """Have a sender thread call ``on_error``, if there is an error to tell."""

@@ -40,6 +40,7 @@ class Framer:
         self._ledger = ledger
         self._submit = submit
         self._consuming = Condition()  # re-entrant, so that a signal handler may ask for stats
+        self._launching: list[Batch] = []  # on its way into ledger and heap, one at most
 
     @property
     def has_room(self) -> bool:
@@ -61,18 +62,19 @@ class Framer:
         """
         # Not for a handler or finalizer that has interrupted this method. It looks for room before
         # it takes the lock, since evict() gives up while somebody holds that.
-        if self.is_consuming or not self.has_room:
+        if self.is_consuming or not (self.has_room or self._launching):
             return 0
         too_large = 0
         with self._consuming:
             # what was taken before and never launched: a signal handler raised between the two
             self._ledger.drop_taken("internal_error", self._engine.taken)
+            # or launched and never submitted; whoever has a call too many finds nothing to do
+            self._submit_launched()
             while self.has_room and (batch := self._take()) is not None:
-                try:
-                    self._ledger.launch(batch)
-                finally:  # also if a signal handler raises when the batch is in the ledger
-                    if batch.frame.events:
-                        self._submit(batch)
+                if batch.frame.events:
+                    self._launching = [batch]
+                self._ledger.launch(batch)
+                self._submit_launched()
                 too_large += batch.frame.too_large
         return too_large
 
@@ -144,7 +146,13 @@ class Framer:
 
     def abandon(self) -> None:
         """Free the lock, in a forked child."""
+        self._launching = []
         self._consuming.reinit_after_fork()
+
+    def _submit_launched(self) -> None:
+        for batch in self._launching:
+            self._submit(batch)
+        self._launching = []
 
     def _take(self) -> Batch | None:
         """Cut the next batch, with what is to be reported to the server; ``None`` if empty."""

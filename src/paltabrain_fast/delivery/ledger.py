@@ -243,11 +243,13 @@ class Ledger:
             if batch.frame.too_large:
                 error = EventTooLargeError(None, BATCH_MAX_BYTE_SIZE)
                 self.drop("too_large", batch.frame.too_large, too_large(error))
+            has_events = batch.frame.events > 0
+            # no call stands between the two, so no signal handler can raise there
             self.framed_count = batch.frame.end
-            if batch.frame.events:
+            if has_events:
                 self._in_flight[batch.id] = batch
-                if self._has_given_up:
-                    self.give_up(self._diagnoses.get("deadline"))
+            if has_events and self._has_given_up:
+                self.give_up(self._diagnoses.get("deadline"))
 
     def begin_attempt(self, batch: Batch) -> bool:
         """Count an attempt, if the batch is still to be sent; called by who will make it."""
@@ -305,11 +307,12 @@ class Ledger:
     def split(self, batch: Batch, halves: list[Batch]) -> None:
         """Enter two batches in place of one that was claimed; the first half has its report."""
         with self.books:
+            halves[0].report = batch.report
+            by_id = {half.id: half for half in halves}
             if not self._advance(batch, BatchState.SETTLED):
                 return
             del self._in_flight[batch.id]
-            halves[0].report = batch.report
-            self._in_flight.update((half.id, half) for half in halves)
+            self._in_flight.update(by_id)
             if self._has_given_up:
                 self.give_up(self._diagnoses.get("deadline"))
 
@@ -381,6 +384,12 @@ class Ledger:
         with self.books:
             if self.failures > failures_before:
                 return self._last_failure
+            return self.pending_error
+
+    @property
+    def pending_error(self) -> Exception | None:
+        """Why a batch in flight was not delivered yet; ``None`` if no attempt has failed."""
+        with self.books:
             errors = [batch.error for batch in self._in_flight.values() if batch.error is not None]
             return errors[-1] if errors else None
 

@@ -88,6 +88,10 @@ class Losses:
                 lines.append(loss.line)
         return lines
 
+    def is_due(self, kind: str) -> bool:
+        """Tell whether there are losses of a kind that are not told yet."""
+        return (loss := self._by_kind.get(kind)) is not None and loss.due < math.inf
+
     def ignore(self, kind: str) -> None:
         """Tell nothing of a kind until another loss is noted."""
         if (loss := self._by_kind.get(kind)) is not None:

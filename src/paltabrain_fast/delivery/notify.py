@@ -37,7 +37,6 @@ class Reporter:
 
     Attributes:
         callbacks: the calls of ``on_error``.
-        fault: of the last attempt to send a batch; ``None`` if that succeeded.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Reporter:
             self.last_request_error = predecessor.last_request_error
             self.last_serialization_error = predecessor.last_serialization_error
         self.debug = DebugLog(options, lambda: self.logger, is_forked=predecessor is not None)
-        self.fault: Diagnosis | None = None
         self.callbacks = Callbacks(
             callback, lambda failure: self.log(logging.WARNING, "on_error raised", error=failure)
         )

@@ -118,7 +118,8 @@ class Outage:
                 self.slept(monotonic() - due)
                 self._released[batch.id] = math.inf
                 return True
-            self._park(batch)
+            if batch not in self._parked:  # it is, if a signal handler had ended its last call
+                self._park(batch)
             self._go_on()
             return False
 
@@ -202,12 +203,19 @@ class Outage:
             with self._books:
                 self._frozen += seconds
 
-    def end(self) -> None:
-        """Have all batches make the attempts they are due, and park no other: a shutdown begins."""
+    def end(self) -> bool:
+        """Have all batches make the attempts they are due, and park no other: a shutdown begins.
+
+        Returns:
+            Whether this has ended an outage. Then a batch that is released still waits for its turn
+            to try, and whoever makes the calls is not to wait for that.
+        """
         with self._books:
+            was_out = self._state in (OutageState.DOWN, OutageState.RECOVERING)
             self._advance(OutageState.ENDED)
             self._ledger.note_outage(None)
             self._go_on()
+            return was_out
 
     def abandon(self) -> None:
         """Forget all batches, in a forked child: they are the parent's."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from .._engine.protocol import Engine
 from ..constant import REQUEST_MAX_WORKERS
+from ..errors import Diagnosis
 from ..options import Options
 from ..process import fork_barrier, lifetime
 from ..process.clock import deadline_after, earlier, is_over, monotonic, seconds_left
@@ -20,7 +21,7 @@ from ..process.reentrancy import Scope, call_in, current_flow, may_wait, own_thr
 from ..transport import Transport
 from .batch import Batch
 from .control import Control
-from .diagnosis import Ending, by_reason, not_in_time, waiting
+from .diagnosis import Ending, by_reason, diagnose, not_in_time, waiting
 from .framer import Framer
 from .ledger import Ledger, Stats
 from .lifecycle import Lifecycle, State
@@ -178,8 +179,7 @@ class Pipeline:
         deadline = None if timeout is None else deadline_after(timeout)
         self._engine.close()
         self._lifecycle.advance(State.DRAINING)
-        self._outage.end()
-        self._workers.hurry()
+        self._workers.hurry(at_once=self._outage.end())
         self._control.wake()
         if not self._may_wait():
             return self._outcome_since(before)
@@ -352,6 +352,7 @@ class Pipeline:
         """
         patience = math.inf if what is None else monotonic() + _PATIENCE_SECONDS
         while not self._is_settled(mark):
+            limit = deadline if patience == math.inf else earlier(deadline, patience)
             if self._control.ensure_thread() and not self._lacks_senders():
                 self.ledger.wait(
                     lambda: (
@@ -359,11 +360,11 @@ class Pipeline:
                         or not self._control.is_running
                         or self._lacks_senders()
                     ),
-                    deadline if patience == math.inf else earlier(deadline, patience),
+                    limit,
                 )
-            elif not call_in(Scope.WORKING, partial(self._control.work_here, deadline)):
+            elif not call_in(Scope.WORKING, partial(self._control.work_here, limit, deadline)):
                 # nothing to do here: another thread, in the same loop, has what is left
-                self.ledger.wait(lambda: self._is_settled(mark) or self._has_work(mark), deadline)
+                self.ledger.wait(lambda: self._is_settled(mark) or self._has_work(mark), limit)
             if is_over(deadline):
                 return self._is_settled(mark)
             if what is not None and is_over(patience):
@@ -376,7 +377,7 @@ class Pipeline:
         if stats.pending_events:
             limit = None if deadline is None else seconds_left(deadline)
             line = waiting(
-                what, stats.pending_events, stats.batches_in_flight, limit, self._reporter.fault
+                what, stats.pending_events, stats.batches_in_flight, limit, self._fault()
             )
             self._reporter.warn(line)
 
@@ -418,7 +419,12 @@ class Pipeline:
 
     def _give_up(self, what: Ending) -> None:
         """Drop all that is left."""
-        self._framer.give_up(not_in_time(what, self._reporter.fault))
+        self._framer.give_up(not_in_time(what, self._fault()))
+
+    def _fault(self) -> Diagnosis | None:
+        """Say why a batch that is in flight was not delivered yet, if an attempt has failed."""
+        error = self.ledger.pending_error
+        return None if error is None else diagnose(error, self._options)
 
     def _end(self, deadline: float | None) -> None:
         """Wait for the threads, and close the transport.
@@ -426,6 +432,7 @@ class Pipeline:
         An attempt that the deadline cuts off needs a moment to return, ``_ENDING_SECONDS`` at most.
         """
         self._control.wake()
+        self._control.tell_rest()
         end = None if deadline is None else max(deadline, monotonic()) + _ENDING_SECONDS
         self._workers.join(end)
         self._control.join(end)

@@ -25,13 +25,14 @@ from ..errors import BatchRejectedError, Diagnosis, DropReason, RetriesExhausted
 from ..options import Options
 from ..process.clock import monotonic
 from ..process.fork_barrier import hold_forks
+from ..process.reentrancy import own_thread
 from ..sdk_pb2 import Batch as BatchMessage
 from ..transport import Request, SendResult, Transport
 from ..transport.urls import base_url
 from ..utils import time_ms
 from ..version import __version__
 from . import backoff
-from .batch import Batch
+from .batch import Batch, BatchState
 from .diagnosis import diagnose, internal_error
 from .ledger import Ledger
 from .notify import Reporter
@@ -40,6 +41,9 @@ from .outage import FROZEN_SECONDS, Outage
 __all__ = ["Sender"]
 
 _TOO_LARGE_STATUS: Final = 413
+_MAX_INTERRUPTED: Final = 5
+"""How many attempts of a batch exceptions of signal handlers may end, and cost it nothing."""
+
 _UNREACHABLE_STATUSES: Final = (429, 502, 503, 504)
 """Answers that say that the server cannot be reached, or wants to be left alone."""
 
@@ -90,6 +94,10 @@ class Sender:
         Returns:
             Seconds until the attempt after it; ``None`` if there is none, or none before ``outage``
             releases the batch.
+
+        Raises:
+            BaseException: in a thread of the user's, what a signal handler has raised. The call is
+                to be made again, at once.
         """
         try:
             if not self._outage.admit(batch):
@@ -101,9 +109,25 @@ class Sender:
                 return self._evaluate(batch, result)
             self._leave(batch)
         except BaseException as error:  # whatever happens, the batch has an outcome
-            told = error if isinstance(error, Exception) else RuntimeError(repr(error))
-            self._give_up(batch, "internal_error", told, internal_error(error))
+            is_signal = own_thread() is None and not isinstance(error, Exception)
+            if not (is_signal and self._interrupted(batch)):
+                told = error if isinstance(error, Exception) else RuntimeError(repr(error))
+                self._give_up(batch, "internal_error", told, internal_error(error))
+            if is_signal:
+                raise
         return None
+
+    def _interrupted(self, batch: Batch) -> bool:
+        """Have an attempt made again that a signal handler has ended; or else somebody else's.
+
+        Returns:
+            Whether it is; not if so many were ended that a transport of the user's may raise this.
+        """
+        batch.interrupted += 1
+        if batch.state is BatchState.SETTLING or batch.interrupted > _MAX_INTERRUPTED:
+            return False
+        batch.excused += self._ledger.postpone(batch)
+        return True
 
     def _send(self, batch: Batch, until: float) -> tuple[SendResult, bool]:
         """Make an attempt.
@@ -118,7 +142,7 @@ class Sender:
         end = min(begun + batch.seconds_left, self._latest_end, until)
         try:
             with hold_forks(end):
-                result = self._transport.send(self._request(batch, end))
+                result = _checked(self._transport.send(self._request(batch, end)))
         except Exception as error:
             result = SendResult(error=error)
         over, due = monotonic(), min(latest, end)
@@ -158,7 +182,6 @@ class Sender:
             return self._retry(batch, result, is_unreachable=True)
         self._outage.reached(batch)
         if 200 <= status <= 299:
-            self._reporter.fault = None
             seconds = monotonic() - batch.started
             report = partial(self._reporter.batch_succeeded, batch.id, seconds)
             self._settle(batch, BATCH_STATUS_SUCCESS, report)
@@ -187,7 +210,7 @@ class Sender:
         status = result.status or 0
         error = result.error or RetriesExhaustedError(status, batch.attempts, result.reason)
         batch.error = error
-        self._reporter.fault = fault = diagnose(error, self._options)
+        fault = diagnose(error, self._options)
         if is_unreachable:
             is_last, retry_after = reason is not None, result.retry_after
             expired = self._outage.failed(batch, error, retry_after, is_last=is_last)
@@ -223,33 +246,45 @@ class Sender:
         """Report the outcome, then enter it; unless somebody else has."""
         try:
             if self._ledger.claim(batch):
-                try:
-                    report()
-                    self._reporter.debug.batch_settled(batch, status, reason)
-                finally:
-                    self._ledger.settle(batch, status, reason, diagnosis)
-        finally:
+                report()
+                self._reporter.debug.batch_settled(batch, status, reason)
+        finally:  # asked for its state: a signal handler may raise when claim() is done
+            if batch.state is BatchState.SETTLING:
+                self._ledger.settle(batch, status, reason, diagnosis)
             self._leave(batch)
 
     def _split(self, batch: Batch) -> None:
         halves = _halves(batch)
         try:
             if self._ledger.claim(batch):
-                try:
-                    self._reporter.log(
-                        logging.INFO, "Batch %s is too large for the API, and sent in two", batch.id
-                    )
-                finally:
-                    self._ledger.split(batch, halves)
+                self._reporter.log(
+                    logging.INFO, "Batch %s is too large for the API, and sent in two", batch.id
+                )
+        finally:
+            if batch.state is BatchState.SETTLING:
+                with self._ledger.books:  # so that nobody begins one before it is in flight
                     for half in halves:
                         self._resubmit(half)
-        finally:
+                    self._ledger.split(batch, halves)
             self._leave(batch)
 
     def _leave(self, batch: Batch) -> None:
         """Note that the batch makes no more attempts."""
         self._outage.leave(batch)
         self._on_settled()
+
+
+def _checked(result: SendResult) -> SendResult:
+    """Refuse what is no result, which a transport of the user's may return."""
+    name = type(result).__name__  # no repr, as what others put there may repeat the API key
+    if not isinstance(result, SendResult):
+        raise TypeError(f"send() of the transport must return a SendResult, not a {name}")
+    if not isinstance(result.status, int) and not isinstance(result.error, Exception):
+        raise TypeError(f"send() of the transport returned a {name} without status and error")
+    if not isinstance(result.retry_after, int | float | None):
+        kind = type(result.retry_after).__name__
+        raise TypeError(f"retry_after of a {name} must be a number of seconds, not a {kind}")
+    return result
 
 
 def _asks_for_retry(status: int) -> bool:

@@ -38,11 +38,12 @@ class Teller:
         """Tell of all that is due by then; not for ``track()``."""
         with self._ledger.books:
             lines = self._ledger.losses.take(until)
+            was_due = self._ledger.losses.is_due("reentrant")
         for line in lines:
             self._reporter.warn(line)
-        if lines:
+        if lines and not was_due:
             # A log handler that tracks each record has had these lines, too. To tell of that would
-            # cause the next line, for ever.
+            # cause the next line, for ever. What was lost before is told when it is due.
             with self._ledger.books:
                 self._ledger.losses.ignore("reentrant")
 

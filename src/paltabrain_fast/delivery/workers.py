@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from ..process import lifetime
 from ..process.clock import is_over, monotonic, seconds_left
 from ..process.locks import Condition
+from ..process.reentrancy import own_thread
 from ..process.threads import Thread
 from .ledger import Ledger
 from .notify import Reporter
@@ -122,14 +123,23 @@ class Workers:
             self._help_due = due = self._next_help()
         return due if due < math.inf and lifetime.may_start_threads() else None
 
-    def hurry(self) -> None:
+    def hurry(self, *, at_once: bool = False) -> None:
         """Have as many threads as there are calls from now on, be they due or not.
 
         The end has begun: there is no time to see whether fewer would do, and soon none may be
         started any more.
+
+        Args:
+            at_once: whether the calls that wait for their time are due now.
         """
         with self._changed:
             self._is_hurried = True
+            if at_once:
+                now = monotonic()
+                entries = [each._replace(due=min(each.due, now)) for each in self._entries]
+                heapq.heapify(entries)
+                self._entries = entries
+                self._changed.notify_all()
 
     def _next_help(self) -> float:
         """Return when another thread is needed, by ``monotonic()``; ``inf`` for never."""
@@ -238,6 +248,9 @@ class Workers:
             delay = call(until)
         # each call handles its own faults; what comes here all the same must not end the thread
         except BaseException as error:
+            if own_thread() is None and not isinstance(error, Exception):
+                delay = 0.0  # a signal handler has ended the call, which another thread makes
+                raise
             self._reporter.warn_sparingly("pool", "a sender thread failed: %r", error)
         finally:
             with self._changed:

@@ -86,6 +86,7 @@ def hold_forks(deadline: float | None = None) -> Iterator[None]:
         barrier.enter(thread, deadline)  # within try, as a signal handler may raise when it is done
         yield
     finally:
+        barrier.inside.discard(thread)  # at once, as a signal handler may raise in what notifies
         barrier.leave(thread)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import os
 import sys
 import threading
@@ -167,10 +168,18 @@ def _exit() -> None:
 def _shut_down(everything: list[AtWork], started: float) -> None:
     """Shut all down, one after another; the ``exit_timeout`` of each counts from the start.
 
-    So they share the time: their threads all send meanwhile.
+    So they share the time: their threads all send meanwhile. After a Ctrl-C there is none left:
+    each gives up what it has, and tells of that.
     """
+    interrupt: BaseException | None = None
     for at_work in everything:
-        _finish(at_work, started)
+        try:
+            _finish(at_work, started)
+        except BaseException as error:
+            interrupt, started = error, -math.inf
+            _finish(at_work, started)
+    if interrupt is not None:
+        raise interrupt
 
 
 def _finish(at_work: AtWork, started: float) -> None:

@@ -13,6 +13,7 @@ import paltabrain_fast.sdk
 from paltabrain_fast import PaltabrainSdk, Stats, Transport
 from paltabrain_fast.delivery import tracking
 from paltabrain_fast.delivery.framer import Framer
+from paltabrain_fast.delivery.outage import Outage
 from paltabrain_fast.delivery.workers import Workers
 from paltabrain_fast.process import lifetime
 
@@ -39,6 +40,7 @@ __all__ = [
     "outage_ends",
     "overtaking_flush",
     "parked_batches",
+    "remembered_batches",
     "waiting_for_our_books",
     "watching_events",
     "wrap_transports",
@@ -341,6 +343,11 @@ def foreign_classes_unreported() -> Iterator[None]:
 def parked_batches(sdk: PaltabrainSdk[Any]) -> int:
     """Tell how many batches wait until others have reached the server."""
     return sdk._pipeline._outage.parked
+
+
+def remembered_batches(outage: Outage) -> tuple[set[str], set[str]]:
+    """Return the ids of the batches that an outage has released, and of those it has held."""
+    return set(outage._released), set(outage._held_since)
 
 
 def wrap_transports(wrap: Callable[[Transport], Transport]) -> None:
