@@ -22,7 +22,7 @@ from .support.scarce import NOT_RUN
 
 Sdk = PaltabrainSdk[Any]
 
-# A shell has what it runs in the background ignore Ctrl-C, and so the programs that tests interrupt.
+# A shell has what it runs in the background ignore Ctrl-C: so would the programs of the tests.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
