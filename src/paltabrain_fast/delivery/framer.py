@@ -53,7 +53,10 @@ class Framer:
         return self._consuming.is_owned()
 
     def frame(self) -> int:
-        """Frame until the buffer is empty, or ``max_in_flight`` batches are in flight.
+        """Frame what is buffered, until ``max_in_flight`` batches are in flight.
+
+        What comes meanwhile is left to the next call. Or else threads that track all the time would
+        keep out whoever waits for the lock.
 
         Called by the control thread, or by whoever does its work for want of it.
 
@@ -70,7 +73,12 @@ class Framer:
             self._ledger.drop_taken("internal_error", self._engine.taken)
             # or launched and never submitted; whoever has a call too many finds nothing to do
             self._submit_launched()
-            while self.has_room and (batch := self._take()) is not None:
+            accepted = self._engine.accepted
+            while (
+                self.has_room
+                and self._engine.taken < accepted
+                and (batch := self._take()) is not None
+            ):
                 if batch.frame.events:
                     self._launching = [batch]
                 self._ledger.launch(batch)

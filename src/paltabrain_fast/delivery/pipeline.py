@@ -152,13 +152,14 @@ class Pipeline:
         Returns:
             Whether it was; without a timeout, whether it already is. And what became of events.
         """
+        deadline = deadline_after(_HANDOVER_SECONDS if timeout is None else timeout)
         before = self._snapshot()
         mark = self._control.request_flush()
         if self._may_wait():
             if timeout is None:
-                self._await_framing(mark, deadline_after(_HANDOVER_SECONDS))
+                self._await_framing(mark, deadline)
             else:
-                self._await_settled(mark, deadline_after(timeout))
+                self._await_settled(mark, deadline)
             self._framer.finish_frame()  # which may be about to cut one more
         after = self._snapshot()  # before it is asked: nothing of what is settled then is pending
         return self._result(before, after, settled=self._is_settled(mark))
@@ -175,9 +176,9 @@ class Pipeline:
         return self._shutdown(timeout, "shutdown")
 
     def _shutdown(self, timeout: float | None, what: Ending) -> DeliveryResult:
-        before = self._snapshot()
         deadline = None if timeout is None else deadline_after(timeout)
         self._engine.close()
+        before = self._snapshot()
         self._lifecycle.advance(State.DRAINING)
         self._workers.hurry(at_once=self._outage.end())
         self._control.wake()
