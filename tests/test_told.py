@@ -399,6 +399,16 @@ def test_lines_go_to_the_log_where_that_is_configured(api: ApiServer) -> None:
     assert done.stderr.count("Traceback") == 1
 
 
+def test_settings_that_have_no_effect_are_told() -> None:
+    done = start_program("told/without_effect")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "paltabrain_fast: WARNING: flush_on_sigterm has no effect: the process ignores SIGTERM\n"
+        "paltabrain_fast: ERROR: uWSGI runs without threads, so that only flush() with a timeout"
+        " sends events: give it the option enable-threads\n",
+    )
+
+
 @pytest.mark.parametrize("how", ["level", "disabled", "disable"])
 def test_who_has_silenced_the_logger_is_told_nothing(api: ApiServer, how: str) -> None:
     api.answer = always(Answer(401))

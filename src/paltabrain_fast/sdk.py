@@ -205,14 +205,14 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         self._start()
         forks.register(self)
         if lifetime.lacks_threads():
-            self._reporter.log(
-                logging.ERROR,
+            self._reporter.warn(
                 "uWSGI runs without threads, so that only flush() with a timeout sends events: give"
                 " it the option enable-threads",
+                logging.ERROR,
             )
         celery_children.await_end()
         if flush_on_sigterm and not disabled and (why := signals.handle_sigterm()) is not None:
-            self._reporter.log(logging.WARNING, "flush_on_sigterm has no effect: %s", why)
+            self._reporter.warn(f"flush_on_sigterm has no effect: {why}")
         if self._engine.forked:  # by a signal handler, before it was registered
             self._reinit_after_fork()
         self._known_classes: set[type] = set()

@@ -203,7 +203,7 @@ class Control:
                 with self._ledger.books:
                     thread.start()
         except RuntimeError as error:
-            self._reporter.warn_sparingly("thread", "the control thread cannot start: %s", error)
+            self._reporter.log_sparingly("thread", "the control thread cannot start: %s", error)
         if not thread.is_alive():
             self._note_end(thread)
 

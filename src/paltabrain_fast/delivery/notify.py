@@ -138,6 +138,11 @@ class Reporter:
     def warn_sparingly(self, topic: str, message: str, *arguments: object) -> None:
         """Log a warning of what is no loss; at most one of a topic every ``_QUIET_SECONDS``."""
         if self._sparing.may_tell(topic):
+            self.warn(message % arguments)
+
+    def log_sparingly(self, topic: str, message: str, *arguments: object) -> None:
+        """Log such a warning, and write it nowhere else: for ``track()``, which does no I/O."""
+        if self._sparing.may_tell(topic):
             self.log(logging.WARNING, message, *arguments)
 
     def log(
@@ -146,9 +151,9 @@ class Reporter:
         """Log a line, as ``log_line`` does."""
         log_line(level, message, *arguments, error=error, to=self.logger)
 
-    def warn(self, line: str) -> None:
+    def warn(self, line: str, level: int = logging.WARNING) -> None:
         """Log a warning; write it to ``sys.stderr`` where nobody has configured logging."""
-        warn(line, to=self.logger)
+        warn(line, self.logger, level)
 
     def outage_begun(self, error: Exception) -> None:
         """Report that the server cannot be reached, and that events are kept.

@@ -89,19 +89,20 @@ def log_line(
         call_in(Scope.LOGGING, partial(write, message, *arguments, exc_info=error))
 
 
-def warn(line: str, to: logging.Logger = logger) -> None:
-    """Log a warning; write it to ``sys.stderr`` where nobody has configured logging.
+def warn(line: str, to: logging.Logger = logger, level: int = logging.WARNING) -> None:
+    """Log a warning, or an error; write it to ``sys.stderr`` where nobody has configured logging.
 
     Who has silenced the logger, by its level or otherwise, is told nothing.
 
     Args:
         line: the whole line.
         to: a logger, or what has its methods for each level.
+        level: ``logging.WARNING`` or ``logging.ERROR``.
     """
     if not isinstance(to, logging.Logger) or is_visible(to):
-        log_line(logging.WARNING, "%s", line, to=to)
-    elif to.isEnabledFor(logging.WARNING):
-        _write_to_stderr(f"WARNING: {line}")
+        log_line(level, "%s", line, to=to)
+    elif to.isEnabledFor(level):
+        _write_to_stderr(f"{logging.getLevelName(level)}: {line}")
 
 
 def write_line(level: int, line: str, to: logging.Logger = logger) -> None:

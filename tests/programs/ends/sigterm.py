@@ -14,7 +14,7 @@ from tests.support.events import TextContext, TextEvent
 from tests.support.probe import no_threads
 
 logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(message)s")
-logging.getLogger().handlers[0].addFilter(lambda record: "flush_on_sigterm" in str(record.msg))
+logging.getLogger().handlers[0].addFilter(lambda record: "flush_on_sigterm" in record.getMessage())
 
 
 def track_batches() -> None:
