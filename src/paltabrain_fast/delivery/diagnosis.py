@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -93,7 +94,7 @@ def waiting(
     """
     name = "shutdown()" if what == "shutdown" else "the exit of the process"
     where = " in 1 batch" if batches == 1 else f" in {batches} batches"
-    most = "without a limit" if limit is None else f"for at most {limit:.0f} s"
+    most = "without a limit" if limit is None else f"for at most {math.ceil(limit)} s"
     state = "no answer yet"
     if fault is not None:
         state = f"the last attempt failed: {fault.cause}; {fault.remedy}"
