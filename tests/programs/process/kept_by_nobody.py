@@ -4,6 +4,7 @@ There are no threads, as what one is doing when it is forked stays in the child.
 """
 
 import gc
+import logging
 import os
 import threading
 import weakref
@@ -13,6 +14,7 @@ from tests.support.events import TextContext, TextEvent
 from tests.support.forks import end_child
 from tests.support.uwsgi import pretend_uwsgi_without_threads
 
+logging.disable()  # or it is told what uWSGI needs
 pretend_uwsgi_without_threads()
 transport = InMemoryTransport()
 sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=transport)
