@@ -84,19 +84,17 @@ class Peer:
 
     def no_tls(self, why: str) -> Diagnosis:
         """Diagnose a server that answers the handshake with something else."""
-        where = "" if self._bundle is None else f"; certificates: {self._bundle}"
         return Diagnosis(
             "tls",
-            f"TLS: {self._host} does not speak TLS on this port ({why}{where})",
+            f"TLS: {self._host} does not speak TLS on this port ({why}{self._certificates})",
             f"check the port in {_HOSTNAME}; a server on loopback may be given as http://...",
         )
 
     def handshake_failed(self, why: str) -> Diagnosis:
         """Diagnose a handshake that failed in another way."""
-        trusted = "" if self._bundle is None else f"; certificates: {self._bundle}"
         return Diagnosis(
             "tls",
-            f"TLS: handshake with {self._host} failed ({why}{trusted})",
+            f"TLS: handshake with {self._host} failed ({why}{self._certificates})",
             f"check host and port in {_HOSTNAME}, and that TLS 1.2 or later is spoken there",
         )
 
@@ -127,6 +125,10 @@ class Peer:
             f"{self._name_of(self._proxy)} gives no connection to {self._host} ({why})",
             f"check {what}, or set NO_PROXY for hosts to reach without it",
         )
+
+    @property
+    def _certificates(self) -> str:
+        return "" if self._bundle is None else f"; certificates: {self._bundle}"
 
     @staticmethod
     def _name_of(proxy: Proxy) -> str:
