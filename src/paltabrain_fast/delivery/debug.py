@@ -8,13 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import platform
 import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from .._engine.choice import name as engine_name
@@ -136,6 +134,8 @@ class DebugLog:
 def _sdk_text(
     options: Options, transport: Transport, origins: dict[str, str], *, disabled: bool
 ) -> str:
+    import platform  # here, as only who debugs needs it
+
     parts = ["protobuf", *(name for name in _NETWORK if name in sys.modules)]
     limits = [
         f"{field.name}={getattr(options, field.name)!r}"
@@ -160,6 +160,8 @@ def _sdk_text(
 
 
 def _version_text(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # takes milliseconds
+
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:  # as in a frozen application
