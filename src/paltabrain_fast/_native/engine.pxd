@@ -16,6 +16,7 @@ cdef class NativeEngine:
     cdef dict owned  # slot -> the bytes object that the table points into
     cdef uint64_t owned_bytes
     cdef uint64_t taken_count
+    cdef uint64_t drain_end  # how many events are taken when the drain is over
     cdef pbf.pbf_numbering numbering
     cdef bint is_numbering  # the consumer, just now and without the GIL
     cdef uint64_t forks

@@ -86,7 +86,7 @@ cdef class NativeEngine:
 
         self.identity = next(identities)
         self.owned = {}
-        self.owned_bytes = self.taken_count = 0
+        self.owned_bytes = self.taken_count = self.drain_end = 0
         self.numbering.last = 0
         self.numbering.restart_count = self.numbering.restart_next = 0
         self.is_numbering = False
@@ -295,8 +295,11 @@ cdef class NativeEngine:
         _PyBytes_Resize(&resized, frame.size)  # the bound was somewhat too high
         body = <bytes>resized
         Py_DECREF(body)
-        if not frame.events and not frame.too_large:
+        # Not when nothing more is there: that may never be, where threads track all the time.
+        if self.taken_count >= self.drain_end:
             self.end_drain()
+            self.drain_end = pbf.pbf_ring_accepted(self.ring)
+        if not frame.events and not frame.too_large:
             return None
         # not by its own __new__, whose first step would raise what a signal handler raises
         return tuple.__new__(
