@@ -37,6 +37,7 @@ class Recorder(Tracker):
     def sent(self) -> list[Sent]:
         """What was recorded since the last call, in its order."""
         found = []
+        self._engine.mark()
         while (batch := self._engine.take("instance")) is not None:
             message = Batch.FromString(batch.body)
             found += [(message.context, event.header, event.payload) for event in message.events]
