@@ -159,7 +159,7 @@ def measure(wanted: Sequence[str] = ()) -> str:
                 samples[kind].append(measure_apart(kind, sink))
     events = THREADS * REQUESTS * EVENTS
     lines = [
-        f"{events:,} events in {THREADS * REQUESTS:,} requests of {THREADS} threads, a context each;"
+        f"{events:,} events, {THREADS * REQUESTS:,} requests of {THREADS} threads, a context each;"
         f" medians of {ROUNDS} rounds; x is the ratio to {MEMORY!r} of the same round"
     ]
     for kind, rounds in samples.items():
