@@ -121,11 +121,16 @@ class Control:
 
     def on_settled(self) -> None:
         """Have the control thread frame what waits for a batch to be settled."""
-        if self._waiting_for_capacity or self._flush_requested:
-            self.wake()
+        if self._workers.is_running_low:
+            self.on_room()
         if not self._lifecycle.is_running:  # the thread may have ended before this outcome came
             self.queue_callbacks()
             self.tell_rest()
+
+    def on_room(self) -> None:
+        """Have the control thread frame what waits for room, if there is any."""
+        if (self._waiting_for_capacity or self._flush_requested) and self._framer.has_room:
+            self.wake()
 
     def on_loss(self) -> None:
         """Have the user told of a loss when that is due."""
@@ -171,6 +176,7 @@ class Control:
             Whether there was something to do.
         """
         self._frame()
+        self._workers.wake()
         self.tell(monotonic())
         self.queue_callbacks()
         return self._workers.run_next(limit, math.inf if deadline is None else deadline)
