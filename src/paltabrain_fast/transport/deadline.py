@@ -121,8 +121,10 @@ class TlsSocket(_Deadline, SslSocket):
             self._wait(attempt.left(), to_read=True)
         return self._within("recv", *arguments, **options)
 
-    def sendall(self, *arguments: Any, **options: Any) -> Any:
-        return SslSocket.sendall(self, *arguments, **options)  # which calls send()
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        sent = self.send(data, flags)
+        if sent < len(data):
+            SslSocket.sendall(self, memoryview(data)[sent:], flags)  # which calls send()
 
     def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
         if self.gettimeout() != 0:

@@ -7,6 +7,7 @@ the bytes that came so far: a head that comes in pieces, chunks, interim answers
 from __future__ import annotations
 
 import errno
+import functools
 import http.client
 import io
 import re
@@ -37,11 +38,10 @@ _HEAD: Final = re.compile(
     rb"HTTP/1\.1 ([2-9][0-9][0-9])(?: [\t -~]*)?\r\n((?:[!-9;-~]+:[\t -~]*\r\n)*)\r\n"
 )
 """The whole head of a final answer, where all libraries agree on what it says."""
-_FIELD: Final = re.compile(
-    rb"^(connection|content-length|date|location|retry-after|transfer-encoding):[\t ]*(.*)\r$",
-    re.IGNORECASE | re.MULTILINE,
-)
 _TOLD: Final = ("retry-after", "date", "location")
+_COUNTING: Final = frozenset(
+    (b"connection", b"content-length", b"date", b"location", b"retry-after", b"transfer-encoding")
+)
 _IS_KEPT: Final = {None: True, b"keep-alive": True, b"close": False}
 """Whether a connection is kept, by the header ``Connection``."""
 _WITHOUT_BODY: Final = (b"204", b"304")
@@ -95,14 +95,14 @@ def _head(authority: str, path: str, request: Request) -> bytes:
     if type(headers) is not Headers:
         headers = Headers(headers)
     host = "" if "host" in headers.names else f"Host: {authority}\r\n"
-    defaults = b"".join([line for name, line in _DEFAULTS.items() if name not in headers.names])
-    length = len(request.body)
-    return (
-        f"POST {path} HTTP/1.1\r\n{host}Content-Length: {length}\r\n".encode("ascii")
-        + defaults
-        + headers.lines
-        + b"\r\n"
-    )
+    first = f"POST {path} HTTP/1.1\r\n{host}Content-Length: {len(request.body)}\r\n"
+    return first.encode("ascii") + _defaults(headers.names) + headers.lines + b"\r\n"
+
+
+@functools.lru_cache(maxsize=16)
+def _defaults(names: frozenset[str]) -> bytes:
+    """Return the headers that ``urllib3`` would add to those with these names."""
+    return b"".join([line for name, line in _DEFAULTS.items() if name not in names])
 
 
 def _common_answer(connection: Any, received: bytes) -> Answer | None:
@@ -110,11 +110,17 @@ def _common_answer(connection: Any, received: bytes) -> Answer | None:
     match = _HEAD.match(received)
     if match is None:
         return None
-    found = _FIELD.findall(match[2])
-    fields = {name.lower(): value for name, value in found}
+    fields: dict[bytes, bytes] = {}
+    for line in match[2].splitlines():
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name in _COUNTING:
+            if name in fields:
+                return None
+            fields[name] = value.strip()
     is_kept = _IS_KEPT.get(fields.get(b"connection"))
     length = b"0" if match[1] in _WITHOUT_BODY else fields.get(b"content-length", b"")
-    if is_kept is None or b"transfer-encoding" in fields or len(found) != len(fields):
+    if is_kept is None or b"transfer-encoding" in fields:
         return None
     if not length.isdigit() or len(length) > 5 or int(length) > MAX_ANSWER_BYTES:
         return None
