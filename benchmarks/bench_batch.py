@@ -26,18 +26,21 @@ import pytest
 from examples.config import Context, EventPageOpen
 from paltabrain_fast import HttpsTransport, InMemoryTransport, PaltabrainSdk, Request, Transport
 from paltabrain_fast import transport as transports
+from paltabrain_fast.transport.headers import Headers
 
 from .sink import Sink, running_sink
 
 BATCHES, ROUNDS, EVENTS = 300, 15, 3
 PAGE: Final = "p" * 80
-HEADERS: Final = {
-    "Content-Type": "application/x-protobuf",
-    "X-API-Key": "key",
-    "X-SDK-Name": "PALTABRAIN_PYTHON",
-    "X-SDK-Version": "1.2.3",
-    "X-SDK-Client-Upload-TS": "1795737600000",
-}
+HEADERS: Final = Headers(
+    {
+        "Content-Type": "application/x-protobuf",
+        "X-API-Key": "key",
+        "X-SDK-Name": "PALTABRAIN_PYTHON",
+        "X-SDK-Version": "1.2.3",
+    }
+)
+NUMBER: Final = ("X-SDK-Client-Upload-TS", 1_795_737_600_000)
 BODY: Final = b"b" * 600
 """As long as a batch of three events with its context."""
 TARGETS: Final = {"SDK, default": 120, "SDK, curl": 60, "SDK, in memory": 20}
@@ -51,21 +54,26 @@ class Cost(NamedTuple):
     wall: float
 
 
-Run = Callable[[], Any]
+class Way(NamedTuple):
+    """A way to send so many batches, and what comes before and is not measured."""
+
+    run: Callable[[], object]
+    prepare: Callable[[], object] = lambda: None
 
 
-def cost(run: Run, batches: int = BATCHES) -> Cost:
+def cost(way: Way) -> Cost:
+    way.prepare()
     wall, cpu = time.perf_counter(), time.process_time()
-    run()
+    way.run()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return Cost(cpu / batches, wall / batches)
+    return Cost(cpu / BATCHES, wall / BATCHES)
 
 
 @contextmanager
-def bare_socket(sink: Sink) -> Iterator[Run]:
+def bare_socket(sink: Sink) -> Iterator[Way]:
     host, _, port = sink.hostname.partition(":")
     context = ssl.create_default_context(cafile=str(sink.ca_file))
-    lines = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+    lines = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.with_number(*NUMBER).items())
     head = f"POST /v2/paltabrain HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}"
     piece = f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
     with (
@@ -79,7 +87,7 @@ def bare_socket(sink: Sink) -> Iterator[Run]:
                 connection.sendall(piece)
                 assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
-        yield run
+        yield Way(run)
 
 
 @contextmanager
@@ -96,20 +104,23 @@ def made(kind: str, sink: Sink) -> Iterator[Transport]:
 
 
 @contextmanager
-def alone(kind: str, sink: Sink) -> Iterator[Run]:
+def alone(kind: str, sink: Sink) -> Iterator[Way]:
     """Give the transport requests, one after the other."""
     with made(kind, sink) as transport:
         url = f"https://{sink.hostname}/v2/paltabrain"
 
         def run() -> None:
             for _ in range(BATCHES):
-                assert transport.send(Request(url, BODY, HEADERS, 30)).status == 200
+                assert (
+                    transport.send(Request(url, BODY, HEADERS.with_number(*NUMBER), 30)).status
+                    == 200
+                )
 
-        yield run
+        yield Way(run)
 
 
 @contextmanager
-def through_sdk(kind: str, sink: Sink) -> Iterator[Run]:
+def through_sdk(kind: str, sink: Sink) -> Iterator[Way]:
     """Flush what was tracked, which is a batch for each context."""
     with (
         made(kind, sink) as transport,
@@ -129,17 +140,15 @@ def through_sdk(kind: str, sink: Sink) -> Iterator[Run]:
             if isinstance(transport, InMemoryTransport):
                 assert len(transport.requests) == BATCHES
 
-        def track() -> Run:
+        def track() -> None:
             if isinstance(transport, InMemoryTransport):
                 transport.requests.clear()
             for number in range(BATCHES):
                 context = Context().set_user(user_id=f"user-{number}")
                 for _ in range(EVENTS):
                     sdk.track(EventPageOpen(page_id=PAGE), context)
-            return run
 
-        run.prepare = track  # type: ignore[attr-defined]
-        yield run
+        yield Way(run, track)
 
 
 WAYS: Final[dict[str, Callable[[Sink], Any]]] = {
@@ -152,24 +161,19 @@ WAYS: Final[dict[str, Callable[[Sink], Any]]] = {
 }
 
 
-def _costs(run: Run) -> Cost:
-    getattr(run, "prepare", lambda: None)()
-    return cost(run)
-
-
 def measure(names: Sequence[str] = ()) -> Iterator[str]:
     """Yield a row for each way; each beside the bare socket of the same rounds."""
     with running_sink() as sink, bare_socket(sink) as bare:
-        bare()
+        cost(bare)
         for name in names or WAYS:
             if name.endswith("curl"):
                 pytest.importorskip("pycurl")
-            with WAYS[name](sink) as run:
-                _costs(run)  # classes are recognised, connections opened
-                pairs = [(_costs(run), cost(bare)) for _ in range(ROUNDS)]
+            with WAYS[name](sink) as way:
+                cost(way)  # classes are recognised, connections opened
+                pairs = [(cost(way), cost(bare)) for _ in range(ROUNDS)]
             cpu, wall = (median(pair[0][which] for pair in pairs) for which in (0, 1))
-            ratio = median(way.cpu / floor.cpu for way, floor in pairs)
-            slower = median(way.wall / floor.wall for way, floor in pairs)
+            ratio = median(each.cpu / floor.cpu for each, floor in pairs)
+            slower = median(each.wall / floor.wall for each, floor in pairs)
             target = f" (target {TARGETS[name]})" if name in TARGETS else ""
             yield (
                 f"{name:>15}: {cpu * 1e6:6.1f} µs of CPU a batch{target}, {ratio:.2f} x the bare"
