@@ -333,8 +333,32 @@ def test_events_that_come_while_there_is_no_room_are_not_forgotten(
     sdk.track(TextEvent())
     sdk.flush_interval_ms = 3_000_000  # which wakes it
     await_sleep(sleeps, Sleep(-1, taken=1, buffered=1).__eq__)
+    sdk.flush_interval_ms = 1
+    await_sleep(sleeps, Sleep(-1, taken=1, buffered=1).__eq__)
     answering.set()
     await_delivery(sdk, 2)
+
+
+def test_rest_of_a_flush_takes_along_nothing_that_came_later(
+    make_sdk: MakeSdk, sleeps: Sleeps
+) -> None:
+    """Or else a server that does not keep up would get a batch for each event or two."""
+    answering = threading.Event()
+
+    def answer(_request: Request) -> SendResult:
+        assert answering.wait(30)
+        return SendResult(status=200)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer), max_in_flight=1, flush_interval_ms=HOUR_MS)
+    for number in range(3):
+        sdk.track(TextEvent(), TextContext(str(number)))
+    assert not sdk.flush()
+    sdk.track(TextEvent(), TextContext("later"))
+    answering.set()
+    await_sleep(sleeps, lambda sleep: sleep.seconds > 60 and sleep.taken == 3)
+    await_delivery(sdk, 3)
+    assert len(sdk.event_buffer) == 1
+    assert sdk.flush(timeout=30)
 
 
 def test_flush_has_framed_when_it_returns(make_sdk: MakeSdk) -> None:

@@ -175,7 +175,7 @@ class Control:
         Returns:
             Whether there was something to do.
         """
-        self._frame()
+        self._frame(self._advance_flush_mark())
         self._workers.wake()
         self.tell(monotonic())
         self.queue_callbacks()
@@ -296,11 +296,12 @@ class Control:
         self.queue_callbacks()
         now = monotonic()
         self._schedule.begin(now)
-        if self._flush_requested or self._waiting_for_capacity or self._is_due(now):
+        if is_due := self._is_due(now):
             # also for what finds no room now, and is to be framed as soon as there is room
             self._advance_flush_mark()
+        if is_due or self._flush_requested:
             framed_before = self._ledger.framed_count
-            self._frame()
+            self._frame(self.flush_mark)
             was_busy = self._ledger.framed_count != framed_before or len(self._engine) > 0
             self._schedule.framed(now, was_busy=was_busy)
         self._workers.provide_threads()
@@ -309,7 +310,7 @@ class Control:
         while not self._workers.has_threads() and self._workers.run_next(monotonic()):
             pass
 
-    def _frame(self) -> None:
-        if too_large := self._framer.frame():
+    def _frame(self, mark: int) -> None:
+        if too_large := self._framer.frame(mark):
             error = EventTooLargeError(None, BATCH_MAX_BYTE_SIZE)
             self._reporter.too_large(error, too_large)
