@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import resource
 import subprocess
@@ -36,13 +37,17 @@ WARM_UP: Final = 20  # requests of each thread: classes are recognised, connecti
 PAUSE_SECONDS, BETWEEN_SECONDS = 0.5e-3, 2e-3
 
 ALONE, MEMORY, ORIGINAL = "no SDK", "in memory", "the original"
-ENGINES: Final = {
-    ALONE: "native",
-    MEMORY: "native",
-    "default": "native",
-    "curl": "native",
-    "default, reference engine": "python",
+OPTIONS: Final[dict[str, dict[str, float]]] = {
+    ALONE: {},
+    MEMORY: {},
+    "default": {},
+    "curl": {},
+    "default, reference engine": {},
+    "default, flush_pace_ms=0": {"flush_pace_ms": 0},
+    "default, flush_pace_ms=500": {"flush_pace_ms": 500},
+    "default, a flush a second": {"flush_buffer_size": math.inf, "flush_interval_ms": 1000},
 }
+"""The kinds, each with its options; the original has none."""
 
 Track = Callable[[Any, Any], object]
 
@@ -66,7 +71,8 @@ def sdk_of(kind: str, hostname: str, ca_file: str) -> Any:
         original: Any = importlib.import_module("paltabrain_sdk")
         return original.PaltabrainSdk(hostname, "key", make_context(), start_session=True)
     transport = transport_of(kind, ca_file)
-    return PaltabrainSdk[Any](hostname, "key", None, start_session=True, transport=transport)
+    options: dict[str, Any] = {"start_session": True, "transport": transport, **OPTIONS[kind]}
+    return PaltabrainSdk[Any](hostname, "key", None, **options)
 
 
 def serve(track: Track, requests: int, start: threading.Barrier, samples: list[float]) -> None:
@@ -136,7 +142,8 @@ def measure_here(kind: str, hostname: str, ca_file: str) -> dict[str, float]:
 
 def measure_apart(kind: str, sink: Sink) -> dict[str, float]:
     """Measure one kind in a process of its own."""
-    environment = {**os.environ, "PALTABRAIN_SDK_ENGINE": ENGINES.get(kind, "native")}
+    engine = "python" if "reference" in kind else "native"
+    environment = {**os.environ, "PALTABRAIN_SDK_ENGINE": engine}
     if kind == ORIGINAL:
         environment["PALTABRAIN_SDK_NO_ALIAS"] = "1"
     command = [sys.executable, "-m", __spec__.name, "--here", kind, *map(str, sink.address)]
@@ -147,7 +154,7 @@ def measure_apart(kind: str, sink: Sink) -> dict[str, float]:
 
 def kinds() -> list[str]:
     has_original = PathFinder.find_spec("paltabrain_sdk") is not None  # which knows no alias
-    return [*ENGINES, *([ORIGINAL] if has_original else [])]
+    return [*OPTIONS, *([ORIGINAL] if has_original else [])]
 
 
 def measure(wanted: Sequence[str] = ()) -> str:
