@@ -74,6 +74,7 @@ def test_defaults_of_the_options_are_those_of_the_constants() -> None:
         "flush_buffer_size": "DEFAULT_FLUSH_BUFFER_SIZE",
         "flush_interval_ms": "DEFAULT_FLUSH_INTERVAL_MS",
         "flush_max_retries": "DEFAULT_FLUSH_MAX_RETRIES",
+        "flush_pace_ms": "DEFAULT_FLUSH_PACE_MS",
         "max_in_flight": "REQUEST_MAX_WORKERS",
         "request_timeout": "REQUEST_TIMEOUT",
     }.items():

@@ -110,6 +110,7 @@ def test_long_instance_id(make_sdk: MakeSdk) -> None:
         sdk.instance_id = long + "i"
 
 
+FLUSHING = ["flush_buffer_size", "flush_interval_ms", "flush_max_retries", "flush_pace_ms"]
 NUMBERS = [
     *(0, -1, True, False, 0.5, -0.0, 5000.0, 1e300, float("inf"), float("-inf"), 10**400),
     *(-(10**400), 2**63, Decimal("2.5"), Fraction(1, 3), Whole(), Real()),
@@ -117,7 +118,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: repr(number)[:20])
-@pytest.mark.parametrize("option", ["flush_buffer_size", "flush_interval_ms", "flush_max_retries"])
+@pytest.mark.parametrize("option", FLUSHING)
 def test_any_number_is_an_option(
     make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture, option: str, number: Any
 ) -> None:
@@ -139,7 +140,7 @@ def test_any_number_is_an_option(
 @pytest.mark.parametrize(
     "value", ["1", b"1", None, [], {}, 1j, object(), float("nan"), Decimal("nan")]
 )
-@pytest.mark.parametrize("option", ["flush_buffer_size", "flush_interval_ms", "flush_max_retries"])
+@pytest.mark.parametrize("option", FLUSHING)
 def test_what_is_no_number_is_refused(make_sdk: MakeSdk, option: str, value: object) -> None:
     sdk = make_sdk(transport=InMemoryTransport())
     before = getattr(sdk, option)

@@ -28,6 +28,9 @@ DEFAULT_FLUSH_INTERVAL_MS: Final = 5000
 DEFAULT_FLUSH_MAX_RETRIES: Final = 5
 """Total number of attempts for a batch."""
 
+DEFAULT_FLUSH_PACE_MS: Final = 50
+"""Milliseconds from a flush to the next that is started by the number of events, at least."""
+
 DEFAULT_OUTAGE_SECONDS: Final = 300
 """For how long events are kept while the server cannot be reached."""
 

@@ -198,6 +198,7 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "flush_buffer_size": _number,
     "flush_interval_ms": _number,
     "flush_max_retries": _number,
+    "flush_pace_ms": _number,
     "buffer_bytes": _integer(65_536, 1 << 40),
     "overflow": _one_of(*get_args(Overflow)),
     "block_timeout_ms": _integer(0, 86_400_000),
@@ -228,6 +229,7 @@ class Options:
     flush_buffer_size: float
     flush_interval_ms: float
     flush_max_retries: float
+    flush_pace_ms: float
     buffer_bytes: int
     overflow: Overflow
     block_timeout_ms: int
@@ -250,3 +252,10 @@ class Options:
     def flush_seconds(self) -> float:
         """``flush_interval_ms`` in seconds, clamped to what ``wait()`` accepts."""
         return min(max(self.flush_interval_ms, 0), _MAX_WAIT_MS) / 1000
+
+    @property
+    def pace_seconds(self) -> float:
+        """``flush_pace_ms`` in seconds, clamped in the same way; 0 if each event is a flush."""
+        if self.flush_events == 1:
+            return 0.0
+        return min(max(self.flush_pace_ms, 0), _MAX_WAIT_MS) / 1000

@@ -17,6 +17,7 @@ from .constant import (
     DEFAULT_FLUSH_BUFFER_SIZE,
     DEFAULT_FLUSH_INTERVAL_MS,
     DEFAULT_FLUSH_MAX_RETRIES,
+    DEFAULT_FLUSH_PACE_MS,
     DEFAULT_OUTAGE_SECONDS,
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
@@ -62,11 +63,16 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         instance_id: sent with each batch; a new UUIDv7 if not given.
         session_id: an integer or a UUID string; ``0`` and ``""`` are as good as none.
         start_session: make a new UUIDv7 if no ``session_id`` is given.
-        flush_buffer_size: flush when this many events are buffered; each at once for 0.
+        flush_buffer_size: flush when this many events are buffered, and ``flush_pace_ms`` have
+            passed since the last flush; each at once for 0 or 1.
         flush_interval_ms: flush when this many milliseconds have passed since the last flush; at
             once for 0. Any number is taken for this, ``flush_buffer_size`` and
             ``flush_max_retries``; one that makes no sense means the nearest one that does.
         flush_max_retries: total number of attempts for a batch, at least one is made.
+        flush_pace_ms: flush no sooner than so many milliseconds after the last flush because of
+            ``flush_buffer_size``, so that a high rate makes fewer and fuller batches; 0: as soon as
+            so many events are buffered. What could fill a batch, or half of the buffer, does not
+            wait for it, nor do ``flush()``, ``shutdown()`` and the exit. Any number is taken.
         buffer_bytes: bytes that buffered events and their contexts may use. Once events
             pile up, the process keeps them (64 MiB of them at most) in memory.
         overflow: what happens to an event when the buffer is full. ``"drop_new"``: it is dropped
@@ -129,6 +135,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         flush_interval_ms: float = DEFAULT_FLUSH_INTERVAL_MS,
         flush_max_retries: float = DEFAULT_FLUSH_MAX_RETRIES,
         *,
+        flush_pace_ms: float = DEFAULT_FLUSH_PACE_MS,
         buffer_bytes: int = 16 * 1024 * 1024,
         overflow: Overflow = "drop_new",
         block_timeout_ms: int = 1000,
@@ -161,6 +168,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             flush_buffer_size=flush_buffer_size,
             flush_interval_ms=flush_interval_ms,
             flush_max_retries=flush_max_retries,
+            flush_pace_ms=flush_pace_ms,
             buffer_bytes=buffer_bytes,
             overflow=overflow,
             block_timeout_ms=block_timeout_ms,

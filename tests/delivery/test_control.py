@@ -128,7 +128,7 @@ def has_taken(count: int, sleep: Sleep) -> bool:
 
 def test_busy_buffer_costs_one_wake_up_a_flush(make_sdk: MakeSdk, sleeps: Sleeps) -> None:
     transport = InMemoryTransport()
-    sdk = make_sdk(transport=transport, flush_buffer_size=10)
+    sdk = make_sdk(transport=transport, flush_buffer_size=10, flush_pace_ms=0)
     wake_ups: list[int] = []
     times = 0
     with watching_events(sdk, lambda: wake_ups.append(number)):
@@ -141,6 +141,87 @@ def test_busy_buffer_costs_one_wake_up_a_flush(make_sdk: MakeSdk, sleeps: Sleeps
     assert times <= 12
     # the first event of all may have another one
     assert [number for number in wake_ups if number > 10] == list(range(20, 101, 10))
+
+
+HOUR_MS = 3_600_000
+
+
+def paced(sleep: Sleep) -> bool:
+    return sleep.seconds > 0 and sleep.buffered >= 10
+
+
+def test_flushes_by_number_are_paced(make_sdk: MakeSdk, sleeps: Sleeps) -> None:
+    """The first comes at once; what waits for the next wakes nobody, and no flush() waits."""
+    transport = InMemoryTransport()
+    sdk = make_sdk(
+        transport=transport,
+        flush_buffer_size=10,
+        flush_pace_ms=HOUR_MS / 2,
+        flush_interval_ms=HOUR_MS,
+    )
+    wake_ups: list[int] = []
+    for _ in range(10):
+        sdk.track(TextEvent())
+    await_delivery(sdk, 10)
+    with watching_events(sdk, lambda: wake_ups.append(number)):
+        for number in range(1, 1001):
+            sdk.track(TextEvent())
+            if number == 10:
+                await_sleep(sleeps, paced)
+    assert wake_ups == [10]
+    assert len(transport.batches) == 1
+    assert sdk.flush(timeout=30)
+    assert texts(transport)[1] == [TextEvent().text] * 1000
+    for _ in range(10):
+        sdk.track(TextEvent())
+    await_sleep(sleeps, paced)
+    sdk.flush_pace_ms = 0  # which wakes it
+    await_delivery(sdk, 1020)
+
+
+def test_flush_follows_when_the_pace_allows_it(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(
+        transport=InMemoryTransport(),
+        flush_buffer_size=10,
+        flush_pace_ms=1,
+        flush_interval_ms=HOUR_MS,
+    )
+    for number in range(10, 101, 10):
+        for _ in range(10):
+            sdk.track(TextEvent())
+        await_delivery(sdk, number)
+
+
+@pytest.mark.parametrize("buffer_bytes", [1 << 16, 1 << 24], ids=["half the buffer", "a batch"])
+def test_pace_holds_back_no_more_than_fits(
+    make_sdk: MakeSdk, sleeps: Sleeps, buffer_bytes: int
+) -> None:
+    sdk = make_sdk(
+        transport=InMemoryTransport(),
+        flush_buffer_size=10,
+        flush_pace_ms=HOUR_MS / 2,
+        flush_interval_ms=HOUR_MS,
+        buffer_bytes=buffer_bytes,
+    )
+    large = "x" * min(1 << 19, buffer_bytes // 2)
+    for _ in range(10):
+        sdk.track(TextEvent())
+    await_delivery(sdk, 10)
+    for _ in range(10):
+        sdk.track(TextEvent(large[: len(large) // 20]))
+    await_sleep(sleeps, paced)
+    for _ in range(10):
+        sdk.track(TextEvent(large[: len(large) // 20]))
+    await_delivery(sdk, 30)
+    assert not sdk.stats().dropped
+
+
+@pytest.mark.parametrize("options", [{"flush_buffer_size": 1}, {"flush_interval_ms": 0}])
+def test_each_event_at_once_is_not_paced(make_sdk: MakeSdk, options: dict[str, int]) -> None:
+    sdk = make_sdk(transport=InMemoryTransport(), flush_pace_ms=HOUR_MS, **options)
+    for number in range(1, 11):
+        sdk.track(TextEvent())
+        await_delivery(sdk, number)
 
 
 def test_no_wake_up_is_lost(make_sdk: MakeSdk) -> None:
@@ -252,8 +333,32 @@ def test_events_that_come_while_there_is_no_room_are_not_forgotten(
     sdk.track(TextEvent())
     sdk.flush_interval_ms = 3_000_000  # which wakes it
     await_sleep(sleeps, Sleep(-1, taken=1, buffered=1).__eq__)
+    sdk.flush_interval_ms = 1
+    await_sleep(sleeps, Sleep(-1, taken=1, buffered=1).__eq__)
     answering.set()
     await_delivery(sdk, 2)
+
+
+def test_rest_of_a_flush_takes_along_nothing_that_came_later(
+    make_sdk: MakeSdk, sleeps: Sleeps
+) -> None:
+    """Or else a server that does not keep up would get a batch for each event or two."""
+    answering = threading.Event()
+
+    def answer(_request: Request) -> SendResult:
+        assert answering.wait(30)
+        return SendResult(status=200)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer), max_in_flight=1, flush_interval_ms=HOUR_MS)
+    for number in range(3):
+        sdk.track(TextEvent(), TextContext(str(number)))
+    assert not sdk.flush()
+    sdk.track(TextEvent(), TextContext("later"))
+    answering.set()
+    await_sleep(sleeps, lambda sleep: sleep.seconds > 60 and sleep.taken == 3)
+    await_delivery(sdk, 3)
+    assert len(sdk.event_buffer) == 1
+    assert sdk.flush(timeout=30)
 
 
 def test_flush_has_framed_when_it_returns(make_sdk: MakeSdk) -> None:

@@ -15,15 +15,30 @@ def test_interval_begins_with_the_first_event() -> None:
     assert schedule.due_at(5.0) == 105.0
 
 
-@pytest.mark.parametrize(
-    ("now", "buffered", "is_due"),
-    [(104.9, 99, False), (104.9, 100, True), (105.0, 1, True)],
-    ids=["neither", "enough is buffered", "the interval is over"],
-)
-def test_due(now: float, buffered: int, is_due: bool) -> None:
+def test_enough_is_due_at_once_when_there_was_no_flush() -> None:
     schedule = Schedule()
     schedule.begin(100.0)
-    assert schedule.is_due(now, 5.0, buffered, 100) is is_due
+    assert schedule.enough_due_at(5.0, 0.05) <= 100.0
+
+
+@pytest.mark.parametrize(
+    ("pace", "due"), [(0.0, 102.0), (0.05, 102.05), (60.0, 107.0)], ids=["none", "short", "long"]
+)
+def test_enough_is_due_when_the_pace_allows_it_or_the_interval_is_over(
+    pace: float, due: float
+) -> None:
+    schedule = Schedule()
+    schedule.begin(100.0)
+    schedule.framed(102.0, was_busy=True)
+    assert schedule.enough_due_at(5.0, pace) == due
+
+
+def test_look_at_an_empty_buffer_is_no_flush() -> None:
+    schedule = Schedule()
+    schedule.begin(100.0)
+    schedule.framed(102.0, was_busy=False)
+    schedule.begin(102.0)
+    assert schedule.enough_due_at(5.0, 0.05) <= 102.0
 
 
 def test_next_interval_begins_with_the_flush() -> None:

@@ -14,9 +14,11 @@ from paltabrain_fast.delivery.workers import Workers
 
 from ..support.events import TextContext, TextEvent
 from ..support.probe import (
+    WaitClock,
     make_workers,
     no_threads,
     number_of_threads,
+    sleeping_threads,
     starting_sender_fails,
     waits_watched,
 )
@@ -91,6 +93,76 @@ def test_thread_that_keeps_up_gets_no_help(workers: Workers) -> None:
             workers.provide_threads()
             assert made.wait(30)
     assert number_of_threads(workers) == 1
+
+
+def start_two(workers: Workers, clock: WaitClock) -> None:
+    """Have two threads that sleep."""
+    hanging = Hanging()
+    for _ in range(2):
+        workers.submit(hanging)
+        clock.now += 0.006
+        workers.provide_threads()
+        hanging.await_begin()
+    hanging.release()
+    await_sleep(workers)
+
+
+def await_sleep(workers: Workers) -> None:
+    while sleeping_threads(workers) < 2:
+        pass
+
+
+def test_thread_that_sleeps_is_woken_when_the_busy_one_does_not_keep_up(workers: Workers) -> None:
+    hanging, made = Hanging(), threading.Event()
+    with waits_watched() as clock:
+        start_two(workers, clock)
+        workers.submit(call_of(threading.Event()))
+        await_sleep(workers)  # and the last call was quick
+        workers.submit(hanging)
+        hanging.await_begin()
+        workers.submit(call_of(made), 0.0, False)
+        workers.provide_threads()
+        assert workers.help_due() == clock.now + 0.005
+        assert not workers.needs_thread()
+        clock.now += 0.004
+        workers.provide_threads()
+        assert workers.help_due() == clock.now + 0.001
+        clock.now += 0.002
+        workers.provide_threads()
+        assert made.wait(30)
+    assert number_of_threads(workers) == 2
+    hanging.release()
+
+
+def test_calls_that_take_long_are_handed_to_all_threads(workers: Workers) -> None:
+    hanging, made = Hanging(), threading.Event()
+    with waits_watched() as clock:
+        start_two(workers, clock)
+
+        def take_long(_until: float) -> None:
+            clock.now += 0.1
+            made.set()
+
+        workers.submit(take_long)
+        assert made.wait(30)
+        await_sleep(workers)
+        for _ in range(2):
+            workers.submit(hanging, 0.0, False)
+        workers.provide_threads()
+        for _ in range(2):
+            hanging.await_begin()  # though no time passes
+    hanging.release()
+
+
+def test_few_calls_left_are_told_once(workers: Workers) -> None:
+    told: list[bool] = []
+    workers.on_low = lambda: told.append(workers.is_running_low)
+    for _ in range(8):
+        workers.submit(call_of(threading.Event()))
+    assert not workers.is_running_low
+    for _ in range(8):
+        assert workers.run_next(0.0)
+    assert told == [True]
 
 
 def test_call_whose_time_has_not_come_needs_no_thread(workers: Workers) -> None:

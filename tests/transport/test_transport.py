@@ -21,6 +21,7 @@ from paltabrain_fast import (
     Transport,
 )
 from paltabrain_fast import transport as transports
+from paltabrain_fast.transport.headers import Headers
 
 from ..support.answers import Answer, Fault, always, in_order
 from ..support.api_server import ApiServer
@@ -375,6 +376,23 @@ def test_request_checks_its_headers() -> None:
         assert "s3cr" not in str(caught.value)
     with pytest.raises(ValueError, match="header 'X:'"):
         Request("https://host/", b"", {"X:": "x"}, 1)
+
+
+def test_headers_are_checked_once_and_sent_with_a_number(
+    api: ApiServer, transport: Transport
+) -> None:
+    with pytest.raises(ValueError, match="header 'X-API-Key'") as caught:
+        Headers({"X-API-Key": "s3cret\n"})
+    assert "s3cr" not in str(caught.value)
+    fixed = Headers({"X-API-Key": "s3cret", "Content-Type": "x/y"})
+    url = f"https://{api.hostname}/v2/paltabrain"
+    for number in (1, 2):
+        headers = fixed.with_number("X-TS", number)
+        assert transport.send(Request(url, b"body", headers, 30)) == SendResult(status=200)
+        assert headers == {"X-API-Key": "s3cret", "Content-Type": "x/y", "X-TS": str(number)}
+        assert api.requests[-1].headers.items() >= headers.items()
+    assert len(fixed) == 2
+    assert "s3cret" not in repr(fixed)
 
 
 def test_in_memory_keeps_requests_and_answers() -> None:

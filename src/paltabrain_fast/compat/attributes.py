@@ -57,6 +57,9 @@ class Attributes(Tracking):
     flush_buffer_size = _Option[float]("Number of buffered events that starts a flush; assignable.")
     flush_interval_ms = _Option[float]("Milliseconds between flushes; assignable.")
     flush_max_retries = _Option[float]("Total number of attempts for a batch; assignable.")
+    flush_pace_ms = _Option[float](
+        "Milliseconds from a flush to the next by number of events; assignable."
+    )
 
     _options: Options
     _session_is_generated: bool

@@ -16,7 +16,13 @@ _BATCH_SECONDS: Final = 300.0
 
 
 class BatchState(Enum):
-    """Where a batch is."""
+    """Where a batch is.
+
+    Attributes:
+        following: the states that can come next.
+    """
+
+    following: tuple[BatchState, ...]
 
     WAITING = auto()
     """For its first attempt, or for the next."""
@@ -28,12 +34,11 @@ class BatchState(Enum):
     """The outcome is in the books."""
 
 
-_NEXT: Final = {
-    BatchState.WAITING: {BatchState.SENDING, BatchState.SETTLING},
-    BatchState.SENDING: {BatchState.WAITING, BatchState.SETTLING},
-    BatchState.SETTLING: {BatchState.SETTLED},
-    BatchState.SETTLED: set[BatchState](),
-}
+# no dict, nor sets: to look up a member, its hash is computed by a function of Python's
+BatchState.WAITING.following = (BatchState.SENDING, BatchState.SETTLING)
+BatchState.SENDING.following = (BatchState.SETTLING, BatchState.WAITING)
+BatchState.SETTLING.following = (BatchState.SETTLED,)
+BatchState.SETTLED.following = ()
 
 
 class Batch:
@@ -106,4 +111,4 @@ class Batch:
 
     def may_become(self, state: BatchState) -> bool:
         """Tell whether this state can follow the present one."""
-        return state in _NEXT[self.state]
+        return state in self.state.following

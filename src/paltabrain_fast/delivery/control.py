@@ -121,11 +121,16 @@ class Control:
 
     def on_settled(self) -> None:
         """Have the control thread frame what waits for a batch to be settled."""
-        if self._waiting_for_capacity or self._flush_requested:
-            self.wake()
+        if self._workers.is_running_low:
+            self.on_room()
         if not self._lifecycle.is_running:  # the thread may have ended before this outcome came
             self.queue_callbacks()
             self.tell_rest()
+
+    def on_room(self) -> None:
+        """Have the control thread frame what waits for room, if there is any."""
+        if (self._waiting_for_capacity or self._flush_requested) and self._framer.has_room:
+            self.wake()
 
     def on_loss(self) -> None:
         """Have the user told of a loss when that is due."""
@@ -170,7 +175,8 @@ class Control:
         Returns:
             Whether there was something to do.
         """
-        self._frame()
+        self._frame(self._advance_flush_mark())
+        self._workers.wake()
         self.tell(monotonic())
         self.queue_callbacks()
         return self._workers.run_next(limit, math.inf if deadline is None else deadline)
@@ -257,27 +263,48 @@ class Control:
             if self._engine.arm(1):
                 return -1
             self._schedule.begin(monotonic())
-        if not self._engine.arm(self._options.flush_events):
+        if self._engine.arm(self._options.flush_events):
+            return seconds_left(self._schedule.due_at(self._options.flush_seconds))
+        # The flush by number is paced. As many as fill a batch end the sleep, if they are as large
+        # as those that are buffered.
+        due, counts = self._enough_due_at(), self._engine.counts()
+        left = self._full_bytes - counts.pending_bytes
+        if due <= monotonic() or left <= 0:
             return 0
-        return seconds_left(self._schedule.due_at(self._options.flush_seconds))
+        events = counts.pending_events + left * counts.pending_events // max(
+            1, counts.pending_bytes
+        )
+        return seconds_left(due) if self._engine.arm(events + 1) else 0
+
+    def _enough_due_at(self) -> float:
+        options = self._options
+        return self._schedule.enough_due_at(options.flush_seconds, options.pace_seconds)
+
+    @property
+    def _full_bytes(self) -> int:
+        """How much is framed whatever the pace: batches get no fuller, or the buffer gets full."""
+        return min(BATCH_MAX_BYTE_SIZE, self._options.buffer_bytes // 2)
+
+    def _is_due(self, now: float) -> bool:
+        """Tell whether to frame now: the interval is over, or enough is buffered."""
+        if len(self._engine) < self._options.flush_events:
+            return now >= self._schedule.due_at(self._options.flush_seconds)
+        if now >= self._enough_due_at():
+            return True
+        return self._engine.counts().pending_bytes >= self._full_bytes
 
     def _work(self) -> None:
         if self._teller.due <= monotonic():
             self.tell(monotonic())
         self.queue_callbacks()
-        now, options = monotonic(), self._options
+        now = monotonic()
         self._schedule.begin(now)
-        if (
-            self._flush_requested
-            or self._waiting_for_capacity
-            or self._schedule.is_due(
-                now, options.flush_seconds, len(self._engine), options.flush_events
-            )
-        ):
+        if is_due := self._is_due(now):
             # also for what finds no room now, and is to be framed as soon as there is room
             self._advance_flush_mark()
+        if is_due or self._flush_requested:
             framed_before = self._ledger.framed_count
-            self._frame()
+            self._frame(self.flush_mark)
             was_busy = self._ledger.framed_count != framed_before or len(self._engine) > 0
             self._schedule.framed(now, was_busy=was_busy)
         self._workers.provide_threads()
@@ -286,7 +313,7 @@ class Control:
         while not self._workers.has_threads() and self._workers.run_next(monotonic()):
             pass
 
-    def _frame(self) -> None:
-        if too_large := self._framer.frame():
+    def _frame(self, mark: int) -> None:
+        if too_large := self._framer.frame(mark):
             error = EventTooLargeError(None, BATCH_MAX_BYTE_SIZE)
             self._reporter.too_large(error, too_large)

@@ -84,7 +84,7 @@ class DebugLog:
         """Show a batch that is about to be sent, before its first attempt in full."""
         if batch.attempts > 1:
             self._write(lambda: f"Batch {batch.id}: attempt {batch.attempts}")
-        elif self._options.debug or self._is_logged:
+        elif self.shows_batches:
             self._write(
                 lambda: f"Batch {batch.id}: attempt 1, {batch_text(batch.frame.body)}",
                 always=True,
@@ -111,11 +111,12 @@ class DebugLog:
         )
 
     @property
-    def _is_logged(self) -> bool:
-        """Whether lines of ``DEBUG`` are logged, which cost something to make."""
-        with contextlib.suppress(Exception):
-            return self._logger().isEnabledFor(logging.DEBUG)
-        return False
+    def shows_batches(self) -> bool:
+        """Whether there is anything to write of a batch that is sent, which costs something."""
+        try:
+            return self._options.debug or self._logger().isEnabledFor(logging.DEBUG)
+        except Exception:
+            return False
 
     def _write(self, make: Callable[[], str], *, always: bool = False) -> None:
         """Write what ``make`` returns; ``always`` logs it at least, without the option as well."""

@@ -52,11 +52,11 @@ class Framer:
         """Whether this thread is the consumer: a handler or finalizer may have interrupted it."""
         return self._consuming.is_owned()
 
-    def frame(self) -> int:
-        """Frame what is buffered, until ``max_in_flight`` batches are in flight.
+    def frame(self, mark: int) -> int:
+        """Frame the first ``mark`` events, until ``max_in_flight`` batches are in flight.
 
-        What comes meanwhile is left to the next call. Or else threads that track all the time would
-        keep out whoever waits for the lock.
+        What comes meanwhile is left to the next flush. Or else batches would be small, and threads
+        that track all the time would keep out whoever waits for the lock.
 
         Called by the control thread, or by whoever does its work for want of it.
 
@@ -73,7 +73,6 @@ class Framer:
             self._drop_taken("internal_error")
             # or launched and never submitted; whoever has a call too many finds nothing to do
             self._submit_launched()
-            mark = self._engine.mark()
             while (
                 self.has_room
                 and self._engine.watermark < mark

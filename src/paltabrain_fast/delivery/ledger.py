@@ -350,7 +350,7 @@ class Ledger:
 
     def _advance(self, batch: Batch, state: BatchState) -> bool:
         """Change the state of a batch, if it is in flight and the state can follow."""
-        if batch.id not in self._in_flight or not batch.may_become(state):
+        if state not in batch.state.following or batch.id not in self._in_flight:
             return False
         batch.state = state
         return True

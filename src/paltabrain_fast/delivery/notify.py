@@ -145,6 +145,11 @@ class Reporter:
         if self._sparing.may_tell(topic):
             self.log(logging.WARNING, message, *arguments)
 
+    def is_logged(self, level: int) -> bool:
+        """Tell whether a line of this level is logged."""
+        to: object = self.logger
+        return not isinstance(to, logging.Logger) or to.isEnabledFor(level)
+
     def log(
         self, level: int, message: str, *arguments: object, error: Exception | None = None
     ) -> None:

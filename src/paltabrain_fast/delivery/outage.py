@@ -111,6 +111,8 @@ class Outage:
 
     def admit(self, batch: Batch) -> bool:
         """Tell whether a batch may make its attempt now; if not, it is parked."""
+        if self._state is OutageState.CLEAR:  # an outage that begins now is one attempt too late
+            return True
         with self._books:
             if self._state in (OutageState.CLEAR, OutageState.ENDED):
                 return True
@@ -129,7 +131,7 @@ class Outage:
             self._reached += 1
             self._suspect = None
             batch.failures = 0
-            if self._state in (OutageState.CLEAR, OutageState.ENDED):
+            if self._state is OutageState.CLEAR or self._state is OutageState.ENDED:
                 return
             self._advance(OutageState.RECOVERING)
             self._failed_probes = 0
@@ -188,6 +190,8 @@ class Outage:
 
     def leave(self, batch: Batch) -> None:
         """Forget a batch that makes no more attempts: it has its outcome, or was split."""
+        if self._state is OutageState.CLEAR:  # nothing is parked, nor remembered
+            return
         with self._books:
             self._released.pop(batch.id, None)
             self._held_since.pop(batch.id, None)

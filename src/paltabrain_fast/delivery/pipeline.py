@@ -35,6 +35,9 @@ from .workers import Workers
 
 __all__ = ["Pipeline"]
 
+_LARGE_BYTES: Final = 65_536
+"""Size of a batch that is sent while the next is framed."""
+
 _ENDING_SECONDS: Final = 0.1
 """How long ``shutdown`` waits beyond its deadline for threads that are ending."""
 
@@ -76,7 +79,7 @@ class Pipeline:
         self.ledger = Ledger(by_reason(options))
         self._lifecycle = Lifecycle(self.ledger.books, State.CLOSED if is_closed else State.OPEN)
         self._workers = Workers(REQUEST_MAX_WORKERS, reporter, self.ledger)
-        self._framer = Framer(engine, options, self.ledger, self._submit)
+        self._framer = Framer(engine, options, self.ledger, self._launch)
         self._control = Control(
             engine,
             options,
@@ -89,6 +92,7 @@ class Pipeline:
             on_start=self._register,
         )
         self._workers.on_busy = self._control.wake
+        self._workers.on_low = self._control.on_room
         self._outage = Outage(options, self.ledger, reporter, self._framer.lost, self._submit)
         self.ledger.on_loss = self._control.on_loss
         self._sender = Sender(
@@ -303,6 +307,11 @@ class Pipeline:
 
     def _submit(self, batch: Batch, delay: float = 0.0) -> None:
         self._workers.submit(partial(self._sender.attempt, batch), delay)
+
+    def _launch(self, batch: Batch) -> None:
+        """Have a batch sent that was framed; who frames wakes a thread in the end, for all."""
+        is_large = len(batch.frame.body) >= _LARGE_BYTES  # and takes a while, as may the next
+        self._workers.submit(partial(self._sender.attempt, batch), 0.0, is_large)
 
     def _resubmit(self, batch: Batch) -> None:
         self._submit(batch)

@@ -24,10 +24,11 @@ from ..constant import (
 from ..errors import BatchRejectedError, Diagnosis, DropReason, RetriesExhaustedError
 from ..options import Options
 from ..process.clock import monotonic
-from ..process.fork_barrier import hold_forks
+from ..process.fork_barrier import call_holding_forks
 from ..process.reentrancy import own_thread
 from ..sdk_pb2 import Batch as BatchMessage
 from ..transport import Request, SendResult, Transport
+from ..transport.headers import Headers
 from ..transport.urls import base_url
 from ..utils import time_ms
 from ..version import __version__
@@ -79,6 +80,7 @@ class Sender:
         self._resubmit = resubmit
         self._on_settled = on_settled
         self._latest_end = math.inf
+        self._target = _Target(options.hostname, options.api_key)
 
     def end_by(self, deadline: float | None) -> None:
         """Let no attempt that begins from now on last beyond the deadline of a shutdown."""
@@ -136,17 +138,24 @@ class Sender:
             Its result; and whether that tells something: not if the caller's timeout or a freeze
             has ended the attempt.
         """
-        self._reporter.debug.batch_sent(batch)
+        debug = self._reporter.debug
+        is_shown = debug.shows_batches
+        if is_shown:
+            debug.batch_sent(batch)
         begun = monotonic()
         latest = begun + self._options.request_timeout
         end = min(begun + batch.seconds_left, self._latest_end, until)
         try:
-            with hold_forks(end):
-                result = _checked(self._transport.send(self._request(batch, end)))
+            result = call_holding_forks(partial(self._post, batch, end), end)
         except Exception as error:
             result = SendResult(error=error)
         over, due = monotonic(), min(latest, end)
-        self._reporter.debug.batch_answered(batch, result, over - begun)
+        if is_shown:
+            debug.batch_answered(batch, result, over - begun)
+        if result.status is not None and over <= due:
+            batch.is_late = False
+            batch.seconds_left -= over - begun
+            return result, True
         is_late = over > due + FROZEN_SECONDS
         # late twice in a row is a name resolution, which ends at no deadline
         was_frozen = is_late and not batch.is_late
@@ -160,20 +169,20 @@ class Sender:
         batch.excused += not is_telling
         return result, is_telling
 
-    def _request(self, batch: Batch, end: float) -> Request:
-        options = self._options
-        return Request(
-            url=base_url(options.hostname) + ENDPOINT_BATCH,
-            body=batch.frame.body,
-            headers={
-                "Content-Type": CONTENT_TYPE,
-                "X-API-Key": options.api_key,
-                "X-SDK-Name": SDK_NAME,
-                "X-SDK-Version": __version__,
-                "X-SDK-Client-Upload-TS": str(time_ms()),
-            },
-            timeout=min(options.request_timeout, max(0.001, end - monotonic())),
+    def _post(self, batch: Batch, end: float) -> SendResult:
+        options, target = self._options, self._target
+        if target.hostname != options.hostname or target.api_key != options.api_key:
+            target = self._target = _Target(options.hostname, options.api_key)
+        request = Request(
+            target.url,
+            batch.frame.body,
+            target.headers.with_number("X-SDK-Client-Upload-TS", time_ms()),
+            min(options.request_timeout, max(0.001, end - monotonic())),
         )
+        result = self._transport.send(request)
+        if type(result) is SendResult and type(result.status) is int and result.retry_after is None:
+            return result
+        return _checked(result)
 
     def _evaluate(self, batch: Batch, result: SendResult) -> float | None:
         """Decide what follows from the result of an attempt."""
@@ -182,9 +191,7 @@ class Sender:
             return self._retry(batch, result, is_unreachable=True)
         self._outage.reached(batch)
         if 200 <= status <= 299:
-            seconds = monotonic() - batch.started
-            report = partial(self._reporter.batch_succeeded, batch.id, seconds)
-            self._settle(batch, BATCH_STATUS_SUCCESS, report)
+            self._settle(batch, BATCH_STATUS_SUCCESS, partial(self._report_success, batch))
         elif status == _TOO_LARGE_STATUS and batch.frame.events > 1:
             self._split(batch)
         elif _asks_for_retry(status):
@@ -235,6 +242,10 @@ class Sender:
         report = partial(self._reporter.batch_failed, batch.id, batch.frame.events, reason, error)
         self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason, diagnosis)
 
+    def _report_success(self, batch: Batch) -> None:
+        if self._reporter.is_logged(logging.INFO):
+            self._reporter.batch_succeeded(batch.id, monotonic() - batch.started)
+
     def _settle(
         self,
         batch: Batch,
@@ -247,7 +258,8 @@ class Sender:
         try:
             if self._ledger.claim(batch):
                 report()
-                self._reporter.debug.batch_settled(batch, status, reason)
+                if self._options.debug:
+                    self._reporter.debug.batch_settled(batch, status, reason)
         finally:  # asked for its state: a signal handler may raise when claim() is done
             if batch.state is BatchState.SETTLING:
                 self._ledger.settle(batch, status, reason, diagnosis)
@@ -272,6 +284,25 @@ class Sender:
         """Note that the batch makes no more attempts."""
         self._outage.leave(batch)
         self._on_settled()
+
+
+class _Target:
+    """What all requests with the same hostname and API key have in common."""
+
+    __slots__ = ("api_key", "headers", "hostname", "url")
+
+    def __init__(self, hostname: str, api_key: str) -> None:
+        self.hostname = hostname
+        self.api_key = api_key
+        self.url = base_url(hostname) + ENDPOINT_BATCH
+        self.headers = Headers(
+            {
+                "Content-Type": CONTENT_TYPE,
+                "X-API-Key": api_key,
+                "X-SDK-Name": SDK_NAME,
+                "X-SDK-Version": __version__,
+            }
+        )
 
 
 def _checked(result: SendResult) -> SendResult:

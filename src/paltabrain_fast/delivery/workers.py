@@ -8,8 +8,9 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..process import lifetime
 from ..process.clock import is_over, monotonic, seconds_left
@@ -27,25 +28,24 @@ returns in how many seconds it is to be called again, ``None`` for never."""
 
 
 _PATIENCE_SECONDS: Final = 0.005
-"""How long a call may be due, and no thread begin one, before another thread is started. Shorter
-than a request through a network, so that several are made at once; longer than on one machine."""
+"""How long a call may be due, and no thread begin one, before another thread is woken or started.
+Shorter than a request through a network, so that several are made at once; longer than on one
+machine, where a thread that has made one call takes the next without the help of others."""
+
+_FEW: Final = 4
+"""At how many calls that are due and left it is time to have others made."""
 
 _FAULT_SECONDS: Final = 1.0
 """How long the system is not asked for another thread when it had none to spare."""
 
 
-class _Entry(NamedTuple):
-    due: float
-    number: int  # first come, first served
-    call: Call
-
-
 class Workers:
     """Up to ``max_threads`` threads, which make calls when these are due.
 
-    Any thread may submit a call; only the control thread provides threads. Another one is started
-    when those there are do not keep up. Where there are none, whoever waits for the calls makes
-    them, by ``run_next``.
+    Any thread may submit a call; only the control thread provides threads. Another one is woken, or
+    started, when those that make calls do not keep up: to hand a call over to a thread that sleeps
+    costs more than most calls. Where there are no threads, whoever waits for the calls makes them,
+    by ``run_next``.
 
     Args:
         max_threads: how many there may be.
@@ -54,7 +54,9 @@ class Workers:
 
     Attributes:
         on_busy: called when the control thread is to look whether another thread is needed, earlier
-            than ``help_due`` has told it. It is called under the lock, and must wait for nothing.
+            than ``help_due`` has told it.
+        on_low: called when few calls are left. Both are called under the lock, and must wait for
+            nothing.
     """
 
     def __init__(self, max_threads: int, reporter: Reporter, ledger: Ledger) -> None:
@@ -62,26 +64,55 @@ class Workers:
         self._reporter = reporter
         self._ledger = ledger
         self.on_busy: Callable[[], object] = lambda: None
+        self.on_low: Callable[[], object] = lambda: None
         # Its lock protects all that follows. Only _threads grows without it: in the control thread,
         # by an atomic append().
         self._changed = Condition()
-        self._entries: list[_Entry] = []
+        self._ready: deque[Call] = deque()  # those that are due, first come, first served
+        self._ready_since = -math.inf  # when the first of them became due, or one was begun
+        self._later: list[tuple[float, int, Call]] = []  # a heap: when each is due
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
         self._running = 0  # calls that are being made
+        self._is_slow = False  # whether the call that has ended last took longer than the patience
         self._cannot_start = False  # the system had no thread to spare when asked last
         self._start_again = -math.inf  # until when it is not asked again
-        self._last_taken = -math.inf  # when a call was begun last
         self._help_due = math.inf  # when the control thread looks whether another one is needed
         self._is_hurried = False
         self._is_closed = False
 
-    def submit(self, call: Call, delay: float = 0.0) -> None:
-        """Have a call made in so many seconds; any thread may ask, and waits for nothing."""
+    def submit(self, call: Call, delay: float = 0.0, wake: bool = True) -> None:
+        """Have a call made in so many seconds; any thread may ask, and waits for nothing.
+
+        Args:
+            call: what is to be made.
+            delay: seconds.
+            wake: whether to wake a thread for it; if not, ``wake`` is to be called after this.
+        """
         with self._changed:
-            entry = _Entry(monotonic() + delay, next(self._numbers), call)
-            heapq.heappush(self._entries, entry)
-            self._changed.notify()
+            if delay <= 0.0:
+                if not self._ready:
+                    self._ready_since = monotonic() + delay
+                self._ready.append(call)
+            else:
+                heapq.heappush(self._later, (monotonic() + delay, next(self._numbers), call))
+            if wake:
+                self._changed.notify()
+
+    def wake(self) -> None:
+        """Have a thread begin what is due, unless one that makes a call will do so in time."""
+        with self._changed:
+            if not self._ready:
+                return
+            is_looking = len(self._threads) - self._running > self._changed.waiting
+            if (self._hands_over and not is_looking) or is_over(self._next_wake()):
+                self._ready_since = monotonic()  # from now on, the one that is woken has its time
+                self._changed.notify()
+
+    @property
+    def is_running_low(self) -> bool:
+        """Whether few calls are due that nobody makes yet."""
+        return len(self._ready) <= _FEW
 
     def has_threads(self) -> bool:
         """Tell whether there is a thread to make the calls."""
@@ -95,6 +126,7 @@ class Workers:
         If the system has no more threads, that is logged. So the caller must hold no lock: a log
         handler may wait for it.
         """
+        self.wake()
         while self.needs_thread():
             thread = Thread(f"sender-{len(self._threads)}", self._work)
             try:
@@ -111,17 +143,18 @@ class Workers:
     def needs_thread(self) -> bool:
         """Tell whether another thread is needed, and may be started."""
         with self._changed:
-            is_needed = is_over(self._next_help())
+            is_needed = is_over(self._next_start())
         return is_needed and lifetime.may_start_threads()
 
     def help_due(self) -> float | None:
         """Tell when another thread is needed if nothing changes; ``None`` if none is.
 
-        Whoever asks looks again then, or when ``on_busy`` is called.
+        Whoever asks calls ``provide_threads`` then, or when ``on_busy`` is called.
         """
         with self._changed:
-            self._help_due = due = self._next_help()
-        return due if due < math.inf and lifetime.may_start_threads() else None
+            start = self._next_start() if lifetime.may_start_threads() else math.inf
+            self._help_due = due = min(start, self._next_wake())
+        return due if due < math.inf else None
 
     def hurry(self, *, at_once: bool = False) -> None:
         """Have as many threads as there are calls from now on, be they due or not.
@@ -135,25 +168,35 @@ class Workers:
         with self._changed:
             self._is_hurried = True
             if at_once:
-                now = monotonic()
-                entries = [each._replace(due=min(each.due, now)) for each in self._entries]
-                heapq.heapify(entries)
-                self._entries = entries
+                for entry in sorted(self._later):
+                    self.submit(entry[2])
+                self._later = []
                 self._changed.notify_all()
 
-    def _next_help(self) -> float:
-        """Return when another thread is needed, by ``monotonic()``; ``inf`` for never."""
-        threads = len(self._threads)
+    @property
+    def _hands_over(self) -> bool:
+        """Whether a thread is woken for each call that is due, and not left to take turns."""
+        return self._is_slow or self._is_hurried or not self._running or not self._threads
+
+    def _next_wake(self) -> float:
+        """Return when a thread that sleeps is needed, by ``monotonic()``; ``inf`` for never."""
+        if self._ready and self._running < len(self._threads):
+            return self._ready_since + _PATIENCE_SECONDS
+        return math.inf
+
+    def _next_start(self) -> float:
+        """Return when another thread is to be started, by ``monotonic()``; ``inf`` for never."""
+        threads, calls = len(self._threads), len(self._ready) + len(self._later)
         if self._is_closed or threads >= self._max_threads:
             return math.inf
         if self._is_hurried:
-            wanted = max(len(self._entries) + self._running, self._ledger.in_flight)
+            wanted = max(calls + self._running, self._ledger.in_flight)
             return self._start_again if threads < wanted else math.inf
-        if not self._entries or self._running < threads:
+        if not calls or self._running < threads:
             return math.inf
-        due = self._entries[0].due
+        due = self._ready_since if self._ready else self._later[0][0]
         if threads:
-            due = max(due, self._last_taken) + _PATIENCE_SECONDS
+            due += _PATIENCE_SECONDS
         return max(due, self._start_again)
 
     def is_short(self) -> bool:
@@ -166,7 +209,9 @@ class Workers:
     def next_due(self) -> float | None:
         """Return when the next call is due, by ``monotonic()``; ``None`` if there is none."""
         with self._changed:
-            return self._entries[0].due if self._entries else None
+            if self._ready:
+                return self._ready_since
+            return self._later[0][0] if self._later else None
 
     def run_next(self, deadline: float | None, until: float = math.inf) -> bool:
         """Make one call in this thread, for want of others.
@@ -201,7 +246,7 @@ class Workers:
 
     def abandon(self) -> None:
         """Make no more calls, in a forked child: they are the parent's."""
-        self._entries = []
+        self._ready, self._later = deque(), []
         self._is_closed = True
         self._changed.reinit_after_fork()
         for thread in self._threads:
@@ -221,29 +266,52 @@ class Workers:
         with self._changed:
             while True:
                 left = seconds_left(deadline)
-                if self._entries:
-                    delay = self._entries[0].due - monotonic()
-                    if delay <= 0:
-                        call = heapq.heappop(self._entries).call
-                        self._running += 1
-                        self._last_taken = monotonic()
-                        # Another thread takes over to wait for the next call: it may have gone to
-                        # sleep when there was none, and so without a time limit.
-                        if self._entries:
-                            self._changed.notify()
-                            if (help_due := self._next_help()) < self._help_due:
-                                self._help_due = help_due
-                                self.on_busy()
-                        return call
+                if self._later and (delay := self._admit()) is not None:
                     left = delay if left is None else min(left, delay)
-                elif for_want_of_threads and (not self._running or self.has_threads()):
+                if self._ready:
+                    call = self._ready.popleft()
+                    self._running += 1
+                    if self._ready or self._later:
+                        self._leave_to_others()
+                    return call
+                if (
+                    for_want_of_threads
+                    and not self._later
+                    and (not self._running or self.has_threads())
+                ):
                     return None
                 if self._is_closed or is_over(deadline):
                     return None
                 self._changed.wait(left)
 
+    def _admit(self) -> float | None:
+        """Make ready what is due by now; return in how many seconds the next call is."""
+        now = monotonic()
+        while self._later:
+            due = self._later[0][0]
+            if due > now:
+                return due - now
+            if not self._ready:
+                self._ready_since = due
+            self._ready.append(heapq.heappop(self._later)[2])
+        return None
+
+    def _leave_to_others(self) -> None:
+        """See to what is left when a call was taken."""
+        if self._ready:
+            self._ready_since = monotonic()
+        # Another thread takes over to wait for the next call: it may have gone to sleep when there
+        # was none, and so without a time limit.
+        if self._later or self._hands_over:
+            self._changed.notify()
+        if (help_due := min(self._next_start(), self._next_wake())) < self._help_due:
+            self._help_due = help_due
+            self.on_busy()
+        if len(self._ready) == _FEW:
+            self.on_low()
+
     def _run(self, call: Call, until: float) -> None:
-        delay = None
+        delay, begun = None, monotonic()
         try:
             delay = call(until)
         # each call handles its own faults; what comes here all the same must not end the thread
@@ -254,6 +322,7 @@ class Workers:
             self._reporter.warn_sparingly("pool", "a sender thread failed: %r", error)
         finally:
             with self._changed:
+                self._is_slow = monotonic() - begun > _PATIENCE_SECONDS
                 if delay is not None:  # first, as it is still to be made if nothing runs
                     self.submit(call, delay)
                 self._running -= 1

@@ -7,8 +7,8 @@ so a fork waits for those moments, and not for a request that waits in the netwo
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 from .clock import deadline_after
 from .locks import Condition
@@ -19,9 +19,12 @@ __all__ = [
     "after_fork_in_parent",
     "allow_forks",
     "before_fork",
+    "call_holding_forks",
     "hold_forks",
     "is_interrupted",
 ]
+
+T = TypeVar("T")
 
 _FORK_SECONDS: Final = 0.5
 """How long a fork may be held back: some libraries and transports wait while they are inside."""
@@ -38,8 +41,8 @@ class _Barrier:
 
     def enter(self, thread: int, deadline: float | None = None) -> None:
         with self._changed:
-            # not for itself: this may be a hook of its own fork
-            self._changed.wait_for(lambda: not self.forking - {thread}, deadline)
+            if self.forking:  # not for itself: this may be a hook of its own fork
+                self._changed.wait_for(lambda: not self.forking - {thread}, deadline)
             self.inside.add(thread)
 
     def leave(self, thread: int) -> None:
@@ -71,22 +74,36 @@ class _Barrier:
 _barrier = _Barrier()
 
 
-@contextlib.contextmanager
-def hold_forks(deadline: float | None = None) -> Iterator[None]:
-    """Let no fork happen while this thread is inside; any thread may call it.
+def call_holding_forks(call: Callable[[], T], deadline: float | None = None) -> T:
+    """Call something, and let no fork happen until it returns; any thread may call this.
 
     Args:
+        call: what is called.
         deadline: how long to wait for a fork that has begun, as a reading of ``monotonic()``.
     """
     barrier, thread = _barrier, get_ident()  # kept, since a signal handler may fork within
     if thread in barrier.inside:  # this is a handler that has interrupted what is inside
+        return call()
+    try:
+        barrier.enter(thread, deadline)  # within try, as a signal handler may raise when it is done
+        return call()
+    finally:
+        barrier.inside.discard(thread)  # at once, as a signal handler may raise in what notifies
+        barrier.leave(thread)
+
+
+@contextlib.contextmanager
+def hold_forks(deadline: float | None = None) -> Iterator[None]:
+    """Let no fork happen within; as ``call_holding_forks``, which takes less time."""
+    barrier, thread = _barrier, get_ident()
+    if thread in barrier.inside:
         yield
         return
     try:
-        barrier.enter(thread, deadline)  # within try, as a signal handler may raise when it is done
+        barrier.enter(thread, deadline)
         yield
     finally:
-        barrier.inside.discard(thread)  # at once, as a signal handler may raise in what notifies
+        barrier.inside.discard(thread)
         barrier.leave(thread)
 
 

@@ -164,6 +164,11 @@ class Condition(RLock):
             self.wait(left)
         return result
 
+    @property
+    def waiting(self) -> int:
+        """Number of those that wait, and are not notified yet. The lock must be held."""
+        return len(self._waiters)
+
     def is_owned(self) -> bool:
         """Tell whether this thread holds the lock: a handler or finalizer may be asking."""
         return self._is_owned()
@@ -192,5 +197,6 @@ class Condition(RLock):
                 self._waiters.remove(waiter)
 
     def notify_all(self) -> None:
-        """Wake all of those that wait. The lock must be held."""
-        self.notify(len(self._waiters))
+        """Wake all of those that wait; nothing, where nobody does. The lock must be held."""
+        if self._waiters:
+            self.notify(len(self._waiters))

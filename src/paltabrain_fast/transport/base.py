@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from ..process.clock import real_time_ns
 from ..process.masking import masked
-from .headers import is_header
+from .headers import Headers
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -38,6 +38,7 @@ class Request:
         url: absolute URL.
         body: one serialized ``Batch``.
         headers: names and values. The API key is one of them, so the repr leaves them out.
+            ``Headers`` are not checked again.
         timeout: seconds for the whole attempt: to connect, to send, to read the answer.
 
     Raises:
@@ -50,9 +51,8 @@ class Request:
     timeout: float
 
     def __post_init__(self) -> None:
-        for name, value in self.headers.items():
-            if not is_header(name, value):
-                raise ValueError(f"header {name!r} must be printable ASCII, without blanks around")
+        if type(self.headers) is not Headers:
+            Headers(self.headers)
 
     def __repr__(self) -> str:
         return f"Request(url={self.url!r}, body=<{len(self.body)} bytes>, timeout={self.timeout!r})"

@@ -8,16 +8,15 @@ name resolution has bounds of its own. Forks may happen while these sockets wait
 from __future__ import annotations
 
 import contextlib
-import http.client
 import math
 import os
 import queue
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -40,15 +39,15 @@ class _Attempt(local):
     deadline: float = math.inf  # a reading of monotonic()
     process: int | None = None
 
-    @contextlib.contextmanager
-    def lasting(self, seconds: float) -> Iterator[float]:
-        """Begin an attempt that ends with the block; yield its deadline."""
+    def begin(self, seconds: float) -> tuple[float, int | None]:
+        """Begin an attempt; return what ``end()`` takes, which is to be called in any case."""
         outer = self.deadline, self.process
         self.deadline, self.process = monotonic() + seconds, os.getpid()
-        try:
-            yield self.deadline
-        finally:
-            self.deadline, self.process = outer
+        return outer
+
+    def end(self, outer: tuple[float, int | None]) -> None:
+        """Go on with the attempt, if any, within which this one began."""
+        self.deadline, self.process = outer
 
     def left(self) -> float:
         """Return how many seconds are left.
@@ -114,72 +113,38 @@ class _Socket(_Deadline, Socket):
 class TlsSocket(_Deadline, SslSocket):
     """A socket to be the ``sslsocket_class`` of an ``SSLContext``.
 
-    While it waits, its thread is not inside OpenSSL, so that forks may happen. To send is the
-    exception, as it seldom has to wait.
+    While it waits, its thread is not inside OpenSSL, so that forks may happen.
     """
 
+    def recv(self, *arguments: Any, **options: Any) -> Any:
+        if not self.pending():  # an answer is seldom there at once
+            self._wait(attempt.left(), to_read=True)
+        return self._within("recv", *arguments, **options)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        sent = self.send(data, flags)
+        if sent < len(data):
+            SslSocket.sendall(self, memoryview(data)[sent:], flags)  # which calls send()
+
     def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
-        if call.startswith("send"):
-            return super()._within(call, *arguments, **options)
+        if self.gettimeout() != 0:
+            self.settimeout(0)  # which is a system call
         while True:
-            left = min(attempt.left(), MAX_WAIT_SECONDS)
-            self.settimeout(0)
+            left = attempt.left()
             try:
                 return getattr(super(_Deadline, self), call)(*arguments, **options)
             except ssl.SSLWantReadError:
                 to_read = True
             except ssl.SSLWantWriteError:
                 to_read = False
-            with allow_forks():
-                wait_for(self, left, to_read=to_read)
+            self._wait(left, to_read=to_read)
 
-
-class _Head:
-    """A stream that keeps the last line read from it."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.last = b""
-
-    def readline(self, limit: int = -1) -> bytes:
-        self.last = self._stream.readline(limit)
-        return self.last
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _Response(http.client.HTTPResponse):
-    """A final answer with a whole head.
-
-    ``http.client`` by itself would also accept an interim answer, or half a head.
-    """
-
-    def begin(self) -> None:
-        if self.headers is not None:
-            return
-        stream = self.fp
-        while True:
-            self.fp = head = _Head(stream)
-            try:
-                super().begin()
-            finally:
-                if self.fp is head:
-                    self.fp = stream
-            if head.last not in (b"\r\n", b"\n"):
-                self.close()
-                raise http.client.RemoteDisconnected("the answer broke off within its head")
-            if self.status >= HTTPStatus.OK:
-                return
-            if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
-                self.close()
-                raise http.client.BadStatusLine("101: nobody asked to switch protocols")
-            self.headers = self.msg = None
+    def _wait(self, seconds: float, *, to_read: bool) -> None:
+        with allow_forks():
+            wait_for(self, min(seconds, MAX_WAIT_SECONDS), to_read=to_read)
 
 
 class _Connection(HTTPConnection):
-    response_class = _Response
-
     @property
     def is_connected(self) -> bool:
         return self.sock is not None and not wait_for(self.sock, 0, to_read=True)
@@ -244,7 +209,8 @@ class _IdleStack(queue.LifoQueue[Any]):
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
         if self.qsize() >= self.maxsize:
             raise queue.Full
-        self.queue.append(item)
+        if item is not None:  # of which urllib3 puts in as many as there are places
+            self.queue.append(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
         if self._process != os.getpid():
@@ -258,15 +224,58 @@ class _IdleStack(queue.LifoQueue[Any]):
         return len(self.queue)
 
 
-class HttpPool(urllib3.HTTPConnectionPool):
+class _Pool:
+    """Mixin of pools: connections are made as ``urllib3`` makes them, and used without it."""
+
+    QueueCls = _IdleStack
+    pool: Any
+
+    def take(self) -> _Connection:
+        """Take an idle connection, or make one.
+
+        Raises:
+            Exception: as ``urlopen()`` of ``urllib3``.
+        """
+        with contextlib.suppress(AttributeError, queue.Empty):  # closed meanwhile, or empty
+            while True:
+                connection: _Connection = self.pool.get()
+                if connection.is_connected:
+                    return connection
+                connection.close()
+        ready: _Ready = self.urlopen(  # type: ignore[attr-defined]
+            "POST", "/", headers={}, retries=False, redirect=False, preload_content=False
+        )
+        return ready.connection
+
+    def put(self, connection: _Connection) -> None:
+        """Put a connection back, or close it if there are enough."""
+        self._put_conn(connection)  # type: ignore[attr-defined]
+
+    def _make_request(self, *arguments: Any, **_options: Any) -> Any:
+        """Connect, where ``urllib3`` would also make the request."""
+        connection: _Connection = arguments[0]
+        if connection.is_closed:
+            connection.connect()
+        return _Ready(connection)
+
+
+class _Ready:
+    """What ``urllib3`` takes for an answer: a connection that stands."""
+
+    status = HTTPStatus.OK
+    headers: Final[Mapping[str, str]] = {}
+
+    def __init__(self, connection: _Connection) -> None:
+        self.connection = connection
+
+
+class HttpPool(_Pool, urllib3.HTTPConnectionPool):
     """Plain connections to one host."""
 
     ConnectionCls = _Connection
-    QueueCls = _IdleStack
 
 
-class HttpsPool(urllib3.HTTPSConnectionPool):
+class HttpsPool(_Pool, urllib3.HTTPSConnectionPool):
     """TLS connections to one host."""
 
     ConnectionCls = _TlsConnection
-    QueueCls = _IdleStack

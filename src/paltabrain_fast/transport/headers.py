@@ -1,11 +1,12 @@
-"""What may stand in an HTTP header, and therefore in an API key."""
+"""What may stand in an HTTP header, and therefore in an API key; headers that are checked once."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-__all__ = ["checked_api_key", "is_header"]
+__all__ = ["Headers", "checked_api_key", "is_header"]
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -38,3 +39,60 @@ def checked_api_key(name: str, value: object) -> str:
     if not _VALUE.fullmatch(key):
         raise ValueError(f"{name} must be printable ASCII, without blanks before it, not empty")
     return key
+
+
+class Headers(Mapping[str, str]):
+    """Names and values that were checked when this was made, for as many requests as one likes.
+
+    Immutable; any thread may use it.
+
+    Args:
+        values: values by name.
+
+    Attributes:
+        lines: the headers as they are sent, each with its ``CRLF``.
+        names: their names in lower case, without those of ``with_number()``.
+
+    Raises:
+        ValueError: a header is not printable ASCII; its value is never quoted.
+    """
+
+    __slots__ = ("_values", "lines", "names")
+
+    lines: bytes
+    names: frozenset[str]
+    _values: dict[str, str]
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            if not is_header(name, value):
+                raise ValueError(f"header {name!r} must be printable ASCII, without blanks around")
+        self._values = dict(values)
+        self.names = frozenset(name.lower() for name in values)
+        self.lines = "".join(f"{name}: {value}\r\n" for name, value in values.items()).encode()
+
+    def with_number(self, name: str, number: int) -> Headers:
+        """Return these headers and one more, which differs from request to request.
+
+        Args:
+            name: its name, which is not checked, and not among those that there are.
+            number: its value.
+        """
+        new = Headers.__new__(Headers)
+        text = str(number)
+        new._values = self._values | {name: text}
+        new.names = self.names
+        new.lines = self.lines + f"{name}: {text}\r\n".encode()
+        return new
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self._values)})"  # the API key is one of the values

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 import urllib3
-from urllib3.connectionpool import HTTPConnectionPool
 
 from ..process.clock import monotonic
-from .base import Request, SendResult, finish, retry_after, words_of
+from .base import Request, SendResult, retry_after, words_of
 from .deadline import HttpPool, HttpsPool, attempt
 from .environment import Proxy, ProxyUnusableError, Trust, proxy_for
+from .exchange import Answer, exchange
 from .faults import Peer, failure, timed_out
 from .mocks import MockedRequests
 from .per_process import PerProcess
@@ -48,7 +49,7 @@ class HttpsTransport:
         self._connections = connections
         self._trust = Trust(ca_bundle)
         self._mocked = MockedRequests(os.fspath(self._trust.path))
-        self._pools: PerProcess[dict[str, HTTPConnectionPool]] = PerProcess(dict)  # by origin
+        self._pools: PerProcess[dict[str, HttpPool | HttpsPool]] = PerProcess(dict)  # by origin
         self._proxies: PerProcess[dict[str, Proxy | None]] = PerProcess(dict)  # by origin
 
     def send(self, request: Request) -> SendResult:
@@ -57,34 +58,37 @@ class HttpsTransport:
 
     def _send(self, request: Request) -> SendResult:
         origin = ""
-        with attempt.lasting(request.timeout) as deadline:
-            try:
-                origin = origin_of(request.url)
-                response = self._pool(origin).urlopen(
-                    "POST",
-                    request.url[len(origin) :],
-                    body=request.body,
-                    headers=request.headers,
-                    timeout=request.timeout,
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                    decode_content=False,
-                )
-                status, headers = response.status, response.headers
-                try:
-                    value = headers.get("Retry-After")
-                    date = None if value is None else headers.get("Date")
-                    delay, location = retry_after(value, date), headers.get("Location")
-                finally:
-                    body = finish(response)
-                return SendResult(status, None, delay, words_of(status, location, body, request))
-            except Exception as error:
-                proxy = self._proxies.get().get(origin)
-                peer = Peer(request, os.fspath(self._trust.path), proxy)
-                if monotonic() >= deadline:
-                    return timed_out(request, peer)
-                return SendResult(error=failure(error, peer))
+        outer = attempt.begin(request.timeout)
+        deadline = attempt.deadline
+        try:
+            origin = origin_of(request.url)
+            answer = self._exchange(self._pool(origin), origin, request)
+            get = answer.headers.get
+            reason = words_of(answer.status, get("location"), answer.body, request)
+            delay = retry_after(get("retry-after"), get("date"))
+            return SendResult(answer.status, None, delay, reason)
+        except Exception as error:
+            proxy = self._proxies.get().get(origin)
+            peer = Peer(request, os.fspath(self._trust.path), proxy)
+            if monotonic() >= deadline:
+                return timed_out(request, peer)
+            return SendResult(error=failure(error, peer))
+        finally:
+            attempt.end(outer)
+
+    def _exchange(self, pool: HttpPool | HttpsPool, origin: str, request: Request) -> Answer:
+        connection = pool.take()
+        is_last = True
+        try:
+            path = request.url[len(origin) :]
+            answer = exchange(connection.sock, origin.partition("//")[2], path, request)
+            is_last = answer.is_last
+            return answer
+        finally:
+            if is_last:
+                connection.close()
+            else:
+                pool.put(connection)
 
     def close(self) -> None:
         """Close the pooled connections of this process."""
@@ -93,12 +97,12 @@ class HttpsTransport:
             pool.close()
         self._mocked.close()
 
-    def _pool(self, origin: str) -> HTTPConnectionPool:
+    def _pool(self, origin: str) -> HttpPool | HttpsPool:
         pools = self._pools.get()
         pool = pools.get(origin)
         return pools.setdefault(origin, self._new_pool(origin)) if pool is None else pool
 
-    def _new_pool(self, origin: str) -> HTTPConnectionPool:
+    def _new_pool(self, origin: str) -> HttpPool | HttpsPool:
         proxy = self._proxies.get()[origin] = proxy_for(origin)
         if proxy is not None and proxy.url.startswith("socks"):
             raise ProxyUnusableError(
@@ -115,7 +119,7 @@ class HttpsTransport:
             )
         )
         manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
-        pool = manager.connection_from_url(origin)
+        pool = cast(HttpPool | HttpsPool, manager.connection_from_url(origin))
         if isinstance(pool, HttpsPool):
             pool.conn_kw["make_context"] = self._trust.context
         return pool

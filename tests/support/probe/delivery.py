@@ -73,8 +73,8 @@ def after_framing(act: Callable[[], object]) -> Iterator[None]:
     """Call this whenever a buffer was framed, before the control thread goes to sleep."""
     frame = Framer.frame
 
-    def frame_and_act(framer: Framer) -> int:
-        too_large = frame(framer)
+    def frame_and_act(framer: Framer, mark: int) -> int:
+        too_large = frame(framer, mark)
         act()
         return too_large
 
@@ -94,10 +94,10 @@ def framing_fails_once(fault: Exception) -> Iterator[None]:
     """The next time that a buffer is framed, this is raised."""
     frame, faults = Framer.frame, [fault]
 
-    def fail_or_frame(framer: Framer) -> int:
+    def fail_or_frame(framer: Framer, mark: int) -> int:
         if faults:
             raise faults.pop()
-        return frame(framer)
+        return frame(framer, mark)
 
     with patch.object(Framer, "frame", fail_or_frame):
         yield

@@ -31,6 +31,7 @@ __all__ = [
     "make_workers",
     "no_threads",
     "number_of_threads",
+    "sleeping_threads",
     "starting_sender_fails",
     "starting_thread_interrupted",
     "watching_sleeps",
@@ -65,6 +66,11 @@ def starting_sender_fails(message: str, spared: int = 0) -> Iterator[None]:
 def number_of_threads(workers: Workers) -> int:
     """Tell how many threads were started for these calls."""
     return len(workers._threads)
+
+
+def sleeping_threads(workers: Workers) -> int:
+    """Tell how many threads wait for a call."""
+    return workers._changed.waiting
 
 
 def make_workers(max_threads: int) -> Workers:
