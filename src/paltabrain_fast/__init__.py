@@ -1,6 +1,7 @@
 """PaltaBrain events SDK: drop-in replacement of ``paltabrain_sdk`` with a native engine."""
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from ._engine.choice import name as engine
 from ._engine.protocol import SerializableContext, SerializableEvent
@@ -19,9 +20,12 @@ from .errors import (
 from .explanation import Explanation, explain
 from .options import Overflow
 from .sdk import PaltabrainSdk
-from .transport import HttpsTransport, InMemoryTransport, Request, SendResult, Transport
-from .utils import set_proto
+from .transport import InMemoryTransport, Request, SendResult, Transport
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .transport import HttpsTransport
+    from .utils import set_proto
 
 __all__ = [
     "BaseContext",
@@ -55,3 +59,19 @@ __all__ = [
 
 if os.environ.get("PALTABRAIN_SDK_NO_ALIAS") != "1":
     install_fallback()
+
+
+def __getattr__(name: str) -> Any:
+    """Import what takes long, and what not every program needs, when it is first used."""
+    if name == "HttpsTransport":
+        from .transport import HttpsTransport as found
+    elif name == "set_proto":
+        from .utils import set_proto as found
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

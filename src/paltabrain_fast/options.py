@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
-from uuid import UUID
 
 from .constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from .transport.headers import checked_api_key
@@ -91,6 +90,8 @@ def session_wire_id(session_id: int | str | None) -> int | None:
     if session_id is None or (isinstance(session_id, str) and not session_id):
         return None
     if isinstance(session_id, str):
+        from uuid import UUID  # here, as few have one
+
         try:
             uuid = UUID(session_id)
         except ValueError:

@@ -10,8 +10,6 @@ class whose encoding was ever found different is rejected for good.
 import logging
 from weakref import WeakKeyDictionary
 
-from google.protobuf import message_factory
-
 cimport cython
 from cpython.dict cimport PyDict_Contains
 from cpython.object cimport PyObject, PyTypeObject
@@ -32,13 +30,6 @@ from .python cimport (
     pbf_watch_dicts,
 )
 
-from ..encoding.recognition import (
-    NotGeneratedError,
-    is_generated_module,
-    recognise_context,
-    recognise_event,
-)
-from ..encoding.sandbox import binding_holds
 from ..process.log import log_line
 from .base import ContextBase, EventBase
 from .plan import plan_of
@@ -62,6 +53,20 @@ cdef class Entry:
     cdef ClassPlan plan  # the last one made, None before the first
     cdef bint is_rejected  # its encoding once differed from what its own methods make
     cdef bint is_reported  # that it is slow
+
+
+cdef object recognition_module = None
+
+
+cdef object recognition():
+    """The module that recognises classes: imported when there is one, as this takes milliseconds.
+    """
+    global recognition_module
+    if recognition_module is None:
+        from ..encoding import recognition as imported
+
+        recognition_module = imported
+    return recognition_module
 
 
 cdef object registry = WeakKeyDictionary()  # class -> Entry
@@ -107,7 +112,7 @@ cdef class ClassPlan:
             if self.functions[i] == function:
                 return 0
         if self.function_count == MAX_FUNCTIONS:
-            raise NotGeneratedError(f"its methods call more than {MAX_FUNCTIONS} functions")
+            raise recognition().NotGeneratedError(f"its methods call more than {MAX_FUNCTIONS} functions")
         self.functions[self.function_count] = function
         self.codes[self.function_count] = pbf_code(function)
         self.defaults[self.function_count] = pbf_defaults(function)
@@ -125,7 +130,7 @@ cdef class ClassPlan:
             if self.namespaces[i] == <PyObject *>namespace:
                 return i
         if self.namespace_count == MAX_NAMESPACES:
-            raise NotGeneratedError(f"its methods use more than {MAX_NAMESPACES} modules")
+            raise recognition().NotGeneratedError(f"its methods use more than {MAX_NAMESPACES} modules")
         pbf_watch_dict(namespace)
         self.namespaces[self.namespace_count] = <PyObject *>namespace
         self.namespace_versions[self.namespace_count] = pbf_dict_version(<PyObject *>namespace)
@@ -148,6 +153,7 @@ cdef class ClassPlan:
         cdef uint64_t version = pbf_dict_version(self.namespaces[place])
 
         try:
+            binding_holds = recognition().binding_holds
             for of, name, value in self.bindings:
                 if of == place and not binding_holds(<object>self.namespaces[place], name, value):
                     return False
@@ -159,10 +165,12 @@ cdef class ClassPlan:
 
 cdef class EventPlan(ClassPlan):
     cdef int describe(self, cls) except -1:
-        found = recognise_event(cls, EventBase)
+        found = recognition().recognise_event(cls, EventBase)
         self.header = plan_of(found.header.message, True)
         self.sorts_header = found.header.deterministic
         member = found.payload.message.DESCRIPTOR.fields_by_name[found.member]
+        from google.protobuf import message_factory
+
         self.payload = plan_of(message_factory.GetMessageClass(member.message_type), False)
         self.sorts_payload = found.payload.deterministic
         self.member_tag = pbf.pbf_tag(member.number, pbf.PBF_WIRE_BYTES)
@@ -172,7 +180,7 @@ cdef class EventPlan(ClassPlan):
 
 cdef class ContextPlan(ClassPlan):
     cdef int describe(self, cls) except -1:
-        found = recognise_context(cls, ContextBase)
+        found = recognition().recognise_context(cls, ContextBase)
         self.groups = plan_of(found.message, True)
         self.bind((found,), CONTEXT_NAMES)
         return 0
@@ -244,9 +252,9 @@ cdef ClassPlan make_plan(object cls):
     plan.version = pbf_type_version(<PyTypeObject *>cls)
     try:
         if plan.version == 0:
-            raise NotGeneratedError("it was changed too often")
+            raise recognition().NotGeneratedError("it was changed too often")
         if entry.is_rejected:
-            raise NotGeneratedError("its encoding once differed from that of its own methods")
+            raise recognition().NotGeneratedError("its encoding once differed from that of its own methods")
         if is_event:
             (<EventPlan>plan).describe(cls)
         else:
@@ -270,7 +278,7 @@ cdef int report(object cls, Entry entry, object reason) except -1:
     if not entry.is_reported:
         entry.is_reported = True
         module = getattr(reason, "module", None)
-        is_users = module is not None and not is_generated_module(module)
+        is_users = module is not None and not recognition().is_generated_module(module)
         log_line(
             logging.WARNING if is_users or entry.is_rejected else logging.DEBUG,
             "%s.%s is serialized by its own methods, which is slower: %s",

@@ -23,7 +23,7 @@ from ..options import Options
 from ..process.log import log_line, write_line
 from ..process.masking import masked
 from ..transport import SendResult, Transport
-from ..transport.environment import proxy_for
+from ..transport.deferred import DeferredTransport
 from ..transport.urls import base_url
 from ..version import __version__
 from .batch import Batch
@@ -136,6 +136,11 @@ def _sdk_text(
 ) -> str:
     import platform  # here, as only who debugs needs it
 
+    from ..transport.environment import proxy_for
+
+    proxy = proxy_for(base_url(options.hostname))
+    is_deferred = isinstance(transport, DeferredTransport)
+    transport_name = transport.name if is_deferred else type(transport).__name__
     parts = ["protobuf", *(name for name in _NETWORK if name in sys.modules)]
     limits = [
         f"{field.name}={getattr(options, field.name)!r}"
@@ -150,11 +155,11 @@ def _sdk_text(
         f"engine: {engine_name}",
         f"hostname: {options.hostname!r} ({origins['hostname']})",
         f"api_key: {origins['api_key']}",
-        f"transport: {type(transport).__name__}",
+        f"transport: {transport_name}",
         f"instance_id: {options.instance_id}, session_id: {options.session_id}",
         f"limits: {', '.join(limits)}",
     ]
-    if (proxy := proxy_for(base_url(options.hostname))) is not None:
+    if proxy is not None:
         lines.append(f"proxy: {proxy.url} (set by {proxy.variable})")
     return "\n    ".join(lines)
 

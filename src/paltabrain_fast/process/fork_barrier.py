@@ -1,7 +1,8 @@
 """Holds a fork back while a thread is inside a library whose locks a child would inherit, held.
 
 OpenSSL, libcurl and the system's name resolution have such locks. They are held for moments only,
-so a fork waits for those moments, and not for a request that waits in the network.
+so a fork waits for those moments, and not for a request that waits in the network. So have modules
+that are being imported: a child would wait for ever for a module that only its parent goes on with.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ __all__ = [
     "allow_forks",
     "before_fork",
     "hold_forks",
+    "hold_forks_for_import",
     "is_interrupted",
 ]
 
 _FORK_SECONDS: Final = 0.5
 """How long a fork may be held back: some libraries and transports wait while they are inside."""
+
+_IMPORT_SECONDS: Final = 10.0
+"""How long a fork may be held back by an import, which waits for nothing but the disk."""
 
 
 class _Barrier:
@@ -34,6 +39,7 @@ class _Barrier:
         # its lock is re-entrant: a signal handler may fork while its own thread holds it
         self._changed = Condition()
         self.inside: set[int] = set()
+        self.importing: set[int] = set()
         self.forking: set[int] = set()
 
     def enter(self, thread: int, deadline: float | None = None) -> None:
@@ -48,11 +54,19 @@ class _Barrier:
             if self.forking:
                 self._changed.notify_all()
 
+    def leave_import(self) -> None:
+        with self._changed:
+            if self.forking:
+                self._changed.notify_all()
+
     def begin_fork(self, thread: int) -> None:
         deadline = deadline_after(_FORK_SECONDS)
         with self._changed:
             self.forking.add(thread)
             self._changed.wait_for(lambda: not self.inside - {thread}, deadline)
+            if self.importing - {thread}:
+                deadline = deadline_after(_IMPORT_SECONDS)
+                self._changed.wait_for(lambda: not self.importing - {thread}, deadline)
 
     def end_fork(self, thread: int) -> None:
         with self._changed:
@@ -102,6 +116,22 @@ def allow_forks() -> Iterator[None]:
         yield
     finally:
         barrier.enter(thread)
+
+
+@contextlib.contextmanager
+def hold_forks_for_import() -> Iterator[None]:
+    """Do as ``hold_forks``, and hold a fork back for as long as an import may take."""
+    barrier, thread = _barrier, get_ident()
+    with hold_forks():
+        if thread in barrier.importing:
+            yield
+            return
+        try:
+            barrier.importing.add(thread)
+            yield
+        finally:
+            barrier.importing.discard(thread)  # before hold_forks, which wakes those who fork
+            barrier.leave_import()
 
 
 def is_interrupted() -> bool:

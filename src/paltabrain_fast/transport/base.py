@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ..process.clock import real_time_ns
@@ -114,6 +113,8 @@ def retry_after(value: str | None, date: str | None) -> float | None:
 
 
 def _timestamp(text: str) -> float | None:
+    from email.utils import parsedate_to_datetime  # here, as few answers have a date to read
+
     try:
         when = parsedate_to_datetime(text)
         return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
