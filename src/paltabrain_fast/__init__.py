@@ -1,7 +1,7 @@
 """PaltaBrain events SDK: drop-in replacement of ``paltabrain_sdk`` with a native engine."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ._engine.choice import name as engine
 from ._engine.protocol import SerializableContext, SerializableEvent
@@ -57,19 +57,20 @@ __all__ = [
     "set_proto",
 ]
 
+_LATE: Final = {"HttpsTransport": ".transport", "set_proto": ".utils"}
+"""Module of each name that is imported when it is first used."""
+
 if os.environ.get("PALTABRAIN_SDK_NO_ALIAS") != "1":
     install_fallback()
 
 
 def __getattr__(name: str) -> Any:
     """Import what takes long, and what not every program needs, when it is first used."""
-    if name == "HttpsTransport":
-        from .transport import HttpsTransport as found
-    elif name == "set_proto":
-        from .utils import set_proto as found
-    else:
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(_LATE[name], __name__), name)
     return found
 
 

@@ -40,8 +40,7 @@ def monotonic_time_ms() -> int:
 
 
 def __getattr__(name: str) -> Any:
-    """Import what converts values when it is first used: few milliseconds that ``time_ms`` spares.
-    """
+    """Import what converts values when it is first used; ``time_ms()`` needs none of it."""
     if name in __all__:
         from .encoding import amplitude, values
 

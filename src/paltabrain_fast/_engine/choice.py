@@ -20,6 +20,7 @@ __all__ = [
     "install_native_methods",
     "make_engine",
     "name",
+    "plan_classes",
     "slow_reason",
     "uuid_v7",
 ]
@@ -58,6 +59,7 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
         forks.count_forks, forks.finish_fork = fork.count_forks, fork.finish_fork
         direct = track.DirectMethod
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason
+        plan_classes = classes.plan_classes
 
 if name == "python" or TYPE_CHECKING:
     from .._reference.base import (
@@ -65,6 +67,7 @@ if name == "python" or TYPE_CHECKING:
         EventBase,
         Sentinel,
         install_native_methods,
+        plan_classes,
         slow_reason,
     )
     from .._reference.engine import ReferenceEngine

@@ -53,6 +53,7 @@ cdef class Entry:
     cdef ClassPlan plan  # the last one made, None before the first
     cdef bint is_rejected  # its encoding once differed from what its own methods make
     cdef bint is_reported  # that it is slow
+    cdef bint is_wanted  # an instance was tracked, and had no plan
 
 
 cdef object recognition_module = None
@@ -202,10 +203,58 @@ cdef inline ClassPlan find_plan(object instance):
 
 
 cdef ClassPlan look_up_plan(object cls, uint32_t version):
+    """The plan for this version of the class; if there is none, it is wanted from now on."""
     try:
-        return known_plan(cls, version) or make_plan(cls)
+        plan = known_plan(cls, version)
+        if plan is None and (issubclass(cls, EventBase) or issubclass(cls, ContextBase)):
+            want_plan(entry_of(cls), version)
+        return plan
     except Exception:
         return None
+
+
+# Whether there may be an entry that is wanted.
+cdef bint any_wanted = False
+
+
+cdef int want_plan(Entry entry, uint32_t version) except -1:
+    """Have ``plan_classes`` make a plan; not in the thread that tracks, as this takes too long."""
+    global any_wanted
+    cdef ClassPlan plan = last_plan(entry)
+
+    # a class without versions is slow for good, and that is known
+    if version != 0 or plan is None or plan.version != 0 or plan.slow_reason is None:
+        entry.is_wanted = True
+        any_wanted = True  # last, so that no other thread resets it before it sees the entry
+    return 0
+
+
+cdef bint plans_are_wanted() noexcept:
+    """Whether ``plan_classes`` has something to do."""
+    return any_wanted
+
+
+def plan_classes():
+    """Make the plans of the classes whose instances were tracked without one.
+
+    Any thread may call it. What a fork interrupts in the child is wanted again when the next
+    instance is tracked there.
+    """
+    global any_wanted
+    cdef Entry entry
+
+    if not any_wanted:
+        return
+    any_wanted = False  # first, so that what is wanted meanwhile is found next time
+    for reference in registry.keyrefs():
+        cls = reference()
+        entry = None if cls is None else registry.get(cls)
+        if entry is not None and entry.is_wanted:
+            entry.is_wanted = False
+            try:
+                make_plan(cls)
+            except Exception:  # such as a MemoryError: the next instance wants it again
+                pass
 
 
 cdef Entry entry_of(object cls):

@@ -14,6 +14,11 @@ _MAX_RETRY_AFTER_SECONDS: Final = 30.0
 _RANDOM_BYTES: Final = 7
 
 
+def _uniform(most: float) -> float:
+    """Return a number from 0 to ``most``, which a fork does not repeat."""
+    return most * int.from_bytes(os.urandom(_RANDOM_BYTES), "big") / 256**_RANDOM_BYTES
+
+
 def delay(attempts: int, retry_after: float | None, longest: float = _MAX_BACKOFF_SECONDS) -> float:
     """Return the seconds until the next attempt: exponential, full jitter.
 
@@ -23,8 +28,7 @@ def delay(attempts: int, retry_after: float | None, longest: float = _MAX_BACKOF
         longest: most seconds that are waited if the server asks for nothing.
     """
     most = min(_BACKOFF_SECONDS * 2.0 ** min(attempts, 32), longest)
-    random = int.from_bytes(os.urandom(_RANDOM_BYTES), "big")  # which a fork does not repeat
-    backoff = most * random / 256**_RANDOM_BYTES
+    backoff = _uniform(most)
     # "not >", since a transport of the user's may return NaN
     if retry_after is None or not retry_after > backoff:
         return backoff

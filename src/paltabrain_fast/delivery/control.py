@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+from .._engine.choice import plan_classes
 from .._engine.protocol import Engine
 from ..constant import BATCH_MAX_BYTE_SIZE
 from ..errors import EventTooLargeError
@@ -170,6 +171,7 @@ class Control:
         Returns:
             Whether there was something to do.
         """
+        plan_classes()
         self._frame()
         self.tell(monotonic())
         self.queue_callbacks()
@@ -262,6 +264,7 @@ class Control:
         if self._teller.due <= monotonic():
             self.tell(monotonic())
         self.queue_callbacks()
+        plan_classes()  # which no thread that tracks is to wait for
         now, options = monotonic(), self._options
         self._schedule.begin(now)
         if (

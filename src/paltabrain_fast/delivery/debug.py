@@ -139,8 +139,7 @@ def _sdk_text(
     from ..transport.environment import proxy_for
 
     proxy = proxy_for(base_url(options.hostname))
-    is_deferred = isinstance(transport, DeferredTransport)
-    transport_name = transport.name if is_deferred else type(transport).__name__
+    deferred = transport.name if isinstance(transport, DeferredTransport) else None
     parts = ["protobuf", *(name for name in _NETWORK if name in sys.modules)]
     limits = [
         f"{field.name}={getattr(options, field.name)!r}"
@@ -155,7 +154,7 @@ def _sdk_text(
         f"engine: {engine_name}",
         f"hostname: {options.hostname!r} ({origins['hostname']})",
         f"api_key: {origins['api_key']}",
-        f"transport: {transport_name}",
+        f"transport: {deferred or type(transport).__name__}",
         f"instance_id: {options.instance_id}, session_id: {options.session_id}",
         f"limits: {', '.join(limits)}",
     ]

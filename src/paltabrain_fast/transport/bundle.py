@@ -55,7 +55,7 @@ class NamedBundle(NamedTuple):
         if self.path is None or os.path.isdir(self.path):  # noqa: PTH112
             return
         try:
-            with open(self.path, "rb") as file:  # noqa: PTH123
+            with open(self.path, "rb") as file:
                 block = file.read(_BLOCK_BYTES)
                 while not any(mark in block for mark in _CERTIFICATE):
                     following = file.read(_BLOCK_BYTES)

@@ -46,6 +46,16 @@ class DeferredTransport:
             return SendResult(error=failure(error, Peer(request, None)))
         return transport.send(request)
 
+    def warm_up(self) -> None:
+        """Make the transport now, and have it read what it needs.
+
+        Raises:
+            Exception: whatever that raises.
+        """
+        warm_up = getattr(self.transport(), "warm_up", None)
+        if warm_up is not None:
+            warm_up()
+
     def close(self) -> None:
         """Close the transport, if there is one."""
         if self._made is not None:
