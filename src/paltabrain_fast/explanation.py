@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from ._engine.choice import ContextBase, EventBase, slow_reason
+from .records import record
 
 __all__ = ["Explanation", "explain", "recognise_loaded_classes"]
 
@@ -14,7 +14,7 @@ _ABSTRACT: Final = 1 << 20
 """Flag of a class that has abstract methods, and so no instances."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Explanation:
     """How the objects of a class are serialized.
 

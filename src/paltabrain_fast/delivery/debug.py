@@ -11,7 +11,6 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import fields
 from functools import partial
 from typing import Any, Final
 
@@ -142,9 +141,9 @@ def _sdk_text(
     deferred = transport.name if isinstance(transport, DeferredTransport) else None
     parts = ["protobuf", *(name for name in _NETWORK if name in sys.modules)]
     limits = [
-        f"{field.name}={getattr(options, field.name)!r}"
-        for field in fields(options)
-        if field.name not in _TOLD_ELSEWHERE
+        f"{name}={getattr(options, name)!r}"
+        for name in Options.__match_args__
+        if name not in _TOLD_ELSEWHERE
     ]
     lines = [
         f"debugging in process {os.getpid()}"

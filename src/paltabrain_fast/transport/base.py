@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ..process.clock import real_time_ns
 from ..process.masking import masked
+from ..records import record
 from .headers import is_header
 
 __all__ = [
@@ -29,7 +29,7 @@ _HTML: Final = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL 
 """What a page has beside its words."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Request:
     """What one attempt is to post, and where.
 
@@ -57,7 +57,7 @@ class Request:
         return f"Request(url={self.url!r}, body=<{len(self.body)} bytes>, timeout={self.timeout!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class SendResult:
     """The result of one attempt: a status, or the error in its place.
 
