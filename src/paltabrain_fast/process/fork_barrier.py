@@ -29,7 +29,7 @@ _FORK_SECONDS: Final = 0.5
 """How long a fork may be held back: some libraries and transports wait while they are inside."""
 
 _IMPORT_SECONDS: Final = 10.0
-"""How long a fork may be held back by an import, which waits for nothing but the disk."""
+"""How long a fork may be held back while there is an import, which waits for the disk only."""
 
 
 class _Barrier:
@@ -54,19 +54,12 @@ class _Barrier:
             if self.forking:
                 self._changed.notify_all()
 
-    def leave_import(self) -> None:
-        with self._changed:
-            if self.forking:
-                self._changed.notify_all()
-
     def begin_fork(self, thread: int) -> None:
-        deadline = deadline_after(_FORK_SECONDS)
         with self._changed:
             self.forking.add(thread)
+            is_importing = self.importing - {thread}
+            deadline = deadline_after(_IMPORT_SECONDS if is_importing else _FORK_SECONDS)
             self._changed.wait_for(lambda: not self.inside - {thread}, deadline)
-            if self.importing - {thread}:
-                deadline = deadline_after(_IMPORT_SECONDS)
-                self._changed.wait_for(lambda: not self.importing - {thread}, deadline)
 
     def end_fork(self, thread: int) -> None:
         with self._changed:
@@ -130,8 +123,7 @@ def hold_forks_for_import() -> Iterator[None]:
             barrier.importing.add(thread)
             yield
         finally:
-            barrier.importing.discard(thread)  # before hold_forks, which wakes those who fork
-            barrier.leave_import()
+            barrier.importing.discard(thread)
 
 
 def is_interrupted() -> bool:
@@ -143,7 +135,7 @@ def is_interrupted() -> bool:
 
 
 def before_fork() -> None:
-    """Wait until nobody is inside, ``_FORK_SECONDS`` at most; let nobody in until it is over."""
+    """Wait until nobody is inside, a limited time; let nobody in until the fork is over."""
     _barrier.begin_fork(get_ident())
 
 
