@@ -34,6 +34,7 @@ LAYERS: Final = [
     {"_engine.protocol", "_engine"},
     {"process"},
     {"constant", "errors", "sdk_pb2", "version"},
+    {"records"},
 ]
 """From the highest to the lowest. A package imports from its own modules and from lower layers."""
 

@@ -6,10 +6,14 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:  # which would import pathlib, tempfile and much more
+    Loader = object
 
 __all__ = ["install_as_paltabrain_sdk", "install_fallback"]
 
@@ -28,7 +32,7 @@ class _Loader(Loader):
         sys.modules[name] = importlib.import_module(_PACKAGE + name.removeprefix(_ALIAS))
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds ``paltabrain_sdk`` and its submodules in this package.
 
     Attributes:

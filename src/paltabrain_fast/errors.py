@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+from .records import record
 
 __all__ = [
     "AttemptFailedError",
@@ -35,7 +36,7 @@ DropReason = Literal[
 """Reason for which an event was dropped; ``Stats.dropped`` explains each."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Diagnosis:
     """What went wrong, as a person is told.
 
@@ -135,7 +136,7 @@ class EventTooLargeError(PaltabrainError):
         self.limit = limit
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ErrorInfo:
     """What an error did to events; the second argument of ``on_error``.
 

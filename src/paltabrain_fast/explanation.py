@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Final
 
-from ._engine.choice import slow_reason
+from ._engine.choice import ContextBase, EventBase, slow_reason
+from .records import record
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "recognise_loaded_classes"]
+
+_ABSTRACT: Final = 1 << 20
+"""Flag of a class that has abstract methods, and so no instances."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Explanation:
     """How the objects of a class are serialized.
 
@@ -48,3 +53,18 @@ def explain(cls: type) -> Explanation:
         raise TypeError(f"an event or context class is wanted, not {cls.__qualname__}")
     reason = slow_reason(cls)
     return Explanation(f"{cls.__module__}.{cls.__qualname__}", reason is None, reason)
+
+
+def recognise_loaded_classes() -> None:
+    """Find out for all classes of events and contexts how they are serialized."""
+    for base in EventBase, ContextBase:
+        for cls in set(_subclasses(base)):
+            if not cls.__flags__ & _ABSTRACT:
+                slow_reason(cls)
+
+
+def _subclasses(parent: type) -> Iterator[type]:
+    children: list[type] = type.__subclasses__(parent)
+    for cls in children:
+        yield cls
+        yield from _subclasses(cls)

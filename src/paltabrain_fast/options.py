@@ -10,11 +10,10 @@ import operator
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
-from uuid import UUID
 
 from .constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from .records import record
 from .transport.headers import checked_api_key
 from .transport.urls import base_url
 
@@ -91,6 +90,8 @@ def session_wire_id(session_id: int | str | None) -> int | None:
     if session_id is None or (isinstance(session_id, str) and not session_id):
         return None
     if isinstance(session_id, str):
+        from uuid import UUID  # here, as few have one
+
         try:
             uuid = UUID(session_id)
         except ValueError:
@@ -211,7 +212,7 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
 }
 
 
-@dataclass
+@record(frozen=False, hidden=("api_key",))
 class Options:
     """The options; a value that is assigned later is checked as well.
 
@@ -223,7 +224,7 @@ class Options:
     """
 
     hostname: str
-    api_key: str = field(repr=False)
+    api_key: str
     instance_id: str
     session_id: int | str | None
     flush_buffer_size: float

@@ -31,6 +31,7 @@ from .delivery.pipeline import Pipeline
 from .delivery.results import DeliveryResult
 from .encoding.contexts import NO_CONTEXT, checked_context
 from .errors import ErrorInfo
+from .explanation import recognise_loaded_classes
 from .options import Options, Overflow, given_or_set, origin_of_value, session_wire_id, switch
 from .process import celery_children, forks, lifetime, signals
 from .process.fork_barrier import hold_forks
@@ -271,6 +272,32 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
                 ``None`` is.
         """
         self._track(event, context)
+
+    def warm_up(self) -> None:
+        """Do now, in this thread, what the first events and batches would take long for.
+
+        That is: to import the libraries of the network, to read the certificates, to recognise all
+        event and context classes that are loaded, and to start the thread that frames. It takes a
+        tenth of a second, and nothing goes over the network. Without this call the SDK does the
+        same by and by, in threads of its own: the first events of a class are serialized by their
+        own methods meanwhile, and the first batch leaves a little later.
+
+        Any thread may call it, also again. Forked children keep what was imported and recognised,
+        and have a thread and certificates of their own, as without it. A transport of the user's
+        own may have a method ``warm_up()``, which is called here.
+
+        Raises:
+            FileNotFoundError: the bundle of certificates does not exist any more.
+            ValueError: it is a file without a certificate.
+        """
+        self._reinit_if_forked()
+        if self._disabled_by_option:
+            return
+        if callable(warm_up := getattr(self._transport, "warm_up", None)):
+            with hold_forks():
+                warm_up()
+        recognise_loaded_classes()
+        self._event_recorded()  # which starts the thread
 
     def flush(self, timeout: float | None = None) -> DeliveryResult:
         """Have what is buffered framed into batches and sent.

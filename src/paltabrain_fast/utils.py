@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ._engine.choice import uuid_v7
-from .encoding.amplitude import build_amplitude_dict, transform_amplitude_val
-from .encoding.values import set_proto, transform_proto_val
 from .process.clock import monotonic_ns, real_time_ns
+
+if TYPE_CHECKING:
+    from .encoding.amplitude import build_amplitude_dict, transform_amplitude_val
+    from .encoding.values import set_proto, transform_proto_val
 
 __all__ = [
     "build_amplitude_dict",
@@ -35,3 +37,15 @@ def monotonic_time_ms() -> int:
     ``paltabrain_sdk``.
     """
     return (_MONOTONIC_ANCHOR_NS + monotonic_ns()) // 1_000_000
+
+
+def __getattr__(name: str) -> Any:
+    """Import what converts values when it is first used; ``time_ms()`` needs none of it."""
+    if name in __all__:
+        from .encoding import amplitude, values
+
+        for module in amplitude, values:
+            if name in module.__all__:
+                found = globals()[name] = getattr(module, name)
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

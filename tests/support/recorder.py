@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from paltabrain_fast import PaltabrainSdk
-from paltabrain_fast._engine.choice import Tracker, make_engine
+from paltabrain_fast._engine.choice import Tracker, make_engine, plan_classes
 from paltabrain_fast._engine.protocol import RecordStatus
 from paltabrain_fast.sdk_pb2 import Batch
 
@@ -46,7 +46,8 @@ class Recorder(Tracker):
         return [found[number] for number in sorted(found)]
 
     def _event_recorded(self) -> None:
-        """Nobody is to be told."""
+        """Make the plans that are missing, as the control thread does."""
+        plan_classes()
 
     def _record_serialized(
         self, event: Any, context: bytes, header: bytes, payload: bytes

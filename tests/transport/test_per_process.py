@@ -35,18 +35,25 @@ def test_value_that_cannot_be_made_is_tried_again() -> None:
     assert value.get() == "made"
 
 
-def test_threads_that_make_it_at_the_same_time_get_the_same() -> None:
-    both = threading.Barrier(2)
+def test_one_thread_makes_it_and_others_wait() -> None:
+    made: list[object] = []
+    is_making, goes_on = threading.Event(), threading.Event()
 
     def make() -> object:
-        both.wait(DEADLINE)
-        return object()
+        made.append(object())
+        is_making.set()
+        assert goes_on.wait(DEADLINE)
+        return made[-1]
+
+    def get_late() -> object:
+        assert is_making.wait(DEADLINE)
+        goes_on.set()
+        return value.get()
 
     value = PerProcess(make)
-    with running(value.get, value.get) as results:
+    with running(value.get, get_late) as results:
         pass
-    first, second = (result.result() for result in results)
-    assert first is second is value.get()
+    assert [result.result() for result in results] == made * 2
 
 
 @pytest.mark.parametrize("ends", ["forgets", "exits"])

@@ -263,6 +263,7 @@ def test_bundle_that_cannot_be_read_again_is_trusted_as_it_was(
     old, new = authorities
     were_logging: list[bool] = []
     transport = make_transport(ca_bundle=bundle)
+    assert_trusted(transport, old.context())
     damage(bundle)
     with caplog.filtering(Noting()):
         for _ in range(2):
@@ -282,12 +283,46 @@ def test_bundle_that_is_the_same_is_read_once(
     api: ApiServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parsing it takes longer than the rest of a connection."""
-    monkeypatch.setattr("urllib3.util.ssl_.create_urllib3_context", None)
     api.answer = always(Answer(fault=Fault.CLOSE_AFTER))
-    for count in range(1, 4):
+    assert transport.send(request(api.hostname)) == SendResult(status=200)
+    api.wait_until_open(0)
+    monkeypatch.setattr("urllib3.util.ssl_.create_urllib3_context", None)
+    for count in range(2, 5):
         assert transport.send(request(api.hostname)) == SendResult(status=200)
         api.wait_until_open(0)
         assert api.connections == count
+
+
+def test_bundle_is_read_once_for_all_transports(
+    api: ApiServer, make_transport: MakeTransport, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_transport(ca_bundle=ca_file)
+    assert first.send(request(api.hostname)) == SendResult(status=200)
+    monkeypatch.setattr("urllib3.util.ssl_.create_urllib3_context", None)
+    second = make_transport(ca_bundle=ca_file)
+    assert second.send(request(api.hostname)) == SendResult(status=200)
+
+
+def test_bundle_is_read_by_the_first_attempt(
+    api: ApiServer, make_transport: MakeTransport, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the process has changed its directory until then."""
+    monkeypatch.chdir(ca_file.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr("urllib3.util.ssl_.create_urllib3_context", None)
+        transport = make_transport(ca_bundle=ca_file.name)
+    monkeypatch.chdir("/")
+    assert transport.send(request(api.hostname)) == SendResult(status=200)
+
+
+def test_bundle_that_only_looks_like_one_is_told_by_the_first_attempt(
+    make_transport: MakeTransport, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "broken.pem"
+    bundle.write_bytes(b"#" * 100_000 + b"\n-----BEGIN CERTIFICATE-----\nnone\n")
+    transport = make_transport(ca_bundle=bundle)
+    error = transport.send(request("localhost:9")).error
+    assert f"CA bundle without a certificate: {bundle}, named by ca_bundle" in str(error)
 
 
 @needs("gevent")

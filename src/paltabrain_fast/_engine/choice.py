@@ -7,17 +7,6 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .._reference.base import (
-    ContextBase,
-    EventBase,
-    Sentinel,
-    install_native_methods,
-    slow_reason,
-)
-from .._reference.engine import ReferenceEngine
-from .._reference.scope import Scope
-from .._reference.track import Tracker, direct
-from .._reference.uuid7 import uuid_v7
 from ..process import forks, reentrancy
 from .protocol import Engine
 
@@ -31,6 +20,7 @@ __all__ = [
     "install_native_methods",
     "make_engine",
     "name",
+    "plan_classes",
     "slow_reason",
     "uuid_v7",
 ]
@@ -45,7 +35,7 @@ def _wanted() -> str:
     return choice
 
 
-make_engine: Callable[[int], Engine] = ReferenceEngine
+make_engine: Callable[[int], Engine]
 """Makes an engine from ``buffer_bytes``."""
 
 name = _wanted()
@@ -69,3 +59,20 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
         forks.count_forks, forks.finish_fork = fork.count_forks, fork.finish_fork
         direct = track.DirectMethod
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason
+        plan_classes = classes.plan_classes
+
+if name == "python" or TYPE_CHECKING:
+    from .._reference.base import (
+        ContextBase,
+        EventBase,
+        Sentinel,
+        install_native_methods,
+        plan_classes,
+        slow_reason,
+    )
+    from .._reference.engine import ReferenceEngine
+    from .._reference.scope import Scope
+    from .._reference.track import Tracker, direct
+    from .._reference.uuid7 import uuid_v7
+
+    make_engine = ReferenceEngine

@@ -74,6 +74,7 @@ cdef inline bint is_current(ClassPlan plan) noexcept:
     return not plan.has_defaults or plan.has_same_defaults()
 
 
+cdef bint plans_are_wanted() noexcept
 cdef EventPlan event_plan(object event)
 cdef ContextPlan context_plan(object context)
 cdef bint is_same(message, bytes encoded, bytes serialized) except -1

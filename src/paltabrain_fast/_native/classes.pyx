@@ -10,8 +10,6 @@ class whose encoding was ever found different is rejected for good.
 import logging
 from weakref import WeakKeyDictionary
 
-from google.protobuf import message_factory
-
 cimport cython
 from cpython.dict cimport PyDict_Contains
 from cpython.object cimport PyObject, PyTypeObject
@@ -32,13 +30,6 @@ from .python cimport (
     pbf_watch_dicts,
 )
 
-from ..encoding.recognition import (
-    NotGeneratedError,
-    is_generated_module,
-    recognise_context,
-    recognise_event,
-)
-from ..encoding.sandbox import binding_holds
 from ..process.log import log_line
 from .base import ContextBase, EventBase
 from .plan import plan_of
@@ -62,6 +53,21 @@ cdef class Entry:
     cdef ClassPlan plan  # the last one made, None before the first
     cdef bint is_rejected  # its encoding once differed from what its own methods make
     cdef bint is_reported  # that it is slow
+    cdef bint is_wanted  # an instance was tracked, and had no plan
+
+
+cdef object recognition_module = None
+
+
+cdef object recognition():
+    """The module that recognises classes: imported when there is one, as this takes milliseconds.
+    """
+    global recognition_module
+    if recognition_module is None:
+        from ..encoding import recognition as imported
+
+        recognition_module = imported
+    return recognition_module
 
 
 cdef object registry = WeakKeyDictionary()  # class -> Entry
@@ -107,7 +113,7 @@ cdef class ClassPlan:
             if self.functions[i] == function:
                 return 0
         if self.function_count == MAX_FUNCTIONS:
-            raise NotGeneratedError(f"its methods call more than {MAX_FUNCTIONS} functions")
+            raise recognition().NotGeneratedError(f"its methods call more than {MAX_FUNCTIONS} functions")
         self.functions[self.function_count] = function
         self.codes[self.function_count] = pbf_code(function)
         self.defaults[self.function_count] = pbf_defaults(function)
@@ -125,7 +131,7 @@ cdef class ClassPlan:
             if self.namespaces[i] == <PyObject *>namespace:
                 return i
         if self.namespace_count == MAX_NAMESPACES:
-            raise NotGeneratedError(f"its methods use more than {MAX_NAMESPACES} modules")
+            raise recognition().NotGeneratedError(f"its methods use more than {MAX_NAMESPACES} modules")
         pbf_watch_dict(namespace)
         self.namespaces[self.namespace_count] = <PyObject *>namespace
         self.namespace_versions[self.namespace_count] = pbf_dict_version(<PyObject *>namespace)
@@ -148,6 +154,7 @@ cdef class ClassPlan:
         cdef uint64_t version = pbf_dict_version(self.namespaces[place])
 
         try:
+            binding_holds = recognition().binding_holds
             for of, name, value in self.bindings:
                 if of == place and not binding_holds(<object>self.namespaces[place], name, value):
                     return False
@@ -159,10 +166,12 @@ cdef class ClassPlan:
 
 cdef class EventPlan(ClassPlan):
     cdef int describe(self, cls) except -1:
-        found = recognise_event(cls, EventBase)
+        found = recognition().recognise_event(cls, EventBase)
         self.header = plan_of(found.header.message, True)
         self.sorts_header = found.header.deterministic
         member = found.payload.message.DESCRIPTOR.fields_by_name[found.member]
+        from google.protobuf import message_factory
+
         self.payload = plan_of(message_factory.GetMessageClass(member.message_type), False)
         self.sorts_payload = found.payload.deterministic
         self.member_tag = pbf.pbf_tag(member.number, pbf.PBF_WIRE_BYTES)
@@ -172,7 +181,7 @@ cdef class EventPlan(ClassPlan):
 
 cdef class ContextPlan(ClassPlan):
     cdef int describe(self, cls) except -1:
-        found = recognise_context(cls, ContextBase)
+        found = recognition().recognise_context(cls, ContextBase)
         self.groups = plan_of(found.message, True)
         self.bind((found,), CONTEXT_NAMES)
         return 0
@@ -194,10 +203,58 @@ cdef inline ClassPlan find_plan(object instance):
 
 
 cdef ClassPlan look_up_plan(object cls, uint32_t version):
+    """The plan for this version of the class; if there is none, it is wanted from now on."""
     try:
-        return known_plan(cls, version) or make_plan(cls)
+        plan = known_plan(cls, version)
+        if plan is None and (issubclass(cls, EventBase) or issubclass(cls, ContextBase)):
+            want_plan(entry_of(cls), version)
+        return plan
     except Exception:
         return None
+
+
+# Whether there may be an entry that is wanted.
+cdef bint any_wanted = False
+
+
+cdef int want_plan(Entry entry, uint32_t version) except -1:
+    """Have ``plan_classes`` make a plan; not in the thread that tracks, as this takes too long."""
+    global any_wanted
+    cdef ClassPlan plan = last_plan(entry)
+
+    # a class without versions is slow for good, and that is known
+    if version != 0 or plan is None or plan.version != 0 or plan.slow_reason is None:
+        entry.is_wanted = True
+        any_wanted = True  # last, so that no other thread resets it before it sees the entry
+    return 0
+
+
+cdef bint plans_are_wanted() noexcept:
+    """Whether ``plan_classes`` has something to do."""
+    return any_wanted
+
+
+def plan_classes():
+    """Make the plans of the classes whose instances were tracked without one.
+
+    Any thread may call it. What a fork interrupts in the child is wanted again when the next
+    instance is tracked there.
+    """
+    global any_wanted
+    cdef Entry entry
+
+    if not any_wanted:
+        return
+    any_wanted = False  # first, so that what is wanted meanwhile is found next time
+    for reference in registry.keyrefs():
+        cls = reference()
+        entry = None if cls is None else registry.get(cls)
+        if entry is not None and entry.is_wanted:
+            entry.is_wanted = False
+            try:
+                make_plan(cls)
+            except Exception:  # such as a MemoryError: the next instance wants it again
+                pass
 
 
 cdef Entry entry_of(object cls):
@@ -244,9 +301,9 @@ cdef ClassPlan make_plan(object cls):
     plan.version = pbf_type_version(<PyTypeObject *>cls)
     try:
         if plan.version == 0:
-            raise NotGeneratedError("it was changed too often")
+            raise recognition().NotGeneratedError("it was changed too often")
         if entry.is_rejected:
-            raise NotGeneratedError("its encoding once differed from that of its own methods")
+            raise recognition().NotGeneratedError("its encoding once differed from that of its own methods")
         if is_event:
             (<EventPlan>plan).describe(cls)
         else:
@@ -270,7 +327,7 @@ cdef int report(object cls, Entry entry, object reason) except -1:
     if not entry.is_reported:
         entry.is_reported = True
         module = getattr(reason, "module", None)
-        is_users = module is not None and not is_generated_module(module)
+        is_users = module is not None and not recognition().is_generated_module(module)
         log_line(
             logging.WARNING if is_users or entry.is_rejected else logging.DEBUG,
             "%s.%s is serialized by its own methods, which is slower: %s",

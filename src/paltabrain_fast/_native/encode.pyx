@@ -39,7 +39,6 @@ from .python cimport (
     pbf_type_version,
 )
 
-from ..encoding.recognition import is_plain_enum
 
 cdef PyTypeObject *DATETIME = pbf_datetime_type()
 cdef PyTypeObject *DECIMAL = <PyTypeObject *>Decimal
@@ -467,6 +466,8 @@ cdef bint is_enum(Field *field, PyObject *value, Encoding *encoding) noexcept:
         return False
     expect_foreign_code(encoding)
     try:
+        from ..encoding.recognition import is_plain_enum  # which a plan has imported
+
         if not is_plain_enum(<object>cls):
             return False
     except Exception:

@@ -1,7 +1,6 @@
 """Native stand-ins for the constructors and setters of generated classes."""
 
 from collections import defaultdict
-from inspect import signature
 from sys import intern
 from types import FunctionType
 
@@ -27,8 +26,6 @@ from .python cimport (
     vectorcallfunc,
 )
 
-from ..encoding.constructors import recognise_init, recognise_setter
-from ..encoding.recognition import NotGeneratedError, recognise_groups
 from .plan import plan_of
 
 cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
@@ -42,6 +39,10 @@ def install_native_methods(cls):
 
     And make the encoding plan that all instances share, so that the first one need not wait for it.
     """
+    # here, as an import that makes no class needs none of it
+    from ..encoding.constructors import recognise_init, recognise_setter
+    from ..encoding.recognition import NotGeneratedError, recognise_groups
+
     in_context = issubclass(cls, ContextBase)
     groups = "_context" if in_context else "_header"
     serialize = "serialize_context" if in_context else "serialize_header"
@@ -109,6 +110,8 @@ cdef class Generated:
 
     @property
     def __signature__(self):
+        from inspect import signature  # here, as it takes milliseconds
+
         return signature(self.function)  # some versions of inspect do not unwrap a bound method
 
     @property

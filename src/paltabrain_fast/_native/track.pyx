@@ -13,7 +13,7 @@ from libc.stdlib cimport free, malloc
 
 from . cimport pbf
 from .base cimport ContextBase
-from .classes cimport EventPlan, event_plan
+from .classes cimport EventPlan, event_plan, plans_are_wanted
 from .contexts cimport context_bytes, is_unchanged
 from .encode cimport Encoding, begin
 from .engine cimport NativeEngine
@@ -299,6 +299,8 @@ cdef class Tracker:
         plan = event_plan(event) if status is RecordStatus.OK else None
         if plan is not None:
             verify_event(plan, event, header, payload)
+        elif plans_are_wanted():
+            self._event_recorded()  # the control thread makes the plans
 
 
 @cython.final

@@ -36,6 +36,10 @@ def install_native_methods(_cls: type) -> None:
     """Do nothing: the native engine replaces generated methods here, this one calls them."""
 
 
+def plan_classes() -> None:
+    """Do nothing: the native engine makes its encoding plans here, this one needs none."""
+
+
 def slow_reason(_cls: type) -> str | None:
     """Return why a class is not accelerated: on this engine, no class is."""
     return "the engine is pure Python"

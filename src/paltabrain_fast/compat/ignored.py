@@ -28,6 +28,7 @@ _REMEDIES: Final = {
 A key that ends with ``_`` is a prefix: it stands for all names that begin with it.
 """
 
+_PACKAGE: Final = __name__.partition(".")[0]
 _PREFIXES: Final = tuple(name for name in _REMEDIES if name.endswith("_"))
 _OPTIONS: Final = (
     *("hostname", "api_key", "instance_id", "session_id"),
@@ -45,6 +46,9 @@ def warn_of_overrides(cls: type, base: type) -> None:
         base: the class that defines the options as properties: ``PaltabrainSdk``.
     """
     for owner in cls.__mro__:
+        # most of the names are the package's own, which overrides nothing
+        if owner.__module__.partition(".")[0] == _PACKAGE:
+            continue
         for name, value in list(vars(owner).items()):
             hides_option = name in _OPTIONS and isinstance(value, property) and owner is not base
             if _has_no_effect(name) or hides_option:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 from typing import Final
 
 from ..errors import ErrorInfo
@@ -16,6 +16,8 @@ from ..process.reentrancy import Scope, call_in
 __all__ = ["Callback", "Callbacks", "check_callback"]
 
 _MAX_CALLBACKS: Final = 1000
+_AWAITED: Final = 0x80 | 0x100 | 0x200
+"""Flags of the code of coroutines, and of generators that stand in for them."""
 
 
 class Callback:
@@ -38,6 +40,10 @@ def check_callback(name: str, callback: object, arguments: str) -> None:
     """
     if not callable(callback):
         raise TypeError(f"{name} must be callable, not {callback!r}")
+    if _takes_two(callback):
+        return
+    import inspect  # here, as it takes milliseconds
+
     if inspect.iscoroutinefunction(callback):
         raise TypeError(f"{name} must be a plain function, as nobody awaits it, not {callback!r}")
     try:
@@ -48,6 +54,14 @@ def check_callback(name: str, callback: object, arguments: str) -> None:
         signature.bind(None, None)
     except TypeError as error:
         raise TypeError(f"{name} must take {arguments}, not {callback!r}: {error}") from None
+
+
+def _takes_two(callback: object) -> bool:
+    """Tell whether this is a plain function of two positional parameters, as most are."""
+    if type(callback) is not FunctionType or callback.__dict__:
+        return False
+    code = callback.__code__
+    return code.co_argcount == 2 and not code.co_kwonlyargcount and not code.co_flags & _AWAITED
 
 
 class Callbacks:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+from .._engine.choice import plan_classes
 from .._engine.protocol import Engine
 from ..constant import BATCH_MAX_BYTE_SIZE
 from ..errors import EventTooLargeError
@@ -175,6 +176,7 @@ class Control:
         Returns:
             Whether there was something to do.
         """
+        plan_classes()
         self._frame(self._advance_flush_mark())
         self._workers.wake()
         self.tell(monotonic())
@@ -297,6 +299,7 @@ class Control:
         if self._teller.due <= monotonic():
             self.tell(monotonic())
         self.queue_callbacks()
+        plan_classes()  # which no thread that tracks is to wait for
         now = monotonic()
         self._schedule.begin(now)
         if is_due := self._is_due(now):

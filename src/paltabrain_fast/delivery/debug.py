@@ -11,7 +11,6 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import fields
 from functools import partial
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from ..options import Options
 from ..process.log import log_line, write_line
 from ..process.masking import masked
 from ..transport import SendResult, Transport
-from ..transport.environment import proxy_for
+from ..transport.deferred import DeferredTransport
 from ..transport.urls import base_url
 from ..version import __version__
 from .batch import Batch
@@ -137,11 +136,15 @@ def _sdk_text(
 ) -> str:
     import platform  # here, as only who debugs needs it
 
+    from ..transport.environment import proxy_for
+
+    proxy = proxy_for(base_url(options.hostname))
+    deferred = transport.name if isinstance(transport, DeferredTransport) else None
     parts = ["protobuf", *(name for name in _NETWORK if name in sys.modules)]
     limits = [
-        f"{field.name}={getattr(options, field.name)!r}"
-        for field in fields(options)
-        if field.name not in _TOLD_ELSEWHERE
+        f"{name}={getattr(options, name)!r}"
+        for name in Options.__match_args__
+        if name not in _TOLD_ELSEWHERE
     ]
     lines = [
         f"debugging in process {os.getpid()}"
@@ -151,11 +154,11 @@ def _sdk_text(
         f"engine: {engine_name}",
         f"hostname: {options.hostname!r} ({origins['hostname']})",
         f"api_key: {origins['api_key']}",
-        f"transport: {type(transport).__name__}",
+        f"transport: {deferred or type(transport).__name__}",
         f"instance_id: {options.instance_id}, session_id: {options.session_id}",
         f"limits: {', '.join(limits)}",
     ]
-    if (proxy := proxy_for(base_url(options.hostname))) is not None:
+    if proxy is not None:
         lines.append(f"proxy: {proxy.url} (set by {proxy.variable})")
     return "\n    ".join(lines)
 

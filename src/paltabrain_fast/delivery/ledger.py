@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, get_args
 
@@ -18,6 +17,7 @@ from ..constant import (
 from ..errors import Diagnosis, DropReason, EventTooLargeError
 from ..process.clock import monotonic
 from ..process.locks import Condition
+from ..records import record
 from ..sdk_pb2 import BatchTelemetry
 from .batch import Batch, BatchState
 from .counts import FrozenCounts
@@ -37,7 +37,7 @@ _LOSSES: Final[tuple[DropReason, ...]] = (
 """Why events are lost that could have been delivered."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Stats:
     """One consistent snapshot, exact when no call is in progress.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import DropReason
+from ..records import record
 from .counts import FrozenCounts
 from .ledger import Stats
 
 __all__ = ["DeliveryResult", "Snapshot", "difference"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class DeliveryResult:
     """What became of events during one call of ``flush()`` or ``shutdown()``; true if settled.
 
@@ -34,7 +34,7 @@ class DeliveryResult:
 
     settled: bool
     delivered: int = 0
-    lost: Mapping[DropReason, int] = field(default_factory=FrozenCounts)
+    lost: Mapping[DropReason, int] = FrozenCounts()
     pending: int = 0
     error: Exception | None = None
 

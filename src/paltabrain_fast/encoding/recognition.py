@@ -32,6 +32,7 @@ __all__ = [
     "GeneratedEvent",
     "Method",
     "NotGeneratedError",
+    "binding_holds",
     "is_generated_module",
     "is_plain_enum",
     "recognise_context",

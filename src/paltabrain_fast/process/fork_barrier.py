@@ -1,7 +1,8 @@
 """Holds a fork back while a thread is inside a library whose locks a child would inherit, held.
 
 OpenSSL, libcurl and the system's name resolution have such locks. They are held for moments only,
-so a fork waits for those moments, and not for a request that waits in the network.
+so a fork waits for those moments, and not for a request that waits in the network. So have modules
+that are being imported: a child would wait for ever for a module that only its parent goes on with.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "before_fork",
     "call_holding_forks",
     "hold_forks",
+    "hold_forks_for_import",
     "is_interrupted",
 ]
 
@@ -28,6 +30,9 @@ T = TypeVar("T")
 
 _FORK_SECONDS: Final = 0.5
 """How long a fork may be held back: some libraries and transports wait while they are inside."""
+
+_IMPORT_SECONDS: Final = 10.0
+"""How long a fork may be held back while there is an import, which waits for the disk only."""
 
 
 class _Barrier:
@@ -37,6 +42,7 @@ class _Barrier:
         # its lock is re-entrant: a signal handler may fork while its own thread holds it
         self._changed = Condition()
         self.inside: set[int] = set()
+        self.importing: set[int] = set()
         self.forking: set[int] = set()
 
     def enter(self, thread: int, deadline: float | None = None) -> None:
@@ -52,9 +58,10 @@ class _Barrier:
                 self._changed.notify_all()
 
     def begin_fork(self, thread: int) -> None:
-        deadline = deadline_after(_FORK_SECONDS)
         with self._changed:
             self.forking.add(thread)
+            is_importing = self.importing - {thread}
+            deadline = deadline_after(_IMPORT_SECONDS if is_importing else _FORK_SECONDS)
             self._changed.wait_for(lambda: not self.inside - {thread}, deadline)
 
     def end_fork(self, thread: int) -> None:
@@ -121,6 +128,21 @@ def allow_forks() -> Iterator[None]:
         barrier.enter(thread)
 
 
+@contextlib.contextmanager
+def hold_forks_for_import() -> Iterator[None]:
+    """Do as ``hold_forks``, and hold a fork back for as long as an import may take."""
+    barrier, thread = _barrier, get_ident()
+    with hold_forks():
+        if thread in barrier.importing:
+            yield
+            return
+        try:
+            barrier.importing.add(thread)
+            yield
+        finally:
+            barrier.importing.discard(thread)
+
+
 def is_interrupted() -> bool:
     """Tell whether this thread holds the lock of the barrier: a handler has interrupted it there.
 
@@ -130,7 +152,7 @@ def is_interrupted() -> bool:
 
 
 def before_fork() -> None:
-    """Wait until nobody is inside, ``_FORK_SECONDS`` at most; let nobody in until it is over."""
+    """Wait until nobody is inside, a limited time; let nobody in until the fork is over."""
     _barrier.begin_fork(get_ident())
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+
+# Before a fork, the hook that came last is called first. That of logging takes its lock, which
+# nobody may hold while our hook waits for threads that may log.
+import logging  # noqa: F401
 import os
 import weakref
 from collections.abc import Callable

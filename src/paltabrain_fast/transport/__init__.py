@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .base import Request, SendResult, Transport
-from .https import HttpsTransport
+from .deferred import DeferredTransport
 from .memory import InMemoryTransport
 
 if TYPE_CHECKING:
     from .curl import CurlTransport as CurlTransport
+    from .https import HttpsTransport
 
 __all__ = [
     "HttpsTransport",
@@ -20,9 +22,12 @@ __all__ = [
     "make_transport",
 ]
 
+_LATE: Final = {"CurlTransport": "curl", "HttpsTransport": "https"}
+"""Module of each class that is imported when it is first used, as it takes long."""
+
 
 def make_transport(name: Literal["curl"] | None = None) -> Transport:
-    """Make a transport.
+    """Make a transport; all that takes long is left to its first attempt.
 
     Args:
         name: ``"curl"``, or ``None`` for the default one.
@@ -33,16 +38,24 @@ def make_transport(name: Literal["curl"] | None = None) -> Transport:
         ValueError: the bundle is a file without a certificate.
     """
     if name == "curl":
-        from .curl import CurlTransport
+        return _made("CurlTransport")
+    return DeferredTransport("HttpsTransport", partial(_made, "HttpsTransport"))
 
-        return CurlTransport()
-    return HttpsTransport()
+
+def _made(name: str) -> Transport:
+    transport: Transport = __getattr__(name)()
+    return transport
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``CurlTransport`` when it is first used: it needs an extra."""
-    if name != "CurlTransport":
+    """Import a transport of its own when it is first used."""
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .curl import CurlTransport
+    from importlib import import_module
 
-    return CurlTransport
+    found = globals()[name] = getattr(import_module(f".{_LATE[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

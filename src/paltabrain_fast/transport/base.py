@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ..process.clock import real_time_ns
 from ..process.masking import masked
+from ..records import record
 from .headers import Headers
 
 __all__ = [
@@ -30,7 +29,7 @@ _HTML: Final = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL 
 """What a page has beside its words."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Request:
     """What one attempt is to post, and where.
 
@@ -58,7 +57,7 @@ class Request:
         return f"Request(url={self.url!r}, body=<{len(self.body)} bytes>, timeout={self.timeout!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class SendResult:
     """The result of one attempt: a status, or the error in its place.
 
@@ -114,6 +113,8 @@ def retry_after(value: str | None, date: str | None) -> float | None:
 
 
 def _timestamp(text: str) -> float | None:
+    from email.utils import parsedate_to_datetime  # here, as few answers have a date to read
+
     try:
         when = parsedate_to_datetime(text)
         return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

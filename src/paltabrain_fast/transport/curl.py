@@ -75,6 +75,10 @@ class CurlTransport:
         except Exception as error:
             return SendResult(error=failure(error, Peer(request, self._bundle)))
 
+    def warm_up(self) -> None:
+        """Read the certificates now; see ``HttpsTransport.warm_up``."""
+        self._trust.certificates()
+
     def close(self) -> None:
         """Close the idle connections of this process; one in use ends with its attempt."""
         if (pool := self._pool.pop()) is not None:

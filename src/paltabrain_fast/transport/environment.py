@@ -9,7 +9,9 @@ import ssl
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from requests.utils import (
     DEFAULT_CA_BUNDLE_PATH,
@@ -20,26 +22,15 @@ from requests.utils import (
 from urllib3.util import ssl_
 
 from ..process.log import log_line
+from .bundle import BundleError, NamedBundle, bundle_not_found, bundle_without_certificate
 from .per_process import PerProcess
 from .unpatched import make_context
 
 __all__ = ["BundleError", "Certificates", "Proxy", "ProxyUnusableError", "Trust", "proxy_for"]
 
 
-class BundleError(Exception):
-    """The certificates to trust cannot be read."""
-
-
 class ProxyUnusableError(ValueError):
     """The transport does not know how to speak to the proxy that is set."""
-
-
-class _BundleNotFoundError(BundleError, FileNotFoundError):
-    pass
-
-
-class _BundleWithoutCertificateError(BundleError, ValueError):
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +94,11 @@ class Certificates:
 
 
 class Trust:
-    """The certificates to trust: read once, and again when their file or directory has changed.
+    """The certificates to trust: read when they are first needed, and again when they have changed.
 
     The path is the given one; else that of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else that
-    of ``requests``. Any thread may call any method. A forked child reads the certificates anew.
+    of ``requests``. All that trust the same bundle share what is read, so a process reads it once.
+    Any thread may call any method. A forked child reads the certificates anew.
 
     Args:
         ca_bundle: path of a file or directory.
@@ -117,19 +109,20 @@ class Trust:
 
     Raises:
         FileNotFoundError: the path does not exist.
-        ValueError: it is a file without a certificate.
+        ValueError: it is a file in which no certificate begins.
     """
 
     def __init__(
         self, ca_bundle: str | os.PathLike[str] | None, *, keep_content: bool = False
     ) -> None:
-        named = {"ca_bundle": ca_bundle}
-        named |= {name: os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")}
-        named["requests"] = DEFAULT_CA_BUNDLE_PATH
-        name, path = next((name, path) for name, path in named.items() if path)
+        named = NamedBundle.find(ca_bundle)
+        named.check()
+        path = DEFAULT_CA_BUNDLE_PATH if named.path is None else named.path
         self.path = Path(path)
-        self._bundle = PerProcess(partial(_Bundle, self.path, name, keep_content))
-        self._bundle.get()
+        key = path, named.named_by, keep_content
+        # kept in a variable, as nothing else refers to it until it is returned
+        bundle = PerProcess(partial(_Bundle, self.path, named.named_by, keep_content))
+        self._bundle = _bundles.setdefault(key, bundle)
 
     def certificates(self) -> Certificates:
         """Return the certificates; what this costs is a look at the file, unless it has changed.
@@ -147,6 +140,11 @@ class Trust:
             FileNotFoundError, ValueError: see ``certificates()``.
         """
         return self._bundle.get().context()
+
+
+_bundles: Final[WeakValueDictionary[tuple[str, str, bool], PerProcess[_Bundle]]] = (
+    WeakValueDictionary()
+)
 
 
 class _Bundle:
@@ -203,9 +201,8 @@ class _Bundle:
         return Certificates(context, self._path.read_bytes() if keep else None, True, stat)
 
     def _load(self) -> ssl.SSLContext:
-        named = f"{self._path}, named by {self._named_by}"
         if not self._path.exists():
-            raise _BundleNotFoundError(f"CA bundle not found: {named}")
+            raise bundle_not_found(self._path, self._named_by)
         context = make_context()
         try:
             if self._path.is_dir():
@@ -213,7 +210,5 @@ class _Bundle:
             else:
                 context.load_verify_locations(cafile=self._path)
         except ssl.SSLError as error:
-            raise _BundleWithoutCertificateError(
-                f"CA bundle without a certificate: {named}"
-            ) from error
+            raise bundle_without_certificate(self._path, self._named_by) from error
         return context

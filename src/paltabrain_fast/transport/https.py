@@ -90,6 +90,15 @@ class HttpsTransport:
             else:
                 pool.put(connection)
 
+    def warm_up(self) -> None:
+        """Read the certificates now; there is no connection before the first attempt.
+
+        Raises:
+            FileNotFoundError: the bundle does not exist any more.
+            ValueError: it is a file without a certificate.
+        """
+        self._trust.certificates()
+
     def close(self) -> None:
         """Close the pooled connections of this process."""
         pools = self._pools.pop() or {}

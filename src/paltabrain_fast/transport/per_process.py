@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import weakref
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
+
+from ..process.locks import RLock
 
 __all__ = ["PerProcess"]
 
@@ -22,16 +23,18 @@ class PerProcess(Generic[T]):
     the inherited one: OpenSSL would take a lock for that, and libcurl would say goodbye to the
     server.
 
-    Any thread may call any method. There is no lock, since a fork could copy it while it is held.
+    Any thread may call any method. The lock is the process's own as well, since a fork could copy
+    it while it is held.
 
     Args:
-        make: makes the value for a process, or raises. Threads that ask at the same time may each
-            call it; all of them get the same value.
+        make: makes the value for a process, or raises. One thread at a time calls it, and others
+            wait for it.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._values: dict[int, T] = {}  # by process
+        self._making: dict[int, RLock] = {}  # by process, while there is no value
         weakref.finalize(self, _keep_inherited, self._values)
 
     def get(self) -> T:
@@ -42,7 +45,11 @@ class PerProcess(Generic[T]):
         """
         process = os.getpid()
         value = self._values.get(process)
-        return self._values.setdefault(process, self._make()) if value is None else value
+        if value is not None:
+            return value
+        with self._making.setdefault(process, RLock()):
+            value = self._values.get(process)
+            return self._values.setdefault(process, self._make()) if value is None else value
 
     def pop(self) -> T | None:
         """Remove the value of this process and return it; ``None`` if there is none."""
@@ -51,6 +58,8 @@ class PerProcess(Generic[T]):
 
 def _keep_inherited(values: dict[int, Any]) -> None:
     """Before the values are freed: give those of other processes a reference that never goes."""
+    import ctypes  # here, as it is seldom needed
+
     for process, value in list(values.items()):  # another thread may add one
         if process != os.getpid():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
@@ -55,19 +54,24 @@ def _is_host(host: str) -> bool:
     A name that looks like an IPv4 address must be one in the usual notation. The system's resolver
     also takes ``127.1`` and ``0x7f.1``, and libraries differ in how they read those.
     """
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    if not (is_bracketed or _NUMERIC_NAME.fullmatch(host)):
+        return _NAME.fullmatch(host) is not None
+    import ipaddress  # here, as few hosts are addresses
+
     try:
-        if host.startswith("[") and host.endswith("]"):
+        if is_bracketed:
             return ipaddress.IPv6Address(host[1:-1]).scope_id is None
-        if _NUMERIC_NAME.fullmatch(host):
-            return ipaddress.IPv4Address(host).version == 4
+        return ipaddress.IPv4Address(host).version == 4
     except ValueError:
         return False
-    return _NAME.fullmatch(host) is not None
 
 
 def _is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

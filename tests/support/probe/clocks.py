@@ -180,7 +180,7 @@ def retry_delay(attempts: int, retry_after: float | None) -> float:
 @contextmanager
 def backoff_drawn_from(generator: random.Random) -> Iterator[None]:
     """Have a generator decide on the backoff."""
-    with patch.object(backoff, "_random", generator):
+    with patch.object(backoff, "_uniform", lambda most: generator.uniform(0.0, most)):
         yield
 
 
