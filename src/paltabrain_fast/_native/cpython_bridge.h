@@ -191,6 +191,47 @@ static inline PyObject *pbf_list_get(PyObject *list, Py_ssize_t index)
 #endif
 }
 
+/* ---- Properties that are kept in a tuple --------------------------------------------------- */
+
+/* See base.pxd: a layout, what was set before, and the values. */
+enum { PBF_VALUES_LAYOUT, PBF_VALUES_PREVIOUS, PBF_VALUES_FIRST };
+
+/* Returns a new tuple of `count` values, each of them `unset`; NULL with an exception set if there
+ * is no memory. */
+static inline PyObject *pbf_new_values(PyObject *layout, PyObject *unset, Py_ssize_t count)
+{
+    PyObject *values = PyTuple_New(PBF_VALUES_FIRST + count);
+
+    if (values == NULL)
+        return NULL;
+    PyTuple_SET_ITEM(values, PBF_VALUES_LAYOUT, Py_NewRef(layout));
+    PyTuple_SET_ITEM(values, PBF_VALUES_PREVIOUS, Py_NewRef(Py_None));
+    for (Py_ssize_t place = 0; place < count; place++)
+        PyTuple_SET_ITEM(values, PBF_VALUES_FIRST + place, Py_NewRef(unset));
+    return values;
+}
+
+static inline void pbf_set_item(PyObject *values, Py_ssize_t place, PyObject *value)
+{
+    PyObject *before = PyTuple_GET_ITEM(values, place);
+
+    PyTuple_SET_ITEM(values, place, Py_NewRef(value));
+    Py_DECREF(before);
+}
+
+/* Replaces the value at a place. Only the caller has the tuple yet, and what is replaced is one that
+ * others refer to as well. */
+static inline void pbf_set_value(PyObject *values, Py_ssize_t place, PyObject *value)
+{
+    pbf_set_item(values, PBF_VALUES_FIRST + place, value);
+}
+
+/* Puts values behind those that were set before, likewise. */
+static inline void pbf_set_previous(PyObject *values, PyObject *previous)
+{
+    pbf_set_item(values, PBF_VALUES_PREVIOUS, previous);
+}
+
 /* ---- Versions of dicts -------------------------------------------------------------------- */
 
 /* A word that changes whenever the dict does, so that what was made of a dict is known to be as it
