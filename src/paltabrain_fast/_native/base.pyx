@@ -13,6 +13,13 @@ from libc.stdint cimport uint16_t
 from .python cimport VALUES, pbf_clear_extras, pbf_set_lazy_dict
 
 
+cdef extern from *:
+    """
+    PBF_PLACED(PyObject *, __pyx_tp_new_15paltabrain_fast_7_native_4base_EventBase, hot);
+    PBF_PLACED(void, __pyx_tp_dealloc_15paltabrain_fast_7_native_4base_EventBase, hot);
+    """
+
+
 cdef object with_attributes(instance, dict own):
     """The state to be pickled: ``own``, and what is in the instance's ``__dict__`` and slots."""
     state = object.__getstate__(instance)

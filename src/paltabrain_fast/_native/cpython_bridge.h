@@ -28,6 +28,22 @@ enum {
 _Static_assert(PBF_MAX_FIELDS <= UINT16_MAX, "plans number their fields in 16 bits");
 _Static_assert(PBF_BATCH_MAX <= UINT32_MAX, "a tracked dict's bytes are located in 32 bits");
 
+/* ---- Where code lies ---------------------------------------------------------------------- */
+
+/* Place the code of Cython's functions, which their modules name at the top: PBF_HOT what every
+ * track() runs, side by side with the other modules', so that it lies in few pages and lines; PBF_APART
+ * what few do, not inlined into the former; PBF_COLD what none does. Without a prototype, since
+ * Cython gives that later. GCC tells of a function that is not there any more. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PBF_PLACED(result, name, attribute) static result name() __attribute__((attribute))
+#else
+#define PBF_PLACED(result, name, attribute) _Static_assert(1, "")
+#endif
+#define PBF_FUNCTION(name) __pyx_f_15paltabrain_fast_7_native_##name
+#define PBF_HOT(result, name) PBF_PLACED(result, PBF_FUNCTION(name), hot)
+#define PBF_APART(result, name) PBF_PLACED(result, PBF_FUNCTION(name), noinline)
+#define PBF_COLD(result, name) PBF_PLACED(result, PBF_FUNCTION(name), cold)
+
 /* ---- The interpreter ---------------------------------------------------------------------- */
 
 /* Whether threads run Python code at the same time, so that borrowed references need care. */

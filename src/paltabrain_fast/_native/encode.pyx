@@ -44,6 +44,19 @@ from .python cimport (
 
 from ..encoding.recognition import is_plain_enum
 
+cdef extern from *:
+    """
+    PBF_HOT(pbf_status, 6encode_encode_message);
+    PBF_HOT(pbf_status, 6encode_write_group);
+    PBF_APART(pbf_status, 6encode_write_list);
+    PBF_APART(pbf_status, 6encode_write_map);
+    PBF_APART(pbf_status, 6encode_write_wide_text);
+    PBF_APART(pbf_status, 6encode_write_decimal);
+    PBF_APART(pbf_status, 6encode_write_other);
+    PBF_COLD(int, 6encode_find);
+    """
+
+
 cdef PyTypeObject *DATETIME = pbf_datetime_type()
 cdef PyTypeObject *DECIMAL = <PyTypeObject *>Decimal
 cdef object UTC = timezone.utc

@@ -21,6 +21,12 @@ from .python cimport pbf_raise_set
 from ..sdk_pb2 import Event
 
 
+cdef extern from *:
+    """
+    PBF_HOT(pbf_status, 6events_encode_event);
+    """
+
+
 cdef inline uint64_t tag_of(uint32_t field) noexcept:
     return pbf.pbf_tag(field, pbf.PBF_WIRE_BYTES)
 

@@ -44,6 +44,18 @@ from ..encoding.constructors import recognise_init, recognise_setter
 from ..encoding.recognition import NotGeneratedError, recognise_groups
 from .plan import plan_of
 
+cdef extern from *:
+    """
+    PBF_HOT(int, 9generated_init_slot);
+    PBF_HOT(int, 9generated_13GeneratedInit_fill);
+    PBF_HOT(int, 9generated_9Generated_applies_to);
+    PBF_HOT(int, 9generated_find_parameter);
+    PBF_HOT(PyObject *, 9generated_call_setter);
+    PBF_HOT(int, 9generated_keep);
+    PBF_COLD(int, 9generated_call_init_by_name);
+    """
+
+
 cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
 
 
