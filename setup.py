@@ -8,6 +8,7 @@ builds under AddressSanitizer and UBSan. Neither is on in a user's build.
 """
 
 import os
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -21,8 +22,12 @@ CORE = Path("csrc")
 C_FILES = [NATIVE / "_core.c", NATIVE / "cpython_bridge.c", *sorted(CORE.glob("*.c"))]
 HEADERS = [*CORE.glob("*.h"), *NATIVE.glob("*.h")]
 
-CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden"]
+# -O2, since what a service runs every few milliseconds waits for its code to be loaded.
+CFLAGS = ["-std=c11", "-O2", "-fvisibility=hidden"]
 LDFLAGS: list[str] = []
+if sys.platform == "linux":  # calls of the interpreter go by a table of addresses, without a stub
+    CFLAGS += ["-fno-plt"]
+    LDFLAGS += ["-Wl,-z,relro,-z,now"]
 if "-g" not in os.environ.get("CFLAGS", "").split():
     CFLAGS += ["-g0"]  # many interpreters ask for debug information, three times the code in size
 if os.environ.get("PALTABRAIN_BUILD_STRICT"):

@@ -47,7 +47,7 @@ pbf_status pbf_encode_parts(pbf_encoder *encoder, const uint8_t *header, size_t 
  * memory of the encoder. `event_ts` is in Unix ms. PBF_FULL: as for the other functions that
  * encode; `event` is then of no use. */
 pbf_status pbf_encode_common(pbf_encoder *encoder, int64_t event_ts, bool has_session,
-                             int64_t session_id, pbf_event *event) PBF_MUST_CHECK;
+                             int64_t session_id, pbf_event *event) PBF_MUST_CHECK PBF_HOT_CODE;
 
 /* Puts the event into the ring, in one go: claim, validate the context, copy, commit. No lock, no
  * allocation, no system call. Any thread.
@@ -55,7 +55,8 @@ pbf_status pbf_encode_common(pbf_encoder *encoder, int64_t event_ts, bool has_se
  * says it. PBF_STALE: the context was retired; intern it again and repeat. None of them leaves a
  * record. */
 pbf_status pbf_record_append(pbf_ring *ring, const pbf_context_table *contexts,
-                             pbf_context_ref context, const pbf_event *event) PBF_MUST_CHECK;
+                             pbf_context_ref context, const pbf_event *event)
+    PBF_MUST_CHECK PBF_HOT_CODE;
 
 /* The tag of a record, from its low bits up: length of EventCommon, session or none, slot. */
 enum { PBF_COMMON_LENGTH_BITS = 5, PBF_SLOT_SHIFT = PBF_COMMON_LENGTH_BITS + 1 };

@@ -85,11 +85,12 @@ uint64_t pbf_ring_largest(const pbf_ring *ring) PBF_MUST_CHECK;
 /* Claims space for a payload of `length` bytes. PBF_FULL, PBF_TOO_LARGE and PBF_CLOSED
  * claim nothing.
  * The consumer cannot pass a claim: commit or discard it soon, and let nothing fail between. */
-pbf_status pbf_ring_claim(pbf_ring *ring, uint64_t length, pbf_claim *claim) PBF_MUST_CHECK;
+pbf_status pbf_ring_claim(pbf_ring *ring, uint64_t length, pbf_claim *claim)
+    PBF_MUST_CHECK PBF_HOT_CODE;
 
 /* Makes the claimed record visible to the consumer, with the payload as written, and counts it as
  * accepted. `tag` is the caller's. */
-void pbf_ring_commit(pbf_ring *ring, const pbf_claim *claim, uint32_t tag);
+void pbf_ring_commit(pbf_ring *ring, const pbf_claim *claim, uint32_t tag) PBF_HOT_CODE;
 
 /* Gives the claim up. No record appears; the space comes back in its turn. */
 void pbf_ring_discard(pbf_ring *ring, const pbf_claim *claim);
@@ -137,7 +138,7 @@ void pbf_ring_unreserve(pbf_ring *ring, uint64_t bytes);
 /* -- Figures: any thread ---------------------------------------------------------------------- */
 
 /* Returns how many records were ever committed. */
-uint64_t pbf_ring_accepted(const pbf_ring *ring) PBF_MUST_CHECK;
+uint64_t pbf_ring_accepted(const pbf_ring *ring) PBF_MUST_CHECK PBF_HOT_CODE;
 
 /* Returns how many records are committed and not released. Never negative; it may be too many
  * while others run, and is exact when they do not. */

@@ -5,6 +5,9 @@
 
 #define PBF_MUST_CHECK __attribute__((warn_unused_result))
 
+/* What every track() runs, side by side: so it lies in few pages and lines. */
+#define PBF_HOT_CODE __attribute__((hot))
+
 typedef enum {
     PBF_OK,        /* recorded; done */
     PBF_FULL,      /* no room now */

@@ -1,9 +1,49 @@
 """What other native modules read of events and contexts without running Python code."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+
+from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 
 from . cimport pbf
-from .python cimport MAX_TRACKED
+from .python cimport LAYOUT, MAX_TRACKED, PREVIOUS, VALUES
+
+
+# Until Python code looks at an event's properties, they are kept in a tuple instead of a dict: its
+# layout, the group that was set before, and the values, of which one that was not given is the
+# layout itself.
+cdef struct Key:
+    PyObject *parameter  # of the constructor or setter; borrowed from the layout, as is the name
+    PyObject *name
+    uint16_t field  # of the message, that was found for the name last: a hint
+
+
+cdef class Layout:
+    """The keys of properties that are kept in a tuple."""
+
+    cdef str group  # None: the payload
+    cdef tuple parameters
+    cdef tuple names
+    cdef Key *keys
+    cdef int count
+    cdef uint16_t field  # of the group among the groups: a hint
+
+
+cdef inline bint is_values(object properties) noexcept:
+    """Whether properties are kept in a tuple."""
+    return (
+        PyTuple_CheckExact(properties)
+        and PyTuple_GET_SIZE(properties) >= VALUES
+        and type(<object>PyTuple_GET_ITEM(properties, LAYOUT)) is Layout
+    )
+
+
+cdef inline Layout layout_of(object values):
+    return <Layout>PyTuple_GET_ITEM(values, LAYOUT)
+
+
+cdef inline PyObject *previous_of(object values) noexcept:
+    return PyTuple_GET_ITEM(values, PREVIOUS)
 
 
 # A dict that a context consists of, as it was when the context was serialized: the first holds the
@@ -22,9 +62,8 @@ cdef struct TrackedDict:
 
 cdef class EventBase:
     cdef object extras  # the instance's __dict__; NULL until there is one
-    cdef object header  # None until it is used
-    cdef object payload  # None until it is used
-    cdef bint header_is_plain  # a dict, which becomes a defaultdict before Python code sees it
+    cdef object header  # None, values, or what Python code has seen
+    cdef object payload  # likewise
 
 
 cdef class ContextBase:
@@ -45,4 +84,6 @@ cdef class Sentinel:
     pass
 
 
+cdef object header_of(EventBase event)
 cdef object groups_of(ContextBase context)
+cdef int put_values(object properties, object values) except -1

@@ -1,11 +1,23 @@
 """The native base classes of events, contexts and sentinels."""
 
 from collections import defaultdict
+from sys import intern
 
 cimport cython
-from cpython.object cimport PyTypeObject
+from cpython.dict cimport PyDict_SetItem
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.tuple cimport PyTuple_GET_ITEM
+from libc.stdint cimport uint16_t
 
-from .python cimport pbf_clear_extras, pbf_set_lazy_dict
+from .python cimport VALUES, pbf_clear_extras, pbf_set_lazy_dict
+
+
+cdef extern from *:
+    """
+    PBF_PLACED(PyObject *, __pyx_tp_new_15paltabrain_fast_7_native_4base_EventBase, hot);
+    PBF_PLACED(void, __pyx_tp_dealloc_15paltabrain_fast_7_native_4base_EventBase, hot);
+    """
 
 
 cdef object with_attributes(instance, dict own):
@@ -24,6 +36,71 @@ cdef int set_attributes(instance, state) except -1:
     return 0
 
 
+@cython.final
+cdef class Layout:
+    def __cinit__(self, str group, dict keys):
+        """Take the group, if it is no payload, and the key of each parameter."""
+        cdef int place
+
+        self.group = None if group is None else intern(group)
+        self.parameters = tuple(map(intern, keys))
+        self.names = tuple(map(intern, keys.values()))
+        self.count = len(self.names)
+        self.keys = <Key *>PyMem_Calloc(self.count + 1, sizeof(Key))
+        if self.keys == NULL:
+            raise MemoryError
+        for place in range(self.count):
+            self.keys[place].parameter = PyTuple_GET_ITEM(self.parameters, place)
+            self.keys[place].name = PyTuple_GET_ITEM(self.names, place)
+            self.keys[place].field = <uint16_t>place
+
+    def __dealloc__(self):
+        PyMem_Free(self.keys)
+
+
+cdef int put_values(object properties, object values) except -1:
+    """Put the values that were given into a dict."""
+    cdef Layout layout = layout_of(values)
+    cdef PyObject *value
+    cdef int place
+
+    for place in range(layout.count):
+        value = PyTuple_GET_ITEM(values, VALUES + place)
+        if value != <PyObject *>layout:
+            PyDict_SetItem(properties, <object>layout.keys[place].name, <object>value)
+    return 0
+
+
+cdef dict dict_of(object values):
+    """The properties that are kept in a tuple."""
+    properties = {}
+    put_values(properties, values)
+    return properties
+
+
+cdef object groups_from(object values):
+    """The groups that were set, in the order in which they were."""
+    groups = defaultdict(dict)
+    chain = []
+    while values is not None:
+        chain.append(values)
+        values = <object>previous_of(values)
+    for values in reversed(chain):
+        groups[layout_of(values).group] = dict_of(values)
+    return groups
+
+
+cdef object header_of(EventBase event):
+    """The groups of a header; from now on as Python code is to see them."""
+    with cython.critical_section(event):
+        header = event.header
+        if header is None or is_values(header):
+            groups = groups_from(header)
+            if event.header is header:  # or else a finalizer that ran meanwhile has asked as well
+                event.header = groups
+        return event.header
+
+
 cdef class EventBase:
     """Holds an event's header and payload; ``BaseEvent`` has the rest."""
 
@@ -38,26 +115,22 @@ cdef class EventBase:
     @property
     def _header(self):
         """Header properties by group."""
-        with cython.critical_section(self):
-            if self.header is None:
-                self.header = defaultdict(dict)
-            elif self.header_is_plain:
-                self.header = defaultdict(dict, self.header)
-            self.header_is_plain = False
-            return self.header
+        return header_of(self)
 
     @_header.setter
     def _header(self, value):
         with cython.critical_section(self):
             self.header = value
-            self.header_is_plain = False
 
     @property
     def _payload(self):
         """Properties of the event itself."""
         with cython.critical_section(self):
-            if self.payload is None:
-                self.payload = {}
+            payload = self.payload
+            if payload is None or is_values(payload):
+                properties = {} if payload is None else dict_of(payload)
+                if self.payload is payload:  # as in header_of()
+                    self.payload = properties
             return self.payload
 
     @_payload.setter

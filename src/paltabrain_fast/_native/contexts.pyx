@@ -44,6 +44,12 @@ from .python cimport (
 
 from .._engine.protocol import class_given_error
 
+cdef extern from *:
+    """
+    PBF_HOT(int, 8contexts_is_unchanged);
+    """
+
+
 cdef enum:
     SCRATCH = 4096  # on the stack: enough for all but rare contexts
 

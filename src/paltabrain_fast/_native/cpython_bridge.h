@@ -28,6 +28,22 @@ enum {
 _Static_assert(PBF_MAX_FIELDS <= UINT16_MAX, "plans number their fields in 16 bits");
 _Static_assert(PBF_BATCH_MAX <= UINT32_MAX, "a tracked dict's bytes are located in 32 bits");
 
+/* ---- Where code lies ---------------------------------------------------------------------- */
+
+/* Place the code of Cython's functions, which their modules name at the top: PBF_HOT what every
+ * track() runs, side by side with the other modules', so that it lies in few pages and lines; PBF_APART
+ * what few do, not inlined into the former; PBF_COLD what none does. Without a prototype, since
+ * Cython gives that later. GCC tells of a function that is not there any more. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PBF_PLACED(result, name, attribute) static result name() __attribute__((attribute))
+#else
+#define PBF_PLACED(result, name, attribute) _Static_assert(1, "")
+#endif
+#define PBF_FUNCTION(name) __pyx_f_15paltabrain_fast_7_native_##name
+#define PBF_HOT(result, name) PBF_PLACED(result, PBF_FUNCTION(name), hot)
+#define PBF_APART(result, name) PBF_PLACED(result, PBF_FUNCTION(name), noinline)
+#define PBF_COLD(result, name) PBF_PLACED(result, PBF_FUNCTION(name), cold)
+
 /* ---- The interpreter ---------------------------------------------------------------------- */
 
 /* Whether threads run Python code at the same time, so that borrowed references need care. */
@@ -189,6 +205,47 @@ static inline PyObject *pbf_list_get(PyObject *list, Py_ssize_t index)
 #else
     return index < PyList_GET_SIZE(list) ? PyList_GET_ITEM(list, index) : NULL;
 #endif
+}
+
+/* ---- Properties that are kept in a tuple --------------------------------------------------- */
+
+/* See base.pxd: a layout, what was set before, and the values. */
+enum { PBF_VALUES_LAYOUT, PBF_VALUES_PREVIOUS, PBF_VALUES_FIRST };
+
+/* Returns a new tuple of `count` values, each of them `unset`; NULL with an exception set if there
+ * is no memory. */
+static inline PyObject *pbf_new_values(PyObject *layout, PyObject *unset, Py_ssize_t count)
+{
+    PyObject *values = PyTuple_New(PBF_VALUES_FIRST + count);
+
+    if (values == NULL)
+        return NULL;
+    PyTuple_SET_ITEM(values, PBF_VALUES_LAYOUT, Py_NewRef(layout));
+    PyTuple_SET_ITEM(values, PBF_VALUES_PREVIOUS, Py_NewRef(Py_None));
+    for (Py_ssize_t place = 0; place < count; place++)
+        PyTuple_SET_ITEM(values, PBF_VALUES_FIRST + place, Py_NewRef(unset));
+    return values;
+}
+
+static inline void pbf_set_item(PyObject *values, Py_ssize_t place, PyObject *value)
+{
+    PyObject *before = PyTuple_GET_ITEM(values, place);
+
+    PyTuple_SET_ITEM(values, place, Py_NewRef(value));
+    Py_DECREF(before);
+}
+
+/* Replaces the value at a place. Only the caller has the tuple yet, and what is replaced is one that
+ * others refer to as well. */
+static inline void pbf_set_value(PyObject *values, Py_ssize_t place, PyObject *value)
+{
+    pbf_set_item(values, PBF_VALUES_FIRST + place, value);
+}
+
+/* Puts values behind those that were set before, likewise. */
+static inline void pbf_set_previous(PyObject *values, PyObject *previous)
+{
+    pbf_set_item(values, PBF_VALUES_PREVIOUS, previous);
 }
 
 /* ---- Versions of dicts -------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 """Encoding of events and contexts from their dicts."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 
 from cpython.object cimport PyObject
 
@@ -30,13 +30,17 @@ cdef struct Observation:
     uint32_t types
 
 
+cdef struct Property:
+    PyObject *value
+    int number  # of its field in the plan
+
+
 # The properties of a message that are not None, while it is written.
 cdef struct Properties:
     Properties *outer  # of the message that this one is a part of
     int count
-    bint owned  # or else the values are borrowed from the dict
-    uint16_t numbers[MAX_FIELDS]
-    PyObject *values[MAX_FIELDS]
+    bint owned  # or else the values are borrowed from the dict or tuple
+    Property items[MAX_FIELDS]
 
 
 # The dicts of a context as they are now, and as they were when the bytes before `kept_end` were

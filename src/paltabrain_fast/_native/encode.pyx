@@ -9,13 +9,16 @@ from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
 from cpython.list cimport PyList_CheckExact, PyList_GET_SIZE, PyList_Sort
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from .base cimport TrackedDict
+from .base cimport Key, Layout, TrackedDict, is_values, previous_of
 from .plan cimport BOOL, GROUP, MAP, PACKED, SCALAR, SINT64, STRING, Field
 from .python cimport (
+    LAYOUT,
     PBF_FREE_THREADED,
+    VALUES,
     PyBool_Type,
     PyLong_AsLongLongAndOverflow,
     PyLong_Check,
@@ -38,6 +41,19 @@ from .python cimport (
     pbf_set_hint16,
     pbf_type_version,
 )
+
+
+cdef extern from *:
+    """
+    PBF_HOT(pbf_status, 6encode_encode_message);
+    PBF_HOT(pbf_status, 6encode_write_group);
+    PBF_APART(pbf_status, 6encode_write_list);
+    PBF_APART(pbf_status, 6encode_write_map);
+    PBF_APART(pbf_status, 6encode_write_wide_text);
+    PBF_APART(pbf_status, 6encode_write_decimal);
+    PBF_APART(pbf_status, 6encode_write_other);
+    PBF_COLD(int, 6encode_find);
+    """
 
 
 cdef PyTypeObject *DATETIME = pbf_datetime_type()
@@ -64,8 +80,16 @@ cdef pbf.pbf_status encode_message(
     cdef Properties found
     cdef pbf.pbf_status status
 
-    with cython.critical_section(properties):
-        status = gather(plan, properties, &found)
+    found.count = 0
+    found.owned = False
+    if is_values(properties):
+        if plan.of_groups:
+            status = gather_groups(plan, properties, &found)
+        else:
+            status = gather_values(plan, properties, &found)
+    else:
+        with cython.critical_section(properties):
+            status = gather(plan, properties, &found)
     found.outer = encoding.innermost
     encoding.innermost = &found
     if status == pbf.PBF_OK:
@@ -77,14 +101,12 @@ cdef pbf.pbf_status encode_message(
 
 
 cdef inline pbf.pbf_status gather(MessagePlan plan, object properties, Properties *found) noexcept:
-    """Find the properties that are not None, in the order of their field numbers."""
+    """Find the properties of a dict that are not None, in the order of their field numbers."""
     cdef PyObject *key
     cdef PyObject *value
     cdef Py_ssize_t position = 0, left = dict_size(properties)
-    cdef int place = 0, number, slot, count = 0, last = -1
+    cdef int place = 0, number
 
-    found.count = 0
-    found.owned = False
     if left > plan.count:
         return pbf.PBF_FALL_BACK
     while place < left and PyDict_Next(properties, &position, &key, &value):
@@ -99,21 +121,74 @@ cdef inline pbf.pbf_status gather(MessagePlan plan, object properties, Propertie
             if plan.fields[number].kind == GROUP:
                 return pbf.PBF_FALL_BACK  # only a property can be None
             continue
-        slot = count
-        if number < last:
-            while slot > 0 and found.numbers[slot - 1] > number:
-                found.numbers[slot] = found.numbers[slot - 1]
-                found.values[slot] = found.values[slot - 1]
-                slot -= 1
-        else:
-            last = number
-        found.numbers[slot] = <uint16_t>number
-        found.values[slot] = value
-        count += 1
-    found.count = count
+        insert(found, number, value)
     if PBF_FREE_THREADED:
         own(found)
     return pbf.PBF_OK
+
+
+cdef inline pbf.pbf_status gather_values(
+    MessagePlan plan, object values, Properties *found
+) noexcept:
+    """Likewise, of a tuple, which stays as it is."""
+    cdef PyObject *layout = PyTuple_GET_ITEM(values, LAYOUT)
+    cdef Key *key = (<Layout>layout).keys
+    cdef PyObject *value
+    cdef Py_ssize_t place
+    cdef int number
+
+    if PyTuple_GET_SIZE(values) - VALUES > plan.count:
+        return pbf.PBF_FALL_BACK
+    for place in range(VALUES, PyTuple_GET_SIZE(values)):
+        value = PyTuple_GET_ITEM(values, place)
+        if value != <PyObject *>None and value != layout:
+            number = field_of(plan, key.name, &key.field)
+            if number < 0:
+                return pbf.PBF_FALL_BACK
+            insert(found, number, value)
+        key += 1
+    return pbf.PBF_OK
+
+
+cdef inline pbf.pbf_status gather_groups(
+    MessagePlan plan, object values, Properties *found
+) noexcept:
+    """Find the groups, each in a tuple that leads to the next, in the order of their numbers."""
+    cdef PyObject *group = <PyObject *>values
+    cdef Layout layout
+    cdef int number
+
+    while group != <PyObject *>None:
+        layout = <Layout>PyTuple_GET_ITEM(<object>group, LAYOUT)
+        number = field_of(plan, <PyObject *>layout.group, &layout.field)
+        if number < 0 or plan.fields[number].kind != GROUP or found.count == plan.count:
+            return pbf.PBF_FALL_BACK
+        insert(found, number, group)
+        group = previous_of(<object>group)
+    return pbf.PBF_OK
+
+
+cdef inline int field_of(MessagePlan plan, PyObject *name, uint16_t *hint) noexcept:
+    """The number of a field, -1 if there is none; mostly it is the one that was found before."""
+    cdef int number = pbf_hint16(hint[0])
+
+    if number >= plan.count or plan.fields[number].key != name:
+        number = find(plan, name)
+        if number >= 0:
+            pbf_set_hint16(hint[0], <uint16_t>number)
+    return number
+
+
+cdef inline void insert(Properties *found, int number, PyObject *value) noexcept:
+    """Put a property where the numbers are in order: mostly behind the others."""
+    cdef int slot = found.count
+
+    while slot > 0 and found.items[slot - 1].number > number:
+        found.items[slot] = found.items[slot - 1]
+        slot -= 1
+    found.items[slot].number = number
+    found.items[slot].value = value
+    found.count += 1
 
 
 cdef void own(Properties *found) noexcept:
@@ -122,14 +197,14 @@ cdef void own(Properties *found) noexcept:
 
     found.owned = True
     for place in range(found.count):
-        Py_INCREF(<object>found.values[place])
+        Py_INCREF(<object>found.items[place].value)
 
 
 cdef void disown(Properties *found) noexcept:
     cdef int place
 
     for place in range(found.count):
-        Py_DECREF(<object>found.values[place])
+        Py_DECREF(<object>found.items[place].value)
 
 
 cdef void expect_foreign_code(Encoding *encoding) noexcept:
@@ -165,8 +240,8 @@ cdef inline pbf.pbf_status write(Field *fields, Properties *found, Encoding *enc
 
     while place > 0:
         place -= 1
-        field = &fields[found.numbers[place]]
-        value = found.values[place]
+        field = &fields[found.items[place].number]
+        value = found.items[place].value
         types = 0
         if field.shape == SCALAR:
             if field.kind == GROUP:
@@ -195,7 +270,7 @@ cdef pbf.pbf_status write_group(Field *field, object properties, Encoding *encod
     cdef const TrackedDict *kept = NULL
     cdef pbf.pbf_status status
 
-    if not PyDict_CheckExact(properties):
+    if not PyDict_CheckExact(properties) and not is_values(properties):
         return pbf.PBF_FALL_BACK
     if encoding.dicts != NULL:
         tracked = tracked_dict(<PyObject *>properties, encoding.dicts)

@@ -6,7 +6,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from . cimport pbf
-from .base cimport EventBase
+from .base cimport EventBase, is_values
 from .classes cimport EventPlan, event_plan, is_same, mark_verified, reject_class
 from .encode cimport (
     MAX_OBSERVATIONS,
@@ -19,6 +19,12 @@ from .plan cimport is_groups
 from .python cimport pbf_raise_set
 
 from ..sdk_pb2 import Event
+
+
+cdef extern from *:
+    """
+    PBF_HOT(pbf_status, 6events_encode_event);
+    """
 
 
 cdef inline uint64_t tag_of(uint32_t field) noexcept:
@@ -35,7 +41,7 @@ cdef pbf.pbf_status encode_event(EventPlan plan, EventBase event, Encoding *enco
         header = event.header
         payload = event.payload
     if payload is not None:
-        if not PyDict_CheckExact(payload):
+        if not PyDict_CheckExact(payload) and not is_values(payload):
             return pbf.PBF_FALL_BACK
         encoding.deterministic = plan.sorts_payload
         status = encode_message(plan.payload, payload, encoding)
@@ -48,7 +54,7 @@ cdef pbf.pbf_status encode_event(EventPlan plan, EventBase event, Encoding *enco
         return pbf.PBF_FULL
     if header is None:
         return pbf.PBF_OK
-    if not is_groups(header):
+    if not is_groups(header) and not is_values(header):
         return pbf.PBF_FALL_BACK
     before = pbf.pbf_encoded_length(&encoding.out)
     encoding.deterministic = plan.sorts_header

@@ -1,16 +1,26 @@
 """Native stand-ins for the constructors and setters of generated classes."""
 
 from collections import defaultdict
-from sys import intern
 from types import FunctionType
 
 cimport cython
-from cpython.dict cimport PyDict_Copy, PyDict_Next, PyDict_SetItem
+from cpython.dict cimport PyDict_Next
 from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport uint32_t
 
-from .base cimport ContextBase, EventBase, Sentinel, groups_of
+from .base cimport (
+    ContextBase,
+    EventBase,
+    Layout,
+    Sentinel,
+    groups_of,
+    header_of,
+    is_values,
+    layout_of,
+    previous_of,
+    put_values,
+)
 from .python cimport (
     PyMethod_New,
     PyObject_Call,
@@ -18,9 +28,12 @@ from .python cimport (
     PyVectorcall_NARGS,
     pbf_dict_get,
     pbf_hint,
+    pbf_new_values,
     pbf_set_call,
     pbf_set_hint,
     pbf_set_init,
+    pbf_set_previous,
+    pbf_set_value,
     pbf_set_vectorcall,
     pbf_type_version,
     vectorcallfunc,
@@ -28,10 +41,19 @@ from .python cimport (
 
 from .plan import plan_of
 
-cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
+cdef extern from *:
+    """
+    PBF_HOT(int, 9generated_init_slot);
+    PBF_HOT(int, 9generated_13GeneratedInit_fill);
+    PBF_HOT(int, 9generated_9Generated_applies_to);
+    PBF_HOT(int, 9generated_find_parameter);
+    PBF_HOT(PyObject *, 9generated_call_setter);
+    PBF_HOT(int, 9generated_keep);
+    PBF_COLD(int, 9generated_call_init_by_name);
+    """
 
-cdef enum:
-    MAX_PARAMETERS = 64  # of a setter; one with more is called itself
+
+cdef object UNCHANGED_GETATTRIBUTE = object.__dict__["__getattribute__"]
 
 
 def install_native_methods(cls):
@@ -62,7 +84,7 @@ def install_native_methods(cls):
     found = None if in_context else recognise_init(cls, init)
     if found is not None:
         keys, used = found
-        cls.__init__ = GeneratedInit(init, keys, used, cls)
+        cls.__init__ = GeneratedInit(init, keys, used, None, cls)
         pbf_set_init(<PyTypeObject *>cls, init_slot)
 
 
@@ -74,16 +96,14 @@ cdef class Generated:
     """
 
     cdef object function
-    cdef tuple parameters
-    cdef tuple keys  # under which the values of the parameters are stored
+    cdef Layout layout  # of what it is called with
     cdef dict used  # attributes of the class that the function depends on; mostly none
     cdef uint32_t checked_version  # of the last class that applies_to_class() was true for
 
-    def __cinit__(self, function, dict keys, dict used, *_):
+    def __cinit__(self, function, dict keys, dict used, str group=None, *_):
         self.function = function
         self.used = used
-        self.parameters = tuple(map(intern, keys))
-        self.keys = tuple(map(intern, keys.values()))
+        self.layout = Layout(group, keys)
 
     def __get__(self, instance, owner):
         return self if instance is None else PyMethod_New(self, instance)
@@ -139,16 +159,16 @@ cdef class Generated:
         """Whether the class overrides nothing that the function depends on."""
         raise NotImplementedError
 
-    cdef Py_ssize_t find_parameter(self, PyObject *name, Py_ssize_t guess) except -2:
-        """Where a parameter stands among ``parameters``; -1 if there is none of this name."""
-        cdef Py_ssize_t count = PyTuple_GET_SIZE(self.parameters)
+cdef int find_parameter(Layout layout, PyObject *name, int guess) except -2:
+    """Where a parameter of this name stands; -1 if there is none."""
+    cdef int place
 
-        if guess < count and PyTuple_GET_ITEM(self.parameters, guess) == name:
-            return guess
-        for place in range(count):
-            if <object>PyTuple_GET_ITEM(self.parameters, place) == <object>name:
-                return place
-        return -1
+    if guess < layout.count and layout.keys[guess].parameter == name:
+        return guess
+    for place in range(layout.count):
+        if <object>layout.keys[place].parameter == <object>name:
+            return place
+    return -1
 
 
 cdef object inherited(object cls, str name, object after=None):
@@ -168,41 +188,38 @@ cdef class GeneratedInit(Generated):
     # calls super().__init__() and makes its keywords the payload, None for each that is missing
 
     cdef object owner
-    cdef dict template
 
     @property
     def __doc__(self):
         return self.function.__doc__
 
-    def __cinit__(self, function, keys, used, owner):
+    def __cinit__(self, function, keys, used, group, owner):
         self.owner = owner
-        self.template = dict.fromkeys(self.keys)
 
     cdef bint fill(self, object instance, PyObject *kwargs) except -1:
         """Initialize an event from keywords; false if the function has to do it."""
+        cdef Layout layout = self.layout
         cdef EventBase event
-        cdef dict payload = None
+        cdef object payload = None
         cdef PyObject *name
         cdef PyObject *value
-        cdef Py_ssize_t cursor = 0, guess = 0, place
+        cdef Py_ssize_t cursor = 0
+        cdef int guess = 0, place
 
         if not self.applies_to(instance):
             return False
-        if PyTuple_GET_SIZE(self.keys):
-            payload = PyDict_Copy(self.template)
+        if layout.count:
+            payload = pbf_new_values(layout, None, layout.count)
         if kwargs != NULL:
             while PyDict_Next(<object>kwargs, &cursor, &name, &value):
-                place = self.find_parameter(name, guess)
+                place = find_parameter(layout, name, guess)
                 if place < 0:
                     return False
                 guess = place + 1
-                PyDict_SetItem(
-                    payload, <object>PyTuple_GET_ITEM(self.keys, place), <object>value
-                )
+                pbf_set_value(payload, place, <object>value)
         event = <EventBase>instance
         with cython.critical_section(event):
             event.header = None
-            event.header_is_plain = False
             event.payload = payload
         return True
 
@@ -249,16 +266,14 @@ cdef class GeneratedSetter(Generated):
     # updates a group of the header or of the context with the keywords that were given
 
     cdef vectorcallfunc vectorcall
-    cdef str group
     cdef bint in_context
 
     @property
     def __doc__(self):
         return self.function.__doc__
 
-    def __cinit__(self, function, keys, used, str group, bint in_context):
+    def __cinit__(self, function, keys, used, group, bint in_context):
         self.vectorcall = call_setter
-        self.group = intern(group)
         self.in_context = in_context
 
     cdef bint applies_to_class(self, object cls) except -1:
@@ -269,34 +284,33 @@ cdef class GeneratedSetter(Generated):
             and inherited(cls, "__getattribute__") is UNCHANGED_GETATTRIBUTE
         )
 
-    cdef object group_of(self, object instance):
-        """The group of an event or a context, made if it is missing; None if it is no dict."""
-        cdef EventBase event
-        cdef object groups, group
-        cdef bint is_plain = False
 
-        if self.in_context:
-            groups = groups_of(<ContextBase>instance)
-        else:
-            event = <EventBase>instance
-            with cython.critical_section(event):
-                if event.header is None:
-                    # a defaultdict takes long to make: not before Python code asks for it
-                    event.header = {}
-                    event.header_is_plain = True
-                groups = event.header
-                is_plain = event.header_is_plain
-        if type(groups) is defaultdict:
-            group = pbf_dict_get(groups, self.group)
-            if group is None:
-                group = groups[self.group]
-        elif is_plain:
-            group = pbf_dict_get(groups, self.group)
-            if group is None:
-                group = groups[self.group] = {}
-        else:
-            return None
-        return group if type(group) is dict else None
+cdef bint keep(EventBase event, object values) noexcept:
+    """Keep the values of a group as they are; false if the event has this group, or has dicts."""
+    cdef PyObject *held
+
+    with cython.critical_section(event):
+        held = <PyObject *>event.header
+        if held != <PyObject *>None:
+            if not is_values(<object>held):
+                return False
+            while held != <PyObject *>None:
+                if layout_of(<object>held).group is layout_of(values).group:
+                    return False
+                held = previous_of(<object>held)
+            pbf_set_previous(values, event.header)
+        event.header = values
+        return True
+
+
+cdef object group_of(object groups, str name):
+    """A group, made if it is missing; None if it is no dict."""
+    if type(groups) is not defaultdict:
+        return None
+    group = pbf_dict_get(groups, name)
+    if group is None:
+        group = groups[name]
+    return group if type(group) is dict else None
 
 
 cdef object call_setter(
@@ -304,36 +318,33 @@ cdef object call_setter(
 ):
     """The vectorcall function of ``GeneratedSetter``."""
     cdef GeneratedSetter self = <GeneratedSetter>callable
-    cdef PyObject *given[MAX_PARAMETERS]
-    cdef Py_ssize_t count = PyTuple_GET_SIZE(self.parameters)
-    cdef Py_ssize_t given_count = 0 if kwnames == NULL else PyTuple_GET_SIZE(<object>kwnames)
-    cdef Py_ssize_t number, place, guess = 0
-    cdef object group, value
+    cdef Layout layout = self.layout
+    cdef Py_ssize_t number
+    cdef int place = 0, guess = 0
+    cdef object group, values
 
-    if (
-        PyVectorcall_NARGS(nargsf) != 1
-        or count > MAX_PARAMETERS
-        or not self.applies_to(<object>args[0])
-    ):
-        return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
-    for place in range(count):
-        given[place] = NULL
-    for number in range(given_count):
-        place = self.find_parameter(PyTuple_GET_ITEM(<object>kwnames, number), guess)
-        if place < 0:
-            return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
-        guess = place + 1
-        given[place] = args[1 + number]
-
-    group = self.group_of(<object>args[0])
-    if group is None:
-        return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
-    for place in range(count):  # in the order of the signature, as the function does
-        if given[place] != NULL:
-            value = <object>given[place]
-            if not isinstance(value, Sentinel):
-                PyDict_SetItem(group, <object>PyTuple_GET_ITEM(self.keys, place), value)
-    return <object>args[0]
+    if PyVectorcall_NARGS(nargsf) == 1 and self.applies_to(<object>args[0]):
+        values = pbf_new_values(layout, layout, layout.count)
+        if kwnames != NULL:
+            for number in range(PyTuple_GET_SIZE(<object>kwnames)):
+                place = find_parameter(layout, PyTuple_GET_ITEM(<object>kwnames, number), guess)
+                if place < 0:
+                    break
+                guess = place + 1
+                if not isinstance(<object>args[1 + number], Sentinel):
+                    pbf_set_value(values, place, <object>args[1 + number])
+        if place >= 0:
+            if not self.in_context and keep(<EventBase>args[0], values):
+                return <object>args[0]
+            group = group_of(
+                groups_of(<ContextBase>args[0]) if self.in_context
+                else header_of(<EventBase>args[0]),
+                layout.group,
+            )
+            if group is not None:
+                put_values(group, values)  # in the order of the signature, as the function does
+                return <object>args[0]
+    return PyObject_Vectorcall(<PyObject *>self.function, args, nargsf, kwnames)
 
 
 cdef GeneratedSetter a_setter = GeneratedSetter(None, {}, {}, "", False)

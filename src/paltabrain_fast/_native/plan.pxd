@@ -33,6 +33,7 @@ cdef struct Field:
 cdef class MessagePlan:
     cdef Field *fields  # in the order of their numbers
     cdef int count
+    cdef bint of_groups
     cdef uint16_t *guesses  # by place in a dict: the field that stood there before
     cdef dict places  # place of a field by its key
     cdef list references  # to keys and plans of groups

@@ -37,6 +37,7 @@ cdef class MessagePlan:
 
         self.references = []
         self.places = {}
+        self.of_groups = of_groups
         self.count = len(descriptor.fields)
         if self.count > MAX_FIELDS:
             raise ValueError(f"{descriptor.full_name} has more than {MAX_FIELDS} fields")

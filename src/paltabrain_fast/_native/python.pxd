@@ -10,6 +10,9 @@ cdef extern from "cpython_bridge.h":
     enum:
         MAX_FIELDS "PBF_MAX_FIELDS"
         MAX_TRACKED "PBF_MAX_TRACKED"
+        LAYOUT "PBF_VALUES_LAYOUT"
+        PREVIOUS "PBF_VALUES_PREVIOUS"
+        VALUES "PBF_VALUES_FIRST"
         PBF_FREE_THREADED
 
     ctypedef object (*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
@@ -28,6 +31,10 @@ cdef extern from "cpython_bridge.h":
     unsigned int pbf_type_version(PyTypeObject *type) noexcept
     bint pbf_may_be_false(object) noexcept
     void pbf_share(object) noexcept
+
+    object pbf_new_values(object layout, object unset, Py_ssize_t count)
+    void pbf_set_value(object values, Py_ssize_t place, object value) noexcept
+    void pbf_set_previous(object values, object previous) noexcept
 
     object pbf_dict_get(object dict, object key)
     PyObject *pbf_list_get(PyObject *list, Py_ssize_t index) noexcept

@@ -34,6 +34,18 @@ from .scope cimport Scope, scoped_or
 
 from .._engine.protocol import RecordStatus
 
+cdef extern from *:
+    """
+    PBF_HOT(PyObject *, 5track_call_track);
+    PBF_HOT(pbf_status, 5track_7Tracker_record_fast);
+    PBF_HOT(int, 5track_7Tracker_find_interned);
+    PBF_HOT(pbf_status, 5track_7Tracker_encode_and_append);
+    PBF_HOT(pbf_status, 5track_7Tracker_append);
+    PBF_COLD(int, 5track_7Tracker_track_slow);
+    PBF_COLD(int, 5track_7Tracker_track_diverted);
+    """
+
+
 cdef enum:
     SCRATCH = 8192  # on the stack: enough for all but rare events
 
