@@ -11,7 +11,7 @@ ENVIRONMENTS := $(VENV) $(FREE_THREADED)
 
 SOURCES := $(wildcard csrc/*.[ch] $(addprefix src/paltabrain_fast/_native/*.,c h pxd pyx))
 
-.PHONY: demo help test test-quick test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak bench bench-outages bench-instructions bench-instructions-update lint clean
+.PHONY: demo help test test-quick test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak stress bench bench-outages bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.collector  ## The main job, on this machine: service, collector, tables
 	$(BIN)/python examples/demo.py
@@ -105,6 +105,9 @@ soak: $(VENV)/.test  ## Random faults, forks, threads and ends for MINUTES, on b
 		$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
 			--transport $$transport || exit 1; \
 	done
+
+stress: $(FREE_THREADED)/.test  ## Threads that do all at once to one SDK, for MINUTES, without the GIL
+	env -u PYTHON_GIL $(FREE_THREADED)/bin/python -m tests.soak.stress --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.test  ## Speed: native beside reference and other packages
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o timeout=600 \

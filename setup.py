@@ -19,7 +19,10 @@ NATIVE = Path("src/paltabrain_fast/_native")
 CORE = Path("csrc")
 
 # What is written by hand, beside the Cython modules.
-C_FILES = [NATIVE / "_core.c", NATIVE / "cpython_bridge.c", *sorted(CORE.glob("*.c"))]
+C_FILES = [
+    *(NATIVE / name for name in ("_core.c", "cpython_bridge.c", "object_locks.c")),
+    *sorted(CORE.glob("*.c")),
+]
 HEADERS = [*CORE.glob("*.h"), *NATIVE.glob("*.h")]
 
 # -O2, since what a service runs every few milliseconds waits for its code to be loaded.

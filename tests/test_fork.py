@@ -17,8 +17,9 @@ from .support.api_server import ApiServer
 from .support.programs import run_program
 from .support.scarce import needs
 
+free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED") == 1
 without_gil = pytest.mark.skipif(
-    sysconfig.get_config_var("Py_GIL_DISABLED") == 1,
+    free_threaded,
     reason="without a GIL to hold, Python itself does not survive such a fork",
 )
 
@@ -82,6 +83,13 @@ def test_child_inherits_no_lock(api: ApiServer) -> None:
     """Another thread of the parent holds all of them at the fork."""
     run(api, "locks_held")
     assert received(api) == each_once(("parent", 1), ("child", 2))
+
+
+@pytest.mark.skipif(not free_threaded, reason="objects have locks where there is no GIL")
+@pytest.mark.parametrize("holder", ["other thread", "this thread"])
+def test_child_inherits_no_lock_of_an_object(holder: str) -> None:
+    """Python itself leaves it as it was, so that the child would wait for it for ever."""
+    run_program("fork/object_locks", holder)
 
 
 @without_gil

@@ -57,6 +57,7 @@ if name == "native" and not TYPE_CHECKING:  # to a type checker, both are the sa
         Scope, Tracker, uuid_v7 = scope.Scope, track.Tracker, uuid7.uuid_v7
         reentrancy.note_inside = fork.note_inside
         forks.count_forks, forks.finish_fork = fork.count_forks, fork.finish_fork
+        forks.free_object_locks = fork.free_object_locks
         direct = track.DirectMethod
         make_engine, slow_reason = engine.NativeEngine, classes.slow_reason
         plan_classes = classes.plan_classes

@@ -11,3 +11,6 @@ cdef extern from "cpython_bridge.h" nogil:
     uint64_t fork_count_outside "pbf_fork_count_outside"() noexcept
     bint may_be_inside "pbf_may_be_inside"() noexcept
     void enter_or_leave "pbf_note_inside"(int change) noexcept
+
+cdef extern from "object_locks.h":
+    void pbf_free_object_locks() noexcept

@@ -11,3 +11,9 @@ def finish_fork() -> bool:
     parent's threads and calls what was given to ``os.register_at_fork``. Does nothing, and returns
     ``False``, if the child has more than one thread by now or if there is no GIL.
     """
+
+def free_object_locks() -> None:
+    """Free, in a forked child, the locks of objects that threads of the parent held.
+
+    Does nothing if the child has more than one thread by now or if there is a GIL.
+    """

@@ -26,5 +26,10 @@ def finish_fork():
     return True
 
 
+def free_object_locks():
+    if is_single_threaded():
+        pbf_free_object_locks()
+
+
 if watch_forks() != 0:
     raise MemoryError("pthread_atfork failed")

@@ -32,6 +32,9 @@ count_forks: Callable[[], int] = int
 finish_fork: Callable[[], bool] = bool
 """Has Python do what ``os.fork()`` does in a child; returns ``False`` where it must not."""
 
+free_object_locks: Callable[[], object] = bool
+"""Frees, in a child, locks of objects that threads of the parent held; only native code can."""
+
 _forkables: Final[weakref.WeakSet[Forkable]] = weakref.WeakSet()
 _reinit_locks: Final[dict[int, RLock]] = {}  # by process, as the parent's may be held for ever
 _forks_noticed = 0
@@ -70,6 +73,7 @@ def reinit_after_fork() -> None:
     forks = count_forks()
     if forks and forks == _forks_noticed:
         return  # reinit_if_forked() was called by a hook that came before this one
+    free_object_locks()  # first of all, as whatever follows may need one
     note_fork(begun=False)
     fork_barrier.after_fork_in_child()
     lifetime.after_fork_in_child()

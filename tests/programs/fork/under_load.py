@@ -19,6 +19,8 @@ def work(thread: int) -> None:
         sdk.track(TextEvent(f"parent {thread}:{counts[thread]}"))
         sdk.stats()
         counts[thread] += 1
+        if counts[thread] % 100 == 0:
+            assert sdk.flush(timeout=60)  # no more than the server can take
 
 
 threads = [threading.Thread(target=work, args=(thread,)) for thread in range(4)]
