@@ -23,8 +23,8 @@ from .headers import Headers
 
 __all__ = ["Answer", "exchange"]
 
-_RECORD_BYTES: Final = 16_384
-"""The most that one record of TLS holds."""
+_FIRST_BYTES: Final = 4096
+"""What is read at first, which is the whole of a usual answer."""
 _MAX_JOINED_BYTES: Final = 65_536
 """Up to this size, a body is copied to be sent together with the head."""
 
@@ -86,7 +86,7 @@ def exchange(connection: Any, authority: str, path: str, request: Request) -> An
     except OSError as error:
         if error.errno not in _GONE:  # or else the server may have answered before it left
             raise
-    received = connection.recv(_RECORD_BYTES)
+    received = connection.recv(_FIRST_BYTES)
     return _common_answer(connection, received) or _any_answer(connection, received)
 
 
