@@ -21,11 +21,13 @@ __all__ = [
 ]
 
 
-def make_transport(name: Literal["curl"] | None = None) -> Transport:
+def make_transport(name: Literal["curl", "auto"] | None = None) -> Transport:
     """Make a transport.
 
     Args:
-        name: ``"curl"``, or ``None`` for the default one.
+        name: ``"curl"``; ``None`` for the default one; ``"auto"`` for the faster one of those that
+            are installed, which is the default one since it uses ``urllib3`` only to connect:
+            see docs/install.md.
 
     Raises:
         FileNotFoundError: the bundle of certificates that the environment names does not exist.
