@@ -86,8 +86,9 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         exit_timeout: seconds to deliver what is left when the interpreter exits without
             ``shutdown()``.
         transport: what makes the requests; ``HttpsTransport()`` if not given, ``CurlTransport()``
-            for ``"curl"``. A given one is the caller's to close. Its method ``after_fork()``, if it
-            has one, is called in each forked child, to forget what belongs to the parent.
+            for ``"curl"``, the faster of the two that are installed for ``"auto"``. A given one is
+            the caller's to close. Its method ``after_fork()``, if it has one, is called in each
+            forked child, to forget what belongs to the parent.
         on_error: called with the exception of each failed batch and each skipped event, and an
             ``ErrorInfo``, in a thread of the SDK's own. That thread blocks all signals, and so does
             a program that it starts, unless told otherwise (``signal.pthread_sigmask``). An error
@@ -144,7 +145,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         request_timeout: float = REQUEST_TIMEOUT,
         shutdown_timeout: float | None = None,
         exit_timeout: float = 5.0,
-        transport: Transport | Literal["curl"] | None = None,
+        transport: Transport | Literal["curl", "auto"] | None = None,
         on_error: Callable[[Exception, ErrorInfo], object] | None = None,
         outage_seconds: float = DEFAULT_OUTAGE_SECONDS,
         before_send: BeforeSend | None = None,
@@ -180,9 +181,9 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
             outage_seconds=outage_seconds,
             debug=bool(debug or switched[_DEBUG_VARIABLE]),
         )
-        if transport not in (None, "curl") and not isinstance(transport, Transport):
+        if transport not in (None, "curl", "auto") and not isinstance(transport, Transport):
             raise TypeError(
-                f"transport must be 'curl' or have send() and close(), not {transport!r}"
+                f"transport must be 'curl', 'auto' or have send() and close(), not {transport!r}"
             )
         if on_error is not None:
             check_callback("on_error", on_error, "an exception and an ErrorInfo")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -409,8 +410,24 @@ def test_sdk_chooses_curl_by_its_name(api: ApiServer) -> None:
         assert sdk.flush(30)
     assert api.log.events == {"a": 1}
     assert "urllib3" not in str(api.requests[0].headers)
-    with pytest.raises(TypeError, match="transport must be 'curl' or"):
+    with pytest.raises(TypeError, match="transport must be 'curl', 'auto' or"):
         PaltabrainSdk[Any](api.hostname, "key", TextContext(), transport="soap")  # type: ignore[arg-type]
+
+
+def test_auto_chooses_the_faster_one_and_does_not_import_the_other() -> None:
+    script = (
+        "import sys; from paltabrain_fast.transport import HttpsTransport, make_transport;"
+        " assert type(make_transport('auto')) is HttpsTransport; assert 'pycurl' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_sdk_takes_auto(api: ApiServer, ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
+    with PaltabrainSdk[Any](api.hostname, "key", TextContext(), transport="auto") as sdk:
+        sdk.track(TextEvent("a"))
+        assert sdk.flush(30)
+    assert api.log.events == {"a": 1}
 
 
 def test_missing_extra_is_named() -> None:

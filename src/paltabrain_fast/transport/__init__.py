@@ -26,11 +26,13 @@ _LATE: Final = {"CurlTransport": "curl", "HttpsTransport": "https"}
 """Module of each class that is imported when it is first used, as it takes long."""
 
 
-def make_transport(name: Literal["curl"] | None = None) -> Transport:
+def make_transport(name: Literal["curl", "auto"] | None = None) -> Transport:
     """Make a transport; all that takes long is left to its first attempt.
 
     Args:
-        name: ``"curl"``, or ``None`` for the default one.
+        name: ``"curl"``; ``None`` for the default one; ``"auto"`` for the faster one of those that
+            are installed, which is the default one since it uses ``urllib3`` only to connect:
+            see docs/install.md.
 
     Raises:
         FileNotFoundError: the bundle of certificates that the environment names does not exist.

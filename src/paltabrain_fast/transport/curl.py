@@ -16,6 +16,7 @@ from ..process.fork_barrier import allow_forks
 from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, words_of
 from .environment import Certificates, Proxy, Trust, proxy_for
 from .faults import Peer, failure, timed_out
+from .headers import lines_of
 from .per_process import PerProcess
 from .unpatched import MAX_WAIT_SECONDS, poll
 from .urls import origin_of
@@ -136,6 +137,7 @@ class _Connection:
         self._bundle = bundle
         self._process = os.getpid()
         self._answer = _Answer()
+        self._way: tuple[Any, ...] = ()
         self._socket = -1
         self._poll = poll()
         self._multi = pycurl.CurlMulti()
@@ -182,23 +184,15 @@ class _Connection:
         curl, answer = self._curl, self._answer
         answer.clear()
         milliseconds = min(max(1, round(request.timeout * 1000)), _MAX_MILLISECONDS)
-        curl.setopt(pycurl.URL, request.url)
-        curl.setopt(pycurl.PROXY, proxy.url if proxy else "")
-        for option, value in (
-            (pycurl.PROXYUSERNAME, proxy and proxy.user),
-            (pycurl.PROXYPASSWORD, proxy and proxy.password),
-        ):
-            if value:
-                curl.setopt(option, value.encode())
-            else:
-                curl.unsetopt(option)
-        headers = [f"{name}: {value}" for name, value in request.headers.items()]
+        way = request.url, proxy, milliseconds
+        if way != self._way:
+            self._way = ()  # until all of it is set
+            self._set_way(*way)
+            self._way = way
         # libcurl would send "Expect" and wait a round trip for the answer 100
-        curl.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
+        curl.setopt(pycurl.HTTPHEADER, [*lines_of(request.headers), "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, request.body)
         curl.setopt(pycurl.FRESH_CONNECT, self._is_cut())
-        curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
         failed: tuple[Any, ...] = (pycurl.E_GOT_NOTHING, "the answer broke off within its head")
         try:
             self._perform()
@@ -214,6 +208,22 @@ class _Connection:
             return self._failure(request, proxy, *failed)
         reason = words_of(status, answer.location, bytes(answer.body), request)
         return SendResult(status, None, answer.retry_after, reason)
+
+    def _set_way(self, url: str, proxy: Proxy | None, milliseconds: int) -> None:
+        """Set what seldom differs between two requests."""
+        curl = self._curl
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.PROXY, proxy.url if proxy else "")
+        for option, value in (
+            (pycurl.PROXYUSERNAME, proxy and proxy.user),
+            (pycurl.PROXYPASSWORD, proxy and proxy.password),
+        ):
+            if value:
+                curl.setopt(option, value.encode())
+            else:
+                curl.unsetopt(option)
+        curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds)
 
     def _perform(self) -> None:
         """Do what ``Curl.perform()`` does, but let forks happen during the waits.

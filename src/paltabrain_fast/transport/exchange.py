@@ -23,8 +23,8 @@ from .headers import Headers
 
 __all__ = ["Answer", "exchange"]
 
-_RECORD_BYTES: Final = 16_384
-"""The most that one record of TLS holds."""
+_FIRST_BYTES: Final = 4096
+"""What is read at first, which is the whole of a usual answer."""
 _MAX_JOINED_BYTES: Final = 65_536
 """Up to this size, a body is copied to be sent together with the head."""
 
@@ -42,7 +42,7 @@ _TOLD: Final = ("retry-after", "date", "location")
 _COUNTING: Final = frozenset(
     (b"connection", b"content-length", b"date", b"location", b"retry-after", b"transfer-encoding")
 )
-_IS_KEPT: Final = {None: True, b"keep-alive": True, b"close": False}
+_IS_KEPT: Final = {b"": True, b"keep-alive": True, b"close": False}
 """Whether a connection is kept, by the header ``Connection``."""
 _WITHOUT_BODY: Final = (b"204", b"304")
 _GONE: Final = (errno.EPIPE, errno.ECONNRESET, getattr(errno, "EPROTOTYPE", errno.EPIPE))
@@ -86,7 +86,7 @@ def exchange(connection: Any, authority: str, path: str, request: Request) -> An
     except OSError as error:
         if error.errno not in _GONE:  # or else the server may have answered before it left
             raise
-    received = connection.recv(_RECORD_BYTES)
+    received = connection.recv(_FIRST_BYTES)
     return _common_answer(connection, received) or _any_answer(connection, received)
 
 
@@ -118,13 +118,14 @@ def _common_answer(connection: Any, received: bytes) -> Answer | None:
             if name in fields:
                 return None
             fields[name] = value.strip()
-    is_kept = _IS_KEPT.get(fields.get(b"connection"))
+    is_kept = _IS_KEPT.get(fields.get(b"connection", b"").lower())
     length = b"0" if match[1] in _WITHOUT_BODY else fields.get(b"content-length", b"")
     if is_kept is None or b"transfer-encoding" in fields:
         return None
     if not length.isdigit() or len(length) > 5 or int(length) > MAX_ANSWER_BYTES:
         return None
-    missing = int(length) - (len(received) - match.end())
+    end = match.end() + int(length)
+    missing = end - len(received)
     try:
         while missing > 0 and (more := connection.recv(missing)):
             received += more
@@ -133,12 +134,13 @@ def _common_answer(connection: Any, received: bytes) -> Answer | None:
         is_kept = False
     headers = {name.decode(): value.decode() for name, value in fields.items()}
     is_last = not is_kept or missing != 0
-    return Answer(int(match[1]), headers, received[match.end() :], is_last)
+    return Answer(int(match[1]), headers, received[match.end() : end], is_last)
 
 
 def _any_answer(connection: Any, received: bytes) -> Answer:
     """Have ``http.client`` read an answer."""
-    response = _Response(cast(socket.socket, _Received(connection, received)), method="POST")
+    stream = _Received(connection, received)
+    response = _Response(cast(socket.socket, stream), method="POST")
     try:
         response.begin()
         all_values = {name: response.headers.get_all(name) for name in _TOLD}
@@ -150,35 +152,53 @@ def _any_answer(connection: Any, received: bytes) -> Answer:
             is_whole = not response.read(1) and not response.length
         except Exception:  # only the status counts, and that is known
             is_whole = False
-        is_last = response.will_close or not is_whole or not is_clear
+        is_last = response.will_close or not is_whole or not is_clear or stream.has_more
         return Answer(response.status, headers, body, is_last)
     finally:
         response.close()
 
 
 class _Received(io.RawIOBase):
-    """What was received so far, and then what a connection receives."""
+    """What was received so far, and then what a connection receives.
+
+    Attributes:
+        is_over: whether nothing more is to be received.
+        has_more: whether there was more than an answer when its reader was closed.
+    """
 
     def __init__(self, connection: Any, received: bytes) -> None:
         self._connection = connection
         self._received = received
-        self._is_over = not received
+        self.is_over = not received
+        self.has_more = False
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+        return _Reader(self)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         data = self._received
-        if not data and not self._is_over:
+        if not data and not self.is_over:
             data = self._connection.recv(len(buffer))
-            self._is_over = not data
+            self.is_over = not data
         count = min(len(data), len(buffer))
         buffer[:count] = data[:count]
         self._received = data[count:]
         return count
+
+
+class _Reader(io.BufferedReader):
+    def __init__(self, received: _Received) -> None:
+        super().__init__(received)
+        self._source = received
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.is_over = True
+            self._source.has_more = bool(self.peek(1))
+        super().close()
 
 
 class _Head:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-__all__ = ["Headers", "checked_api_key", "is_header"]
+__all__ = ["Headers", "checked_api_key", "is_header", "lines_of"]
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -96,3 +96,9 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(self._values)})"  # the API key is one of the values
+
+
+def lines_of(headers: Mapping[str, str]) -> list[str]:
+    """Return headers as lines without their ends."""
+    checked = headers if type(headers) is Headers else Headers(headers)
+    return checked.lines.decode().splitlines()
