@@ -262,6 +262,22 @@ def test_both_engines_give_the_same(
         assert native.last_number == reference.last_number
 
 
+def test_contexts_of_the_past_make_room_when_nothing_is_buffered(
+    make_engine: Callable[[int], Engine],
+) -> None:
+    """Nobody may come to empty a buffer that holds no event."""
+    engine = make_engine(65_536)
+    full = 0
+    for number in range(100):
+        if engine.record(f"{number:5000}".encode(), b"", b"p", None) is RecordStatus.FULL:
+            full += 1
+            take_all(engine)
+            assert engine.record(f"{number:5000}".encode(), b"", b"p", None) is RecordStatus.OK
+        elif number % 12 == 11:
+            take_all(engine)
+    assert full <= 1
+
+
 def test_many_contexts_come_and_go(engine: Engine) -> None:
     for lap in range(50):
         for number in range(200):

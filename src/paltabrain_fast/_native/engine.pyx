@@ -283,6 +283,13 @@ cdef class NativeEngine:
                 status = pbf.pbf_context_add(
                     &self.contexts, self.ring, data, <uint32_t>length, ref
                 )
+                if status == pbf.PBF_FULL and not self.is_numbering:
+                    # Those of the past may be in the way, and nothing be buffered that would end a
+                    # drain. There is no consumer now, as we hold the lock.
+                    self.retire_contexts()
+                    status = pbf.pbf_context_add(
+                        &self.contexts, self.ring, data, <uint32_t>length, ref
+                    )
                 if status == pbf.PBF_OK:
                     self.owned[ref.slot] = context
                     self.owned_bytes += length
@@ -431,13 +438,17 @@ cdef class NativeEngine:
                 sched_yield()  # another thread is between claim and commit
 
     cdef void end_drain(self) except *:
-        cdef uint32_t slot
-
         with cython.critical_section(self):
             pbf.pbf_ring_start_lap(self.ring, EARLY_LAP_BYTES)
-            pbf.pbf_context_end_drain(&self.contexts, self.ring)
-            while True:
-                slot = pbf.pbf_context_reap(&self.contexts, self.ring)
-                if slot == 0:
-                    break
-                self.owned_bytes -= PyBytes_GET_SIZE(self.owned.pop(slot))
+            self.retire_contexts()
+
+    cdef void retire_contexts(self) except *:
+        """Free the contexts that have had their time; for the consumer, who holds the lock."""
+        cdef uint32_t slot
+
+        pbf.pbf_context_end_drain(&self.contexts, self.ring)
+        while True:
+            slot = pbf.pbf_context_reap(&self.contexts, self.ring)
+            if slot == 0:
+                break
+            self.owned_bytes -= PyBytes_GET_SIZE(self.owned.pop(slot))
