@@ -256,7 +256,7 @@ def test_both_engines_give_the_same(
         elif isinstance(step, int):
             native.last_number = reference.last_number = step
         else:
-            assert native.record(*step) is reference.record(*step)  # type: ignore[misc]
+            assert native.record(*step) is reference.record(*step)
         assert native.counts()[:2] == reference.counts()[:2]
         assert (native.accepted, native.taken) == (reference.accepted, reference.taken)
         assert native.watermark == reference.watermark <= native.taken

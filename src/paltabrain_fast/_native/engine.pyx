@@ -52,8 +52,8 @@ cdef enum:
 cdef enum:
     MAX_PREFAULT_BYTES = 67108864
 
-# Events of contexts that wait for their batch take up not more than this part of the ring's size, nor
-# than so many bytes.
+# Events that wait until the batch of their context is cut take up not more than this part of the
+# ring's size, nor than so many bytes.
 cdef enum:
     GROUPS_PART = 4
     MAX_GROUPS_BYTES = 4194304
