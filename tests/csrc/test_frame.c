@@ -552,6 +552,9 @@ static void test_against_naive_framer(uint64_t seed)
         uint64_t count = 0;
 
         for (int next = 0; next < RANDOM_EVENTS; next++) {
+            if (is_done[next])
+                continue;
+
             static uint8_t event[8192];
             size_t length = naive_event(event, &events[next], numbers[next]);
             uint8_t common[64], head[512];
@@ -563,8 +566,6 @@ static void test_against_naive_framer(uint64_t seed)
             if (context_of[next] > 0)
                 empty += naive_bytes(head + empty, 0x12, contexts[context_of[next]],
                                      context_of[next] * 100);
-            if (is_done[next])
-                continue;
             if (empty + length > LIMIT) {
                 expected_left_out++;
                 is_done[next] = true;

@@ -380,7 +380,11 @@ cdef class NativeEngine:
         return evicted
 
     cdef void account(self) noexcept:
-        """Note what was taken; have the chunks in use count toward the budget of the ring."""
+        """Note what was taken; have the chunks in use count toward the budget of the ring.
+
+        Not earlier: a pass takes chunks without the lock. So until it ends, and until as much is
+        taken as it has moved, they may come on top of ``buffer_bytes``.
+        """
         cdef uint64_t used = self.framing.groups.used * pbf.PBF_CHUNK_SIZE
 
         self.taken_count = pbf.pbf_frame_taken(self.ring, &self.framing)
