@@ -1,6 +1,11 @@
-"""Measures the framing of events of 150 bytes, against a memcpy of the same bytes."""
+"""Measures the framing of events of 150 bytes, against a memcpy of the same bytes.
+
+Of one context, of ten in turn, and of a new one for every five events, as a web service has them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -12,14 +17,25 @@ EVENT_BYTES = 150
 CONTEXT, HEADER, PAYLOAD = b"c" * 200, b"h" * 40, b"p" * 90
 
 
+TEN = [b"%0200d" % number for number in range(10)]
+CONTEXTS: dict[str, Callable[[int], bytes]] = {
+    "one": lambda _number: CONTEXT,
+    "ten in turn": lambda number: TEN[number % 10],
+    "five events each": lambda number: b"%0200d" % (number // 5),
+}
+
+
 @pytest.mark.benchmark(group="frame")
+@pytest.mark.parametrize("contexts", CONTEXTS)
 @pytest.mark.parametrize("events", EVENTS)
-def test_frame(benchmark: BenchmarkFixture, make_engine: MakeEngine, events: int) -> None:
-    engine = make_engine(1 << 28)
+def test_frame(
+    benchmark: BenchmarkFixture, make_engine: MakeEngine, events: int, contexts: str
+) -> None:
+    engine, context = make_engine(1 << 28), CONTEXTS[contexts]
 
     def fill() -> None:
-        for _ in range(events):
-            engine.record(CONTEXT, HEADER, PAYLOAD, 1)
+        for number in range(events):
+            engine.record(context(number), HEADER, PAYLOAD, 1)
 
     def frame() -> None:
         engine.mark()

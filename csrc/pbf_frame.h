@@ -39,7 +39,7 @@ typedef struct {
 /* Where framing stands. All zero at the start, but for the groups. */
 typedef struct {
     pbf_groups groups;
-    uint64_t mark; /* how many records, of all ever, are to be framed; once they are, it may go up */
+    uint64_t mark; /* how many records, of all ever, are to be framed; it may go up at any time */
     uint32_t slot; /* of the context whose turn it is, if its last body was full */
 } pbf_framing;
 

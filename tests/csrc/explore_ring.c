@@ -360,19 +360,27 @@ static void run_contexts(int thread)
         return;
     }
 
-    for (int round = 0; round < 3; round++) { /* the consumer */
+    /* The consumer: what it has moved out of the ring waits for its batch until the next round. */
+    for (int round = 0; round < 3; round++) {
         pbf_cursor cursor = pbf_ring_begin(ring());
         pbf_record record;
+        uint32_t length, *group = &contexts()->slots[known->first.slot].group;
 
+        if (*group != 0)
+            EXPLORE_CHECK(pbf_context_slot_bytes(&contexts()->table, known->first.slot, &length) ==
+                          FIRST);
+        *group = 0;
         while (pbf_ring_next(ring(), &cursor, &record)) {
             check_first(&record);
             pbf_context_seen(&contexts()->table, ring(), pbf_record_slot(record.tag));
+            *group = 1;
         }
         pbf_ring_release(ring(), &cursor);
         pbf_context_end_drain(&contexts()->table, ring());
         if (!known->second && pbf_context_reap(&contexts()->table, ring()) != 0) {
             pbf_context_ref ref;
 
+            EXPLORE_CHECK(*group == 0);
             EXPLORE_CHECK(pbf_context_add(&contexts()->table, ring(), SECOND, 1, &ref) == PBF_OK);
             known->second = 1;
         }

@@ -37,6 +37,7 @@ EXEMPT = {
 # interleaving is in question, so that the C tests must notice.
 ONE_THREAD = {
     "append",
+    "pbf_ring_charge",
     "pbf_context_find",
     "pbf_context_add",
     "pbf_number_restart",
@@ -152,6 +153,7 @@ TESTS = {
             "pbf_context",
             "pbf_record",
             "pbf_number",
+            "pbf_group",
             "pbf_frame",
             "pbf_encode",
         ],

@@ -117,15 +117,13 @@ static void append(fixture *f, pbf_context_ref context, test_event from)
 static void take(fixture *f, const pbf_envelope *envelope, uint8_t *body, size_t room,
                  pbf_frame *frame)
 {
-    if (pbf_frame_is_done(f->ring, &f->framing))
-        f->framing.mark = pbf_ring_accepted(f->ring);
+    f->framing.mark = pbf_ring_accepted(f->ring);
     pbf_frame_take(f->ring, &f->contexts, &f->numbering, &f->framing, envelope, body, room, frame);
 }
 
 static size_t bound(fixture *f, const pbf_envelope *envelope)
 {
-    if (pbf_frame_is_done(f->ring, &f->framing))
-        f->framing.mark = pbf_ring_accepted(f->ring);
+    f->framing.mark = pbf_ring_accepted(f->ring);
     return pbf_frame_bound(f->ring, &f->contexts, &f->framing, envelope);
 }
 
@@ -137,6 +135,7 @@ static void check_frame(fixture *f, pbf_envelope envelope, uint64_t events, uint
     size_t room = bound(f, &envelope);
     uint8_t *written = test_memory(room);
     uint64_t before = pbf_frame_taken(f->ring, &f->framing);
+    uint64_t watermark = pbf_frame_watermark(f->ring, &f->framing);
     pbf_frame frame;
 
     CHECK(size <= room && room <= envelope.limit);
@@ -145,8 +144,9 @@ static void check_frame(fixture *f, pbf_envelope envelope, uint64_t events, uint
     CHECK_EQUAL(frame.too_large, too_large);
     CHECK_EQUAL(frame.size, size);
     CHECK_EQUAL(pbf_frame_taken(f->ring, &f->framing), before + events + too_large);
-    CHECK(frame.first <= before);
-    CHECK(pbf_frame_watermark(f->ring, &f->framing) <= before + events + too_large);
+    CHECK(frame.first >= watermark);
+    watermark = pbf_frame_watermark(f->ring, &f->framing);
+    CHECK(watermark <= before + events + too_large);
     CHECK(size == 0 || memcmp(written, body, size) == 0);
     test_free(written, room);
 }
@@ -205,20 +205,21 @@ static void test_context_change_and_numbers(void)
     append(&f, b, event_of(0, "", NULL, 0));
     append(&f, b, in_session(event_of(0, "", NULL, 0), 1));
     append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
-    check_frame(&f, envelope, 1, 0, "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x02", 13);
+    check_frame(&f, envelope, 2, 0,
+                "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x02"
+                "\x1a\x06\x0a\x04\x10\x02\x18\x06", 21);
     check_frame(&f, envelope, 2, 0,
                 "\x0a\x00\x12\x01" "b\x1a\x02\x0a\x00\x1a\x06\x0a\x04\x10\x02\x18\x04", 17);
-    check_frame(&f, envelope, 1, 0, "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x06", 13);
 
     append(&f, b, in_session(event_of(0, "", NULL, 0), 1));
     CHECK(pbf_number_restart(&f.numbering, f.ring, 0));
     append(&f, b, in_session(event_of(0, "", NULL, 0), 1));
     append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
     CHECK(pbf_number_restart(&f.numbering, f.ring, 40));
+    append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
     check_frame(&f, envelope, 2, 0,
                 "\x0a\x00\x12\x01" "b\x1a\x06\x0a\x04\x10\x02\x18\x08"
                 "\x1a\x06\x0a\x04\x10\x02\x18\x02", 21);
-    append(&f, a, in_session(event_of(0, "", NULL, 0), 1));
     check_frame(&f, envelope, 2, 0,
                 "\x0a\x00\x12\x01" "a\x1a\x06\x0a\x04\x10\x02\x18\x04"
                 "\x1a\x06\x0a\x04\x10\x02\x18\x52", 21);
@@ -374,8 +375,8 @@ static void test_append_refuses(void)
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, context, &event), PBF_FULL);
     CHECK_EQUAL(pbf_record_append(f.ring, &f.contexts, stale, &event), PBF_FULL);
 
-    /* What was discarded is released with the next batch, which has nothing in it. */
-    check_frame(&f, envelope_of("", "", PBF_BATCH_MAX), 0, 0, NULL, 0);
+    /* What was discarded is released when something is looked for. */
+    CHECK_EQUAL(pbf_frame_evict(f.ring, &f.contexts, &f.numbering, &f.framing, 1), 0);
     CHECK_EQUAL(pbf_ring_used(f.ring), 0);
     tear_down(&f);
 }
@@ -539,40 +540,76 @@ static void test_against_naive_framer(uint64_t seed)
         append(&f, refs[context_of[i]], events[i]);
     }
 
-    for (int next = 0; next < RANDOM_EVENTS;) {
-        size_t empty, size = 0;
-        uint64_t count = 0, too_large = 0;
-        uint32_t context = 0;
-        uint8_t common[64];
+    /* All that are marked at once: by contexts, in the order of their first events that fit, the
+     * next one when the last one has no more. */
+    static bool is_done[RANDOM_EVENTS];
+    uint64_t left_out = 0, expected_left_out = 0, taken = 0;
+    int context = -1;
 
-        for (; next < RANDOM_EVENTS; next++) {
+    memset(is_done, 0, sizeof is_done);
+    for (;;) {
+        size_t size = 0;
+        uint64_t count = 0;
+
+        for (int next = 0; next < RANDOM_EVENTS; next++) {
+            if (is_done[next])
+                continue;
+
             static uint8_t event[8192];
             size_t length = naive_event(event, &events[next], numbers[next]);
-            uint8_t head[512];
+            uint8_t common[64], head[512];
+            size_t empty = naive_bytes(common, 0x0a, envelope.instance_id,
+                                       envelope.instance_id_length);
 
-            empty = naive_bytes(common, 0x0a, envelope.instance_id, envelope.instance_id_length);
             empty += naive_bytes(common + empty, 0x12, envelope.batch_id, envelope.batch_id_length);
             empty = naive_bytes(head, 0x0a, common, empty);
             if (context_of[next] > 0)
                 empty += naive_bytes(head + empty, 0x12, contexts[context_of[next]],
                                      context_of[next] * 100);
             if (empty + length > LIMIT) {
-                too_large++;
+                expected_left_out++;
+                is_done[next] = true;
                 continue;
             }
+            if (context < 0)
+                context = (int)context_of[next];
+            if ((int)context_of[next] != context)
+                continue;
             if (count == 0) {
                 memcpy(body, head, empty);
                 size = empty;
-                context = context_of[next];
             }
-            if (context_of[next] != context || size + length > LIMIT)
+            if (size + length > LIMIT)
                 break;
             memcpy(body + size, event, length);
             size += length;
             count++;
+            is_done[next] = true;
         }
-        check_frame(&f, envelope, count, too_large, body, size);
+        if (count == 0 && context < 0)
+            break;
+        if (count == 0) {
+            context = -1;
+            continue;
+        }
+
+        size_t room = bound(&f, &envelope);
+        uint8_t *written = test_memory(room);
+        pbf_frame frame;
+
+        take(&f, &envelope, written, room, &frame);
+        CHECK_EQUAL(frame.events, count);
+        CHECK_EQUAL(frame.size, size);
+        CHECK(memcmp(written, body, size) == 0);
+        test_free(written, room);
+        left_out += frame.too_large;
+        taken += frame.events;
+        CHECK_EQUAL(pbf_frame_taken(f.ring, &f.framing), taken + left_out);
     }
+    CHECK_EQUAL(left_out, expected_left_out);
+    CHECK(pbf_frame_is_done(f.ring, &f.framing));
+    CHECK_EQUAL(f.framing.groups.used, 0);
+    CHECK_EQUAL(pbf_ring_used(f.ring), 0);
     check_frame(&f, envelope, 0, 0, NULL, 0);
     tear_down(&f);
 }

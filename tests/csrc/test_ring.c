@@ -220,6 +220,27 @@ static void test_budget(void)
     free_ring(ring);
 }
 
+/* What is charged is taken from budget that records hold, too, but never more than there is. */
+static void test_charge(void)
+{
+    pbf_ring *ring = new_ring(256, 0);
+    pbf_cursor cursor;
+
+    CHECK_EQUAL(put(ring, 120, 1), PBF_OK);
+    CHECK_EQUAL(pbf_ring_charge(ring, 128), 128);
+    CHECK_EQUAL(put(ring, 0, 2), PBF_FULL);
+    CHECK(!pbf_ring_reserve(ring, 1));
+    cursor = pbf_ring_begin(ring);
+    expect(ring, &cursor, 120, 1);
+    pbf_ring_release(ring, &cursor);
+    CHECK_EQUAL(put(ring, 56, 2), PBF_OK);
+    CHECK_EQUAL(pbf_ring_charge(ring, 129), 128);
+    CHECK_EQUAL(pbf_ring_charge(ring, 1), 0);
+    pbf_ring_unreserve(ring, 256);
+    CHECK_EQUAL(put(ring, 56, 3), PBF_OK);
+    free_ring(ring);
+}
+
 /* A ring that never holds much touches only the start of its storage, however long it runs. */
 static void test_early_lap(void)
 {
@@ -465,6 +486,7 @@ int main(void)
     test_full();
     test_claims_are_read_in_order();
     test_budget();
+    test_charge();
     test_early_lap();
     test_close(0);
     test_close((UINT64_C(1) << 63) - 128);

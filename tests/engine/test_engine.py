@@ -208,17 +208,15 @@ def test_all_comes_out_by_contexts_in_order_within_limits(
     assert engine.counts()[:2] == (len(recorded), 0)
 
 
-def sent(engine: Engine) -> list[tuple[int, int, int, int, str]]:
-    """What comes out, but for what differs from run to run: batch ids and times."""
-    out = []
-    for framed in take_all(engine):
-        batch = Batch.FromString(framed.body)
-        batch.common.ClearField("batch_id")
-        for event in batch.events:
-            event.common.event_ts = 0
-        summary = (framed.start, framed.end, framed.events, framed.too_large)
-        out.append((*summary, str(batch)))
-    return out
+def comparable(framed: FramedBatch | None) -> object:
+    """A batch, but for what differs from run to run: its id and times."""
+    if framed is None:
+        return None
+    batch = Batch.FromString(framed.body)
+    batch.common.ClearField("batch_id")
+    for event in batch.events:
+        event.common.event_ts = 0
+    return framed._replace(body=batch.SerializeToString(), batch_id="")
 
 
 def test_numbers_restart_with_what_is_recorded_next(engine: Engine) -> None:
@@ -244,22 +242,98 @@ def test_numbers_restart_with_what_is_recorded_next(engine: Engine) -> None:
     assert {e.common.session_event_seq_num for e in Batch.FromString(framed.body).events} == {6}
 
 
-@given(st.lists(st.none() | records | st.integers(0, 2**62), max_size=30))
+@given(st.lists(records | st.integers(0, 2**62) | st.sampled_from(["mark", "take"]), max_size=50))
 def test_both_engines_give_the_same(
-    steps: list[tuple[bytes, bytes, bytes, int | None] | int | None],
+    steps: list[tuple[bytes, bytes, bytes, int | None] | int | str],
 ) -> None:
-    """Random sequences of record, of restarts of the numbers and, for ``None``, of taking all."""
+    """Random sequences of record, of restarts of the numbers, of marks and of batches."""
     native, reference = NativeEngine(CAPACITY), ReferenceEngine(CAPACITY)
-    for step in [*steps, None]:
-        if step is None:
-            assert sent(native) == sent(reference)
+    for step in [*steps, *["mark", *["take"] * 60] * 2]:
+        if step == "take":
+            assert comparable(native.take("me")) == comparable(reference.take("me"))
+        elif step == "mark":
+            assert native.mark() == reference.mark()
         elif isinstance(step, int):
             native.last_number = reference.last_number = step
         else:
             assert native.record(*step) is reference.record(*step)
         assert native.counts()[:2] == reference.counts()[:2]
         assert (native.accepted, native.taken) == (reference.accepted, reference.taken)
+        assert native.watermark == reference.watermark <= native.taken
         assert native.last_number == reference.last_number
+    assert native.watermark == native.taken == native.accepted
+
+
+def numbers_of(framed: FramedBatch | None) -> list[int]:
+    assert framed is not None
+    return [event.common.session_event_seq_num for event in Batch.FromString(framed.body).events]
+
+
+def test_a_batch_has_what_was_accepted_before_the_mark(engine: Engine) -> None:
+    for context in b"a", b"b", b"a":
+        engine.record(context, b"", b"p", 1)
+    assert engine.take("me") is None
+    assert engine.mark() == 3
+    engine.record(b"a", b"", b"p", 1)
+    assert numbers_of(engine.take("me")) == [1, 3]
+    assert (engine.taken, engine.watermark, len(engine)) == (2, 1, 2)
+    engine.record(b"b", b"", b"p", 1)
+    assert engine.mark() == 5
+    assert numbers_of(engine.take("me")) == [2]  # the mark is for what comes when all is taken
+    assert (engine.taken, engine.watermark) == (3, 3)
+    assert numbers_of(engine.take("me")) == [4]
+    assert numbers_of(engine.take("me")) == [5]
+    assert engine.take("me") is None
+
+
+def test_what_waits_for_its_batch_counts_as_buffered(make_engine: Callable[[int], Engine]) -> None:
+    engine = make_engine(65_536)
+    for number in range(100):
+        assert engine.record(str(number).encode(), b"", b"p" * 200, 1) is RecordStatus.OK
+    engine.mark()
+    assert engine.take("me") is not None
+    assert engine.counts()[:2] == (100, 99)
+    assert engine.counts().pending_bytes >= 99 * 200
+    assert not engine.arm(99)
+    accepted = 100
+    while engine.record(b"another", b"", b"p" * 200, 1) is RecordStatus.OK:
+        accepted += 1
+    assert engine.counts().pending_bytes >= 65_536 * 0.9
+    evicted = engine.evict()
+    assert evicted > 0
+    assert engine.watermark == engine.taken == 1 + evicted  # the oldest ones
+    assert engine.record(b"another", b"", b"p" * 200, 1) is RecordStatus.OK
+    batches = take_all(engine)
+    assert sum(batch.events for batch in batches) == accepted - evicted
+    assert sorted(number for batch in batches for number in numbers_of(batch)) == list(
+        range(2 + evicted, accepted + 2)
+    )
+
+
+def test_abandoned_engine_forgets_what_waits_for_its_batch(engine: Engine) -> None:
+    for context in b"a", b"b":
+        engine.record(context, b"", b"p", 1)
+    engine.mark()
+    assert engine.take("me") is not None
+    engine.abandon()
+    assert engine.counts() == (0, 0, 0)
+    assert (engine.watermark, engine.mark(), engine.take("me")) == (0, 0, None)
+
+
+def test_contexts_of_the_past_make_room_when_nothing_is_buffered(
+    make_engine: Callable[[int], Engine],
+) -> None:
+    """Nobody may come to empty a buffer that holds no event."""
+    engine = make_engine(65_536)
+    full = 0
+    for number in range(100):
+        if engine.record(f"{number:5000}".encode(), b"", b"p", None) is RecordStatus.FULL:
+            full += 1
+            take_all(engine)
+            assert engine.record(f"{number:5000}".encode(), b"", b"p", None) is RecordStatus.OK
+        elif number % 12 == 11:
+            take_all(engine)
+    assert full <= 1
 
 
 def test_many_contexts_come_and_go(engine: Engine) -> None:

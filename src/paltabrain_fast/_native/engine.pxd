@@ -35,3 +35,4 @@ cdef class NativeEngine:
     cdef void set_numbering(self, bint is_numbering) noexcept
     cdef void account(self) noexcept
     cdef void end_drain(self) except *
+    cdef void retire_contexts(self) except *

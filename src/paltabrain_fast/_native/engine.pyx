@@ -52,8 +52,8 @@ cdef enum:
 cdef enum:
     MAX_PREFAULT_BYTES = 67108864
 
-# Events of contexts that wait for their batch take up not more than this part of the ring's size, nor
-# than so many bytes.
+# Events that wait until the batch of their context is cut take up not more than this part of the
+# ring's size, nor than so many bytes.
 cdef enum:
     GROUPS_PART = 4
     MAX_GROUPS_BYTES = 4194304
@@ -283,6 +283,13 @@ cdef class NativeEngine:
                 status = pbf.pbf_context_add(
                     &self.contexts, self.ring, data, <uint32_t>length, ref
                 )
+                if status == pbf.PBF_FULL and not self.is_numbering:
+                    # Those of the past may be in the way, and nothing be buffered that would end a
+                    # drain. There is no consumer now, as we hold the lock.
+                    self.retire_contexts()
+                    status = pbf.pbf_context_add(
+                        &self.contexts, self.ring, data, <uint32_t>length, ref
+                    )
                 if status == pbf.PBF_OK:
                     self.owned[ref.slot] = context
                     self.owned_bytes += length
@@ -373,7 +380,11 @@ cdef class NativeEngine:
         return evicted
 
     cdef void account(self) noexcept:
-        """Note what was taken; have the chunks in use count toward the budget of the ring."""
+        """Note what was taken; have the chunks in use count toward the budget of the ring.
+
+        Not earlier: a pass takes chunks without the lock. So until it ends, and until as much is
+        taken as it has moved, they may come on top of ``buffer_bytes``.
+        """
         cdef uint64_t used = self.framing.groups.used * pbf.PBF_CHUNK_SIZE
 
         self.taken_count = pbf.pbf_frame_taken(self.ring, &self.framing)
@@ -431,13 +442,17 @@ cdef class NativeEngine:
                 sched_yield()  # another thread is between claim and commit
 
     cdef void end_drain(self) except *:
-        cdef uint32_t slot
-
         with cython.critical_section(self):
             pbf.pbf_ring_start_lap(self.ring, EARLY_LAP_BYTES)
-            pbf.pbf_context_end_drain(&self.contexts, self.ring)
-            while True:
-                slot = pbf.pbf_context_reap(&self.contexts, self.ring)
-                if slot == 0:
-                    break
-                self.owned_bytes -= PyBytes_GET_SIZE(self.owned.pop(slot))
+            self.retire_contexts()
+
+    cdef void retire_contexts(self) except *:
+        """Free the contexts that have had their time; for the consumer, who holds the lock."""
+        cdef uint32_t slot
+
+        pbf.pbf_context_end_drain(&self.contexts, self.ring)
+        while True:
+            slot = pbf.pbf_context_reap(&self.contexts, self.ring)
+            if slot == 0:
+                break
+            self.owned_bytes -= PyBytes_GET_SIZE(self.owned.pop(slot))
