@@ -110,25 +110,37 @@ class _Socket(_Deadline, Socket):
             return super()._within(*arguments, **options)
 
 
+_WANTS: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
 class TlsSocket(_Deadline, SslSocket):
     """A socket to be the ``sslsocket_class`` of an ``SSLContext``.
 
     While it waits, its thread is not inside OpenSSL, so that forks may happen.
     """
 
-    def recv(self, *arguments: Any, **options: Any) -> Any:
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        left = attempt.left()
         if not self.pending():  # an answer is seldom there at once
-            self._wait(attempt.left(), to_read=True)
-        return self._within("recv", *arguments, **options)
+            self._wait(left, to_read=True)
+            attempt.left()
+        try:
+            received: bytes = self.read(buflen)
+        except _WANTS:
+            received = self._within("recv", buflen, flags)
+        return received
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        sent = self.send(data, flags)
+        attempt.left()
+        try:
+            sent = self.write(data)
+        except _WANTS:
+            sent = 0
         if sent < len(data):
             SslSocket.sendall(self, memoryview(data)[sent:], flags)  # which calls send()
 
     def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
-        if self.gettimeout() != 0:
-            self.settimeout(0)  # which is a system call
+        self.settimeout(0)
         while True:
             left = attempt.left()
             try:
@@ -191,6 +203,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
         # truststore's contexts make sockets of their own class
         if isinstance(self.sock, ssl.SSLSocket) and not isinstance(self.sock, TlsSocket):
             self.sock.__class__ = TlsSocket
+        self.sock.settimeout(0)  # until it is closed: each call would be one of the system
 
 
 class _IdleStack(queue.LifoQueue[Any]):
