@@ -22,7 +22,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
-from ..process.clock import monotonic, seconds_left
+from ..process.clock import monotonic
 from ..process.fork_barrier import allow_forks
 from ..process.pristine import local
 from .unpatched import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, wait_for
@@ -59,8 +59,8 @@ class _Attempt(local):
         """
         if self.process != os.getpid():
             raise ConnectionError("the process was forked within the attempt")
-        left = seconds_left(self.deadline)
-        if not left:
+        left = self.deadline - monotonic()
+        if left <= 0:
             raise TimeoutError("timed out")
         return left
 
