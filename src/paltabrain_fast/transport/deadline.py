@@ -15,11 +15,12 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
 from urllib3.exceptions import NewConnectionError
 
 from ..process.clock import monotonic
@@ -242,6 +243,16 @@ class _Pool:
 
     QueueCls = _IdleStack
     pool: Any
+    scheme: Any
+    host: str
+    port: int | None
+
+    @cached_property
+    def authority(self) -> str:
+        """What the header ``Host`` says: host, and port unless it is that of the scheme."""
+        host = self.host.rstrip(".")
+        host = f"[{host}]" if ":" in host else host
+        return host if self.port == port_by_scheme[self.scheme] else f"{host}:{self.port}"
 
     def take(self) -> _Connection:
         """Take an idle connection, or make one.

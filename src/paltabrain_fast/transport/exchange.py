@@ -68,7 +68,7 @@ def exchange(connection: Any, authority: str, path: str, request: Request) -> An
 
     Args:
         connection: a socket, or what has its methods, that keeps to the deadline of the attempt.
-        authority: host, and port if there is one, of the URL.
+        authority: value of the header ``Host``.
         path: the rest of the URL.
         request: is sent.
 
