@@ -8,9 +8,11 @@ import random
 from typing import Any, NamedTuple
 
 import pytest
+import urllib3
 
 from paltabrain_fast import Request
 from paltabrain_fast.transport.base import MAX_ANSWER_BYTES
+from paltabrain_fast.transport.deadline import HttpPool, HttpsPool
 from paltabrain_fast.transport.exchange import Answer, exchange
 from paltabrain_fast.transport.headers import Headers
 
@@ -85,6 +87,26 @@ def test_given_header_takes_the_place_of_a_default() -> None:
         b"user-agent: mine",
         b"host: other",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        ("https://API.example", "api.example"),
+        ("https://api.example:443", "api.example"),
+        ("https://api.example.:8443", "api.example:8443"),
+        ("https://[::1]", "[::1]"),
+        ("http://[::1]:8080", "[::1]:8080"),
+        ("http://localhost:443", "localhost:443"),
+        ("http://127.0.0.1:80", "127.0.0.1"),
+    ],
+)
+def test_host_header_is_that_of_urllib3(url: str, authority: str) -> None:
+    manager = urllib3.PoolManager()
+    manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
+    pool = manager.connection_from_url(url)
+    assert isinstance(pool, HttpPool | HttpsPool)
+    assert pool.authority == authority
 
 
 @pytest.mark.parametrize(

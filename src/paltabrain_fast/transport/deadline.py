@@ -15,14 +15,15 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
 from urllib3.exceptions import NewConnectionError
 
-from ..process.clock import monotonic, seconds_left
+from ..process.clock import monotonic
 from ..process.fork_barrier import allow_forks
 from ..process.pristine import local
 from .unpatched import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, wait_for
@@ -59,8 +60,8 @@ class _Attempt(local):
         """
         if self.process != os.getpid():
             raise ConnectionError("the process was forked within the attempt")
-        left = seconds_left(self.deadline)
-        if not left:
+        left = self.deadline - monotonic()
+        if left <= 0:
             raise TimeoutError("timed out")
         return left
 
@@ -110,25 +111,37 @@ class _Socket(_Deadline, Socket):
             return super()._within(*arguments, **options)
 
 
+_WANTS: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
 class TlsSocket(_Deadline, SslSocket):
     """A socket to be the ``sslsocket_class`` of an ``SSLContext``.
 
     While it waits, its thread is not inside OpenSSL, so that forks may happen.
     """
 
-    def recv(self, *arguments: Any, **options: Any) -> Any:
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        left = attempt.left()
         if not self.pending():  # an answer is seldom there at once
-            self._wait(attempt.left(), to_read=True)
-        return self._within("recv", *arguments, **options)
+            self._wait(left, to_read=True)
+            attempt.left()
+        try:
+            received: bytes = self.read(buflen)
+        except _WANTS:
+            received = self._within("recv", buflen, flags)
+        return received
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        sent = self.send(data, flags)
+        attempt.left()
+        try:
+            sent = self.write(data)
+        except _WANTS:
+            sent = 0
         if sent < len(data):
             SslSocket.sendall(self, memoryview(data)[sent:], flags)  # which calls send()
 
     def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
-        if self.gettimeout() != 0:
-            self.settimeout(0)  # which is a system call
+        self.settimeout(0)
         while True:
             left = attempt.left()
             try:
@@ -191,6 +204,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
         # truststore's contexts make sockets of their own class
         if isinstance(self.sock, ssl.SSLSocket) and not isinstance(self.sock, TlsSocket):
             self.sock.__class__ = TlsSocket
+        self.sock.settimeout(0)  # until it is closed: each call would be one of the system
 
 
 class _IdleStack(queue.LifoQueue[Any]):
@@ -229,6 +243,16 @@ class _Pool:
 
     QueueCls = _IdleStack
     pool: Any
+    scheme: Any
+    host: str
+    port: int | None
+
+    @cached_property
+    def authority(self) -> str:
+        """What the header ``Host`` says: host, and port unless it is that of the scheme."""
+        host = self.host.rstrip(".")
+        host = f"[{host}]" if ":" in host else host
+        return host if self.port == port_by_scheme[self.scheme] else f"{host}:{self.port}"
 
     def take(self) -> _Connection:
         """Take an idle connection, or make one.

@@ -38,10 +38,9 @@ _HEAD: Final = re.compile(
     rb"HTTP/1\.1 ([2-9][0-9][0-9])(?: [\t -~]*)?\r\n((?:[!-9;-~]+:[\t -~]*\r\n)*)\r\n"
 )
 """The whole head of a final answer, where all libraries agree on what it says."""
-_TOLD: Final = ("retry-after", "date", "location")
-_COUNTING: Final = frozenset(
-    (b"connection", b"content-length", b"date", b"location", b"retry-after", b"transfer-encoding")
-)
+_TOLD: Final = frozenset((b"retry-after", b"date", b"location"))
+"""The headers that count when the answer is read."""
+_COUNTING: Final = _TOLD | {b"connection", b"content-length", b"transfer-encoding"}
 _IS_KEPT: Final = {b"": True, b"keep-alive": True, b"close": False}
 """Whether a connection is kept, by the header ``Connection``."""
 _WITHOUT_BODY: Final = (b"204", b"304")
@@ -69,7 +68,7 @@ def exchange(connection: Any, authority: str, path: str, request: Request) -> An
 
     Args:
         connection: a socket, or what has its methods, that keeps to the deadline of the attempt.
-        authority: host, and port if there is one, of the URL.
+        authority: value of the header ``Host``.
         path: the rest of the URL.
         request: is sent.
 
@@ -132,7 +131,7 @@ def _common_answer(connection: Any, received: bytes) -> Answer | None:
             missing -= len(more)
     except Exception:  # only the status counts, and that is known
         is_kept = False
-    headers = {name.decode(): value.decode() for name, value in fields.items()}
+    headers = {name.decode(): fields[name].decode() for name in fields.keys() & _TOLD}
     is_last = not is_kept or missing != 0
     return Answer(int(match[1]), headers, received[match.end() : end], is_last)
 
@@ -143,7 +142,8 @@ def _any_answer(connection: Any, received: bytes) -> Answer:
     response = _Response(cast(socket.socket, stream), method="POST")
     try:
         response.begin()
-        all_values = {name: response.headers.get_all(name) for name in _TOLD}
+        names = [name.decode() for name in _TOLD]
+        all_values = {name: response.headers.get_all(name) for name in names}
         headers = {name: ", ".join(values) for name, values in all_values.items() if values}
         is_clear = len(set(response.headers.get_all("Content-Length", ()))) <= 1
         body, is_whole = b"", False

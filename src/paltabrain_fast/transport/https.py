@@ -81,7 +81,7 @@ class HttpsTransport:
         is_last = True
         try:
             path = request.url[len(origin) :]
-            answer = exchange(connection.sock, origin.partition("//")[2], path, request)
+            answer = exchange(connection.sock, pool.authority, path, request)
             is_last = answer.is_last
             return answer
         finally:
