@@ -22,6 +22,7 @@ def test_frame(benchmark: BenchmarkFixture, make_engine: MakeEngine, events: int
             engine.record(CONTEXT, HEADER, PAYLOAD, 1)
 
     def frame() -> None:
+        engine.mark()
         while engine.take("instance") is not None:
             pass
 

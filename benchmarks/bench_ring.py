@@ -16,6 +16,7 @@ def test_record(benchmark: BenchmarkFixture, make_engine: MakeEngine) -> None:
     context, header, payload = b"c" * 200, b"h" * 40, b"p" * 90
 
     def empty() -> None:
+        engine.mark()
         while engine.take("instance") is not None:
             pass
 

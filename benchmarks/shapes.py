@@ -167,6 +167,7 @@ def make_values(count: int) -> list[str]:
 def take_all(sdk: PaltabrainSdk[Context]) -> int:
     """Empty the buffer; return the bytes of all its batches."""
     size = 0
+    sdk._engine.mark()
     while (batch := sdk._engine.take("instance")) is not None:
         size += len(batch.body)
     return size

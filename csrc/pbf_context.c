@@ -175,7 +175,8 @@ uint32_t pbf_context_reap(pbf_context_table *table, pbf_ring *ring)
 {
     uint32_t index = table->retired.first;
 
-    if (index == 0 || !is_past(pbf_ring_begin(ring).position, table->slots[index].position))
+    if (index == 0 || table->slots[index].group != 0 ||
+        !is_past(pbf_ring_begin(ring).position, table->slots[index].position))
         return 0;
 
     index = take_first(table, &table->retired);

@@ -8,7 +8,7 @@
  *
  * A slot is freed in two steps. Retiring it makes its references stale, and notes the end of what
  * was claimed by then. Once the consumer has released everything up to there, no record names the
- * slot, and it is reaped. So it is safe to retire any version at any time; which ones, is a policy.
+ * slot; once no event of it waits in a group either, it is reaped. So it is safe to retire any version at any time; which ones, is a policy.
  *
  * The policy: a version is kept while it is the newest, or was seen within the last two drains, or
  * while something is pending that was pending when it was last seen. After an interning that did
@@ -44,6 +44,7 @@ typedef struct {
     uint32_t length;
     uint32_t next_in_list;   /* live, retired or free: a slot is in one list */
     uint32_t next_in_bucket; /* live only */
+    uint32_t group;          /* where its events wait, 0 if none does (pbf_group.h) */
 } pbf_context_slot;
 
 /* What a version costs beside its bytes. */

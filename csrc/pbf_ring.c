@@ -304,6 +304,17 @@ bool pbf_ring_reserve(pbf_ring *ring, uint64_t bytes)
     return true;
 }
 
+uint64_t pbf_ring_charge(pbf_ring *ring, uint64_t bytes)
+{
+    /* Relaxed, both: as in pbf_ring_reserve. */
+    uint64_t limit = pbf_load(&ring->limit, relaxed);
+
+    if (bytes > limit)
+        bytes = limit;
+    pbf_store(&ring->limit, limit - bytes, relaxed);
+    return bytes;
+}
+
 void pbf_ring_unreserve(pbf_ring *ring, uint64_t bytes)
 {
     /* Relaxed, both: as in pbf_ring_reserve. */

@@ -127,7 +127,11 @@ bool pbf_ring_start_lap(pbf_ring *ring, uint64_t past);
  * hold too much of it now. A claim that runs at the same time may still go by the old budget. */
 bool pbf_ring_reserve(pbf_ring *ring, uint64_t bytes) PBF_MUST_CHECK;
 
-/* Gives back what was reserved. */
+/* Takes `bytes` of the ring's budget, even if records hold them now: then no claim succeeds until
+ * enough is released. Returns how many it took: all, unless there is less budget left. */
+uint64_t pbf_ring_charge(pbf_ring *ring, uint64_t bytes) PBF_MUST_CHECK;
+
+/* Gives back what was reserved or charged. */
 void pbf_ring_unreserve(pbf_ring *ring, uint64_t bytes);
 
 /* -- Figures: any thread ---------------------------------------------------------------------- */

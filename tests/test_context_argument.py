@@ -183,6 +183,7 @@ def test_context_whose_truth_changes_is_asked_each_time(make_sdk: MakeSdk) -> No
     for truth in False, True, False:
         other.truth = truth
         sdk.track(TextEvent(), other)
+        assert sdk.flush(timeout=30)
     assert contexts(sdk, transport) == ["own", "other", "own"]
 
 
@@ -219,7 +220,7 @@ def test_generated_context_may_have_a_truth_of_its_own(make_sdk: MakeSdk) -> Non
             Own.truth = truth
             for _ in range(3):
                 sdk.track(config.EventPageOpen(), own)
-        assert sdk.flush(timeout=30)
+            assert sdk.flush(timeout=30)
         assert [batch.context for batch in transport.batches] == [
             own.serialize_context(),
             context.serialize_context(),

@@ -93,6 +93,18 @@ def test_drop_new_keeps_the_oldest(
     assert lines_of_full_buffers(caplog)[-1].startswith(told(1000 - kept, "drop_new"))
 
 
+def test_contexts_of_the_past_leave_the_buffer(make_sdk: MakeSdk) -> None:
+    """A context a request, as in a service that never pauses: each flush finds new ones."""
+    transport = InMemoryTransport()
+    sdk = make_sdk(transport=transport, buffer_bytes=65536)
+    for lap in range(1000):
+        for number in range(10):
+            sdk.track(TextEvent(), TextContext(f"{lap}:{number}" * 20))
+        assert sdk.flush(timeout=30)
+        assert sdk.stats().pending_bytes < 16384
+    assert sdk.stats().delivered == 10_000
+
+
 prefaulting = pytest.mark.skipif(
     sys.platform != "linux" or choice.name != "native",
     reason="only the native engine, on Linux, asks for memory before it is used",
@@ -106,6 +118,7 @@ def test_a_backlog_has_the_memory_of_a_full_buffer_at_hand() -> None:
     for _ in range(1000):
         assert engine.record(b"", b"", b"x" * 500, None) is RecordStatus.OK
     assert resident_bytes() - before < 4 << 20
+    engine.mark()
     assert engine.take("instance") is not None
     assert resident_bytes() - before > 14 << 20
 

@@ -25,7 +25,7 @@ NOTHING = Counts(0, 0, 0)
 
 
 def make_batch(batch_id: str = "id", start: int = 0, report: BatchTelemetry | None = None) -> Batch:
-    return Batch(FramedBatch(b"body", batch_id, 3, 0, start, start + 3), report)
+    return Batch(FramedBatch(b"body", batch_id, 3, 0, start, start + 3, start + 3), report)
 
 
 def reported(batches: list[BatchMessage]) -> int:

@@ -52,7 +52,7 @@ class Service:
     def batch(self, name: str) -> Batch:
         """Return a batch of this name; a new one is in flight."""
         if name not in self._batches:
-            self._batches[name] = Batch(FramedBatch(b"body", name, 3, 0, 0, 3))
+            self._batches[name] = Batch(FramedBatch(b"body", name, 3, 0, 0, 3, 3))
             self.ledger.launch(self._batches[name])
         return self._batches[name]
 

@@ -31,7 +31,7 @@ def test_fork_abandons_a_pipeline_in_each_state(state: State) -> None:
 
 @pytest.mark.parametrize(("state", "following"), [*itertools.product(BatchState, BatchState)])
 def test_ways_of_a_batch(state: BatchState, following: BatchState) -> None:
-    batch = Batch(FramedBatch(b"body", "id", 1, 0, 0, 1))
+    batch = Batch(FramedBatch(b"body", "id", 1, 0, 0, 1, 1))
     batch.state = state
     assert batch.may_become(following) is (
         (state, following)

@@ -33,6 +33,7 @@ def put(engine: Engine, size: int = 1, context: bytes = b"c") -> RecordStatus:
 
 def test_telemetry_is_in_the_batch_as_protobuf_writes_it(engine: Engine) -> None:
     put(engine)
+    engine.mark()
     framed = engine.take("instance", TELEMETRY.SerializeToString())
     assert framed is not None
     assert framed.telemetry
@@ -40,6 +41,7 @@ def test_telemetry_is_in_the_batch_as_protobuf_writes_it(engine: Engine) -> None
     assert batch.telemetry == TELEMETRY
     assert batch.SerializeToString() == framed.body
     put(engine)
+    engine.mark()
     framed = engine.take("instance")
     assert framed is not None
     assert not framed.telemetry
@@ -50,6 +52,7 @@ def test_telemetry_costs_no_event_its_place_and_exceeds_no_limit(engine: Engine)
     telemetry = TELEMETRY.SerializeToString()
     framed_size = 2 + len(telemetry)
     put(engine, 500_000)
+    engine.mark()
     probe = engine.take("instance")
     assert probe is not None
     largest = 500_000 + BATCH_MAX_BYTE_SIZE - len(probe.body)
@@ -60,10 +63,12 @@ def test_telemetry_costs_no_event_its_place_and_exceeds_no_limit(engine: Engine)
     ]:
         put(engine, size)
         put(engine)
+        engine.mark()
         framed = engine.take("instance", telemetry)
         assert framed is not None
         assert (framed.events, framed.too_large) == (1, 0)
         assert (framed.telemetry, len(framed.body)) == (carried, length)
+        engine.mark()
         assert engine.take("instance") is not None
 
 
@@ -81,6 +86,7 @@ def test_eviction_makes_room_and_takes_the_oldest_with_their_numbers(
     assert (engine.accepted, engine.taken) == (accepted, evicted)
     assert engine.last_number == accepted
     assert len(engine) == accepted - evicted >= 100
+    engine.mark()
     framed = engine.take("instance")
     assert framed is not None
     numbers = [e.common.session_event_seq_num for e in Batch.FromString(framed.body).events]
@@ -100,6 +106,7 @@ def test_restart_of_the_numbers_holds_when_what_was_before_is_evicted(
         pass
     gone = engine.evict()
     last = engine.last_number
+    engine.mark()
     framed = engine.take("instance")
     assert framed is not None
     numbers = [e.common.session_event_seq_num for e in Batch.FromString(framed.body).events]
@@ -117,6 +124,7 @@ def test_eviction_makes_room_for_contexts_as_well(make_engine: Callable[[int], E
             evictions += 1
             assert evictions < 100
     contexts = []
+    engine.mark()
     while (framed := engine.take("instance")) is not None:
         contexts.append(int(Batch.FromString(framed.body).context))
     assert contexts == list(range(1000 - len(contexts), 1000))
@@ -131,6 +139,7 @@ def test_one_event_is_told_of(engine: Engine) -> None:
     assert not engine.due()
     put(engine)
     assert [engine.due(), engine.due()] == [True, False]
+    engine.mark()
     while engine.take("instance"):
         pass
     assert engine.arm(1)
@@ -150,6 +159,7 @@ def test_abandoned_engine_is_empty_and_records_nothing(
     assert engine.forked
     assert engine.counts() == (0, 0, 0)
     assert engine.taken == 0
+    engine.mark()
     assert engine.take("instance") is None
     assert put(engine) is RecordStatus.FORKED
 

@@ -28,19 +28,22 @@ class Recorder(Tracker):
 
     def __init__(self, context: Any, buffer_bytes: int = 1 << 22) -> None:
         self._context = context
-        self._session_wire_id = None
         self._set_up(make_engine(buffer_bytes), False)
+        self._session_wire_id = 1  # so that events have numbers: they come out by contexts
         self.errors: list[Exception] = []
         self.refused: list[RecordStatus] = []
         self.after_serializing: Callable[[Any], object] = lambda _event: None
 
     def sent(self) -> list[Sent]:
         """What was recorded since the last call, in its order."""
-        found = []
+        found: dict[int, Sent] = {}
+        self._engine.mark()
         while (batch := self._engine.take("instance")) is not None:
             message = Batch.FromString(batch.body)
-            found += [(message.context, event.header, event.payload) for event in message.events]
-        return found
+            for event in message.events:
+                number = event.common.session_event_seq_num
+                found[number] = (message.context, event.header, event.payload)
+        return [found[number] for number in sorted(found)]
 
     def _event_recorded(self) -> None:
         """Nobody is to be told."""
@@ -49,7 +52,7 @@ class Recorder(Tracker):
         self, event: Any, context: bytes, header: bytes, payload: bytes
     ) -> RecordStatus:
         self.after_serializing(event)
-        status = self._engine.record(context, header, payload, None)
+        status = self._engine.record(context, header, payload, self._session_wire_id)
         if status is not RecordStatus.OK:
             self._drop(status)
         return status

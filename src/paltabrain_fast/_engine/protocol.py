@@ -72,16 +72,14 @@ class RecordStatus(IntEnum):
 class FramedBatch(NamedTuple):
     """One batch, ready to be sent.
 
-    Events are counted in the order in which they were accepted; the batch holds those from
-    ``start`` (inclusive) to ``end`` (exclusive), but for the ones that were too large.
-
     Attributes:
         body: a serialized ``Batch``; empty if every event was too large.
         batch_id: its UUIDv7.
         events: how many events the body holds.
         too_large: how many events can never fit into a batch and were left out.
-        start: number of events taken before this batch.
-        end: number of events taken with this batch.
+        start: no event of the batch was accepted before the one of this number, counted from 0.
+        end: ``Engine.watermark`` as of this batch.
+        taken: ``Engine.taken`` as of this batch.
         telemetry: whether the body carries the telemetry that was to go with it.
     """
 
@@ -91,6 +89,7 @@ class FramedBatch(NamedTuple):
     too_large: int
     start: int
     end: int
+    taken: int
     telemetry: bool = False
 
 
@@ -118,6 +117,13 @@ class Engine(Protocol):
     @property
     def taken(self) -> int:
         """Number of events taken out so far."""
+
+    @property
+    def watermark(self) -> int:
+        """How many events, in the order of acceptance, are taken out without a gap.
+
+        Fewer than ``taken``, perhaps, as batches are cut by contexts.
+        """
 
     @property
     def last_number(self) -> int:
@@ -154,15 +160,22 @@ class Engine(Protocol):
             TypeError: a part is not ``bytes``.
         """
 
+    def mark(self) -> int:
+        """Have what is accepted by now taken out, and return ``accepted``; any thread may ask."""
+
     def take(self, instance_id: str, telemetry: bytes = b"") -> FramedBatch | None:
-        """Cut the next batch: events in order, one context, within the limit of a body.
+        """Cut the next batch of what was accepted before the last ``mark()``.
+
+        A batch has one context, and its size a limit. From one ``mark()`` to another that was made
+        when all was taken, each context has one batch, or as many as its size needs: in the order
+        of the first events; and within a context, events are in order.
 
         The batch carries ``telemetry``, a serialized ``BatchTelemetry``, if there is room for it
-        beside its first event. One caller at a time. Returns ``None`` when nothing is buffered.
+        beside its first event. One caller at a time. Returns ``None`` when nothing more is marked.
         """
 
     def evict(self) -> int:
-        """Drop the oldest events to make room for new ones; they keep their numbers.
+        """Drop the oldest events to make room for new ones, marked or not; they keep their numbers.
 
         For the caller of ``take``. Returns how many there were; none if the oldest is being written
         this very moment.

@@ -16,6 +16,11 @@ cdef class NativeEngine:
     cdef dict owned  # slot -> the bytes object that the table points into
     cdef uint64_t owned_bytes
     cdef uint64_t taken_count
+    cdef readonly uint64_t watermark
+    cdef uint64_t marked  # how many events are to be framed
+    cdef pbf.pbf_framing framing
+    cdef pbf.pbf_chunk *chunks
+    cdef uint64_t charged  # bytes of the ring's budget, for the chunks in use
     cdef pbf.pbf_numbering numbering
     cdef bint is_numbering  # the consumer, just now and without the GIL
     cdef uint64_t forks
@@ -28,4 +33,5 @@ cdef class NativeEngine:
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *
     cdef bint restart(self, int64_t number) except -1
     cdef void set_numbering(self, bint is_numbering) noexcept
+    cdef void account(self) noexcept
     cdef void end_drain(self) except *

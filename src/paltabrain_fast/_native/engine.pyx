@@ -52,6 +52,12 @@ cdef enum:
 cdef enum:
     MAX_PREFAULT_BYTES = 67108864
 
+# Events of contexts that wait for their batch take up not more than this part of the ring's size, nor
+# than so many bytes.
+cdef enum:
+    GROUPS_PART = 4
+    MAX_GROUPS_BYTES = 4194304
+
 # Restarts of the session numbers for which memory is taken at first; they are rarely many.
 cdef enum:
     RESTARTS = 16
@@ -80,13 +86,13 @@ cdef class NativeEngine:
 
     cdef void start(self) except *:
         """Begin with an empty ring in fresh memory, at the same address if there was one before."""
-        cdef uint32_t slot_count, bucket_count = 1
+        cdef uint32_t slot_count, chunk_count, bucket_count = 1
         cdef int in_place = MAP_FIXED if self.ring != NULL else 0
         cdef void *memory
 
         self.identity = next(identities)
         self.owned = {}
-        self.owned_bytes = self.taken_count = 0
+        self.owned_bytes = self.taken_count = self.watermark = self.marked = self.charged = 0
         self.numbering.last = 0
         self.numbering.restart_count = self.numbering.restart_next = 0
         self.is_numbering = False
@@ -123,15 +129,29 @@ cdef class NativeEngine:
             raise MemoryError("no memory for the table of contexts")
         pbf.pbf_context_init(&self.contexts, self.slots, slot_count, self.buckets, bucket_count)
 
+        chunk_count = <uint32_t>(
+            1 + min(self.capacity // GROUPS_PART, <uint64_t>MAX_GROUPS_BYTES) // pbf.PBF_CHUNK_SIZE
+        )
+        free(self.chunks)
+        self.chunks = <pbf.pbf_chunk *>calloc(chunk_count, sizeof(pbf.pbf_chunk))
+        if self.chunks == NULL:
+            raise MemoryError("no memory for groups of events")
+        pbf.pbf_groups_init(&self.framing.groups, self.chunks, chunk_count)
+        self.framing.mark = 0
+        self.framing.slot = 0
+
     def __dealloc__(self):
         free(self.slots)
         free(self.buckets)
+        free(self.chunks)
         free(self.numbering.restarts)
         if self.ring != NULL:
             munmap(self.ring, self.mapped)
 
     def __len__(self):
-        return pbf.pbf_ring_pending(self.ring)
+        cdef uint64_t taken = self.taken_count  # first, so that it is not more than is accepted
+
+        return pbf.pbf_ring_accepted(self.ring) - taken
 
     @property
     def accepted(self):
@@ -189,13 +209,21 @@ cdef class NativeEngine:
             self.is_numbering = is_numbering
 
     def counts(self):
+        cdef uint64_t taken = self.taken_count  # first, so that it is not more than is accepted
         cdef uint64_t accepted = pbf.pbf_ring_accepted(self.ring)
 
         return Counts(
             accepted,
-            accepted - self.taken_count,
-            pbf.pbf_ring_used(self.ring) + self.owned_bytes,
+            accepted - taken,
+            pbf.pbf_ring_used(self.ring)
+            + self.owned_bytes
+            + self.framing.groups.used * pbf.PBF_CHUNK_SIZE,
         )
+
+    def mark(self):
+        with cython.critical_section(self):
+            self.marked = pbf.pbf_ring_accepted(self.ring)
+        return self.marked
 
     def record(self, context, header, payload, session_id):
         cdef pbf.pbf_encoder encoder
@@ -261,19 +289,23 @@ cdef class NativeEngine:
         return status
 
     def take(self, str instance_id not None, bytes telemetry not None=b""):
-        cdef bytes instance = instance_id.encode()
-        cdef str batch_id = uuid_v7()
-        cdef bytes batch = batch_id.encode()
+        cdef bytes instance, batch, body
+        cdef str batch_id
         cdef pbf.pbf_envelope envelope
         cdef pbf.pbf_frame frame
-        cdef uint64_t start = self.taken_count
         cdef size_t room
         cdef PyObject *resized
-        cdef bytes body
         cdef uint8_t *out
 
+        if pbf.pbf_frame_is_done(self.ring, &self.framing):
+            self.framing.mark = self.marked
+            if pbf.pbf_frame_is_done(self.ring, &self.framing):
+                return None
         if pbf.pbf_ring_used(self.ring) > self.capacity // BACKLOG_PART:
             self.prefault()
+        instance = instance_id.encode()
+        batch_id = uuid_v7()
+        batch = batch_id.encode()
         envelope.instance_id = PyBytes_AS_STRING(instance)
         envelope.instance_id_length = PyBytes_GET_SIZE(instance)
         envelope.batch_id = PyBytes_AS_STRING(batch)
@@ -281,22 +313,31 @@ cdef class NativeEngine:
         envelope.telemetry = <const uint8_t *>PyBytes_AS_STRING(telemetry)
         envelope.telemetry_length = PyBytes_GET_SIZE(telemetry)
         envelope.limit = pbf.PBF_BATCH_MAX
-        room = pbf.pbf_frame_bound(self.ring, &self.contexts, &envelope)
+        room = pbf.pbf_frame_bound(self.ring, &self.contexts, &self.framing, &envelope)
         resized = new_bytes(NULL, room)
         out = <uint8_t *>PyBytes_AS_STRING(<bytes>resized)
         self.set_numbering(True)
         with nogil:
             pbf.pbf_frame_take(
-                self.ring, &self.contexts, &self.numbering, &envelope, out, room, &frame
+                self.ring,
+                &self.contexts,
+                &self.numbering,
+                &self.framing,
+                &envelope,
+                out,
+                room,
+                &frame,
             )
         self.set_numbering(False)
-        self.taken_count = frame.end.records
+        self.account()
         pbf.pbf_shed_close(&self.shedding)
         _PyBytes_Resize(&resized, frame.size)  # the bound was somewhat too high
         body = <bytes>resized
         Py_DECREF(body)
-        if not frame.events and not frame.too_large:
+        # Not when the buffer is empty: that may never be, where threads track all the time.
+        if pbf.pbf_frame_is_done(self.ring, &self.framing):
             self.end_drain()
+        if not frame.events and not frame.too_large:
             return None
         # not by its own __new__, whose first step would raise what a signal handler raises
         return tuple.__new__(
@@ -306,28 +347,43 @@ cdef class NativeEngine:
                 batch_id,
                 frame.events,
                 frame.too_large,
-                start,
+                frame.first,
+                self.watermark,
                 self.taken_count,
                 frame.telemetry,
             ),
         )
 
     def evict(self):
-        cdef pbf.pbf_cursor cursor = pbf.pbf_ring_begin(self.ring)
-        cdef uint64_t start = self.taken_count
-        cdef uint64_t enough = cursor.position + self.capacity // EVICTED_PART
-        cdef pbf.pbf_record record
+        cdef uint64_t evicted
 
         self.set_numbering(True)
         with nogil:
-            while cursor.position < enough and pbf.pbf_ring_next(self.ring, &cursor, &record):
-                self.numbering.last = pbf.pbf_number_of(&self.numbering, &cursor, &record)
-            pbf.pbf_ring_release(self.ring, &cursor)
+            evicted = pbf.pbf_frame_evict(
+                self.ring,
+                &self.contexts,
+                &self.numbering,
+                &self.framing,
+                self.capacity // EVICTED_PART,
+            )
         self.set_numbering(False)
-        self.taken_count = cursor.records
+        self.account()
         if self.contexts.squeezed:
             self.end_drain()
-        return self.taken_count - start
+        return evicted
+
+    cdef void account(self) noexcept:
+        """Note what was taken; have the chunks in use count toward the budget of the ring."""
+        cdef uint64_t used = self.framing.groups.used * pbf.PBF_CHUNK_SIZE
+
+        self.taken_count = pbf.pbf_frame_taken(self.ring, &self.framing)
+        self.watermark = pbf.pbf_frame_watermark(self.ring, &self.framing)
+        with cython.critical_section(self):
+            if used > self.charged:
+                self.charged += pbf.pbf_ring_charge(self.ring, used - self.charged)
+            else:
+                pbf.pbf_ring_unreserve(self.ring, self.charged - used)
+                self.charged = used
 
     def prefault(self):
         if self.prefaulted:
@@ -346,7 +402,10 @@ cdef class NativeEngine:
         return pbf.pbf_shed_take(&self.shedding)
 
     def arm(self, uint64_t events):
-        return pbf.pbf_wake_arm(&self.wake, self.ring, events)
+        cdef uint64_t staged = self.framing.groups.events
+        cdef uint64_t more = events - staged if events > staged else 1
+
+        return pbf.pbf_wake_arm(&self.wake, self.ring, more) and staged < events
 
     def due(self):
         return pbf.pbf_wake_due(&self.wake, self.ring)

@@ -67,23 +67,14 @@ cdef extern from "pbf_ring.h" nogil:
     ctypedef struct pbf_ring:
         pass
 
-    ctypedef struct pbf_cursor:
-        uint64_t position
-        uint64_t records
-
-    ctypedef struct pbf_record:
-        pass
-
     uint64_t pbf_ring_capacity(uint64_t bytes) noexcept
     void pbf_ring_init(pbf_ring *ring, uint64_t capacity, uint64_t position) noexcept
     void pbf_ring_close(pbf_ring *ring) noexcept
     bint pbf_ring_is_final(const pbf_ring *ring) noexcept
-    pbf_cursor pbf_ring_begin(const pbf_ring *ring) noexcept
-    bint pbf_ring_next(const pbf_ring *ring, pbf_cursor *cursor, pbf_record *record) noexcept
-    void pbf_ring_release(pbf_ring *ring, const pbf_cursor *cursor) noexcept
     bint pbf_ring_start_lap(pbf_ring *ring, uint64_t past) noexcept
+    uint64_t pbf_ring_charge(pbf_ring *ring, uint64_t bytes) noexcept
+    void pbf_ring_unreserve(pbf_ring *ring, uint64_t bytes) noexcept
     uint64_t pbf_ring_accepted(const pbf_ring *ring) noexcept
-    uint64_t pbf_ring_pending(const pbf_ring *ring) noexcept
     uint64_t pbf_ring_used(const pbf_ring *ring) noexcept
 
 
@@ -164,8 +155,19 @@ cdef extern from "pbf_number.h" nogil:
                             int64_t number) noexcept
     bint pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring,
                          int64_t *number) noexcept
-    int64_t pbf_number_of(pbf_numbering *numbering, const pbf_cursor *cursor,
-                          const pbf_record *record) noexcept
+
+
+cdef extern from "pbf_group.h" nogil:
+    const size_t PBF_CHUNK_SIZE
+
+    ctypedef struct pbf_chunk:
+        pass
+
+    ctypedef struct pbf_groups:
+        uint32_t used
+        uint64_t events
+
+    void pbf_groups_init(pbf_groups *groups, pbf_chunk *chunks, uint32_t chunk_count) noexcept
 
 
 cdef extern from "pbf_frame.h" nogil:
@@ -178,15 +180,26 @@ cdef extern from "pbf_frame.h" nogil:
         size_t telemetry_length
         size_t limit
 
+    ctypedef struct pbf_framing:
+        pbf_groups groups
+        uint64_t mark
+        uint32_t slot
+
     ctypedef struct pbf_frame:
-        pbf_cursor end
         size_t size
         uint64_t events
         uint64_t too_large
+        uint64_t first
         bint telemetry
 
+    bint pbf_frame_is_done(const pbf_ring *ring, const pbf_framing *framing) noexcept
+    uint64_t pbf_frame_taken(const pbf_ring *ring, const pbf_framing *framing) noexcept
+    uint64_t pbf_frame_watermark(const pbf_ring *ring, const pbf_framing *framing) noexcept
     size_t pbf_frame_bound(const pbf_ring *ring, const pbf_context_table *contexts,
-                           const pbf_envelope *envelope) noexcept
+                           const pbf_framing *framing, const pbf_envelope *envelope) noexcept
     void pbf_frame_take(pbf_ring *ring, pbf_context_table *contexts, pbf_numbering *numbering,
-                        const pbf_envelope *envelope, uint8_t *body, size_t capacity,
-                        pbf_frame *frame) noexcept
+                        pbf_framing *framing, const pbf_envelope *envelope, uint8_t *body,
+                        size_t capacity, pbf_frame *frame) noexcept
+    uint64_t pbf_frame_evict(pbf_ring *ring, pbf_context_table *contexts,
+                             pbf_numbering *numbering, pbf_framing *framing,
+                             uint64_t bytes) noexcept

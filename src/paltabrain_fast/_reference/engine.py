@@ -37,6 +37,19 @@ class _Record(NamedTuple):
         return Event(common=common, header=self.header, payload=self.payload)
 
 
+class _Group:
+    """Events that wait until the batch of their context is cut.
+
+    Attributes:
+        first: none of them was accepted before the event of this number.
+        records: the events, with their numbers.
+    """
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.records: deque[tuple[_Record, int]] = deque()
+
+
 class ReferenceEngine:
     """A bounded buffer of serialized events; see ``Engine`` for the contract.
 
@@ -60,21 +73,36 @@ class ReferenceEngine:
     def _start(self) -> None:
         self._records: deque[tuple[_Record, int]] = deque()  # with ``last_number`` after it
         self._contexts: dict[bytes, int] = {}  # bytes -> number of records that share them
+        self._groups: dict[bytes, _Group] = {}  # by context, in the order of their first events
+        self._context: bytes | None = None  # whose turn it is, if its last body was full
         self._lock = RLock()  # re-entrant: a signal handler may track an event
         self.accepted = 0
         self.taken = 0
         self.last_number = 0
+        self._marked = 0  # how many events are to be taken,
+        self._pass_end = 0  # and how many of them are moved out of ``_records`` now
+        self._moved = 0  # how many are
         self._bytes = 0
-        self._mark = 1  # ``due()`` is true once so many events are accepted
+        self._due = 1  # ``due()`` is true once so many events are accepted
         self._shed_until = 0.0  # reading of monotonic()
         self._shed = 0
 
     def __len__(self) -> int:
-        return len(self._records)
+        return self.accepted - self.taken
 
     def counts(self) -> Counts:
         with self._lock:
-            return Counts(self.accepted, len(self._records), self._bytes)
+            return Counts(self.accepted, len(self), self._bytes)
+
+    @property
+    def watermark(self) -> int:
+        oldest = next(iter(self._groups.values()), None)
+        return self._moved if oldest is None else oldest.first
+
+    def mark(self) -> int:
+        with self._lock:
+            self._marked = self.accepted
+            return self._marked
 
     def record(
         self, context: bytes, header: bytes, payload: bytes, session_id: int | None
@@ -108,44 +136,82 @@ class ReferenceEngine:
         return RecordStatus.OK
 
     def take(self, instance_id: str, telemetry: bytes = b"") -> FramedBatch | None:
-        if not self._records:
-            return None
-        start, too_large = self.taken, 0
-        context = self._records[0][0].context
-        common = BatchCommon(instance_id=instance_id, batch_id=uuid_v7())
-        batch = Batch(common=common, context=context)
-        size = empty_size = batch.ByteSize()
-        while self._records and self._records[0][0].context == context:
-            record, number = self._records[0]
-            event = record.event(number)
-            event_size = _framed_size(event)
-            if empty_size + event_size > BATCH_MAX_BYTE_SIZE:
-                too_large += 1
-            elif size + event_size > BATCH_MAX_BYTE_SIZE:
-                break
-            else:
-                size += event_size
-                batch.events.append(event)
-                if len(batch.events) == 1 and telemetry:
-                    size += self._attach(telemetry, batch, BATCH_MAX_BYTE_SIZE - size)
-            self._release()
+        if self._is_done:
+            self._pass_end = self._marked
+            if self._is_done:
+                return None
+        body = _Body(instance_id, telemetry, self.watermark)
+        context = self._context
+        if context is None and self._groups:
+            context = next(iter(self._groups))
+            self._take_group(context, body)
+        self._context = None
+        if context not in self._groups:
+            self._pass(context, body)
+        if not body.events and self._groups:  # there was no more of that context
+            self._take_group(next(iter(self._groups)), body)
         self._shed_until = 0.0
-        body = batch.SerializeToString() if batch.events else b""
         return FramedBatch(
-            body,
-            common.batch_id,
-            len(batch.events),
-            too_large,
-            start,
-            end=self.taken,
-            telemetry=batch.HasField("telemetry"),
+            body.serialized(),
+            body.batch_id,
+            body.events,
+            body.too_large,
+            body.first,
+            self.watermark,
+            self.taken,
+            body.batch.HasField("telemetry"),
         )
+
+    @property
+    def _is_done(self) -> bool:
+        return not self._groups and self._moved >= self._pass_end
+
+    def _take_group(self, context: bytes, body: _Body) -> None:
+        """Move events out of a group into an empty body, and drop the group when it is empty."""
+        group = self._groups[context]
+        body.first = group.first
+        while group.records and body.add(*group.records[0]):
+            self._release(group.records.popleft()[0])
+        if not group.records:
+            del self._groups[context]
+
+    def _pass(self, context: bytes | None, body: _Body) -> None:
+        """Move marked events out of ``_records``: into the body, if they have its context."""
+        while self._moved < self._pass_end:
+            record, number = self._records[0]
+            if body.never_holds(record, number):
+                body.too_large += 1
+                self._release(record)
+            elif context is None or context == record.context:
+                if not body.events:
+                    body.first = self._moved
+                context = record.context
+                if not body.add(record, number):
+                    self._context = context
+                    break
+                self._release(record)
+            else:
+                if record.context not in self._groups:
+                    self._groups[record.context] = _Group(self._moved)
+                self._groups[record.context].records.append((record, number))
+            self._records.popleft()
+            self._moved += 1
 
     def evict(self) -> int:
         start, enough = self.taken, self._bytes - self._capacity // _EVICTED_PART
-        while self._records and self._bytes > enough:
-            self._release()
+        while len(self) and self._bytes > enough:
+            self._drop_oldest()
         return self.taken - start
+
+    def _drop_oldest(self) -> None:
+        if self._groups:
+            context, group = next(iter(self._groups.items()))
+            self._release(group.records.popleft()[0])
+            if not group.records:
+                del self._groups[context]
+        else:
+            self._release(self._records.popleft()[0])
+            self._moved += 1
 
     def prefault(self) -> None:
         pass
@@ -167,16 +233,16 @@ class ReferenceEngine:
 
     def arm(self, events: int) -> bool:
         with self._lock:
-            self._mark = self.taken + events
-            return self.accepted < self._mark
+            self._due = self.taken + events
+            return self.accepted < self._due
 
     def due(self) -> bool:
-        if self.accepted < self._mark:  # without the lock, since nearly all events end here
+        if self.accepted < self._due:  # without the lock, since nearly all events end here
             return False
         with self._lock:
-            due = self.accepted >= self._mark
+            due = self.accepted >= self._due
             if due:
-                self._mark = _NEVER
+                self._due = _NEVER
             return due
 
     @property
@@ -187,18 +253,9 @@ class ReferenceEngine:
         with self._lock:
             self._closed = True
 
-    @staticmethod
-    def _attach(telemetry: bytes, batch: Batch, room: int) -> int:
-        """Add the telemetry to the batch if it fits; return the bytes that it takes, or 0."""
-        size = _framed_size(BatchTelemetry.FromString(telemetry))
-        if size > room:
-            return 0
-        batch.telemetry.ParseFromString(telemetry)
-        return size
-
-    def _release(self) -> None:
+    def _release(self, record: _Record) -> None:
+        """Count a record as taken."""
         with self._lock:
-            record, _ = self._records.popleft()
             context_size = len(record.context)
             self.taken += 1
             self._bytes -= record.size
@@ -206,6 +263,63 @@ class ReferenceEngine:
             if not self._contexts[record.context]:
                 del self._contexts[record.context]
                 self._bytes -= context_size
+
+
+class _Body:
+    """A batch that is being cut.
+
+    Attributes:
+        batch: the message.
+        too_large: how many events were left out.
+        first: no event of the batch was accepted before the one of this number.
+    """
+
+    def __init__(self, instance_id: str, telemetry: bytes, first: int) -> None:
+        self.batch = Batch(common=BatchCommon(instance_id=instance_id, batch_id=uuid_v7()))
+        self.too_large = 0
+        self.first = first
+        self._telemetry = telemetry
+        self._size = 0
+
+    @property
+    def events(self) -> int:
+        return len(self.batch.events)
+
+    @property
+    def batch_id(self) -> str:
+        return self.batch.common.batch_id
+
+    def never_holds(self, record: _Record, number: int) -> bool:
+        size = self._empty_size(record) + _framed_size(record.event(number))
+        return size > BATCH_MAX_BYTE_SIZE
+
+    def add(self, record: _Record, number: int) -> bool:
+        """Add an event, if there is room for it; the first one always finds room."""
+        event = record.event(number)
+        size = _framed_size(event)
+        if not self.events:
+            self._size = self._empty_size(record)
+            self.batch.context = record.context
+        elif self._size + size > BATCH_MAX_BYTE_SIZE:
+            return False
+        self._size += size
+        self.batch.events.append(event)
+        if self.events == 1 and self._telemetry:
+            self._attach(self._telemetry)
+        return True
+
+    def serialized(self) -> bytes:
+        return self.batch.SerializeToString() if self.events else b""
+
+    def _empty_size(self, record: _Record) -> int:
+        return Batch(common=self.batch.common, context=record.context).ByteSize()
+
+    def _attach(self, telemetry: bytes) -> None:
+        """Add the telemetry if there is room for it."""
+        size = _framed_size(BatchTelemetry.FromString(telemetry))
+        if self._size + size <= BATCH_MAX_BYTE_SIZE:
+            self._size += size
+            self.batch.telemetry.ParseFromString(telemetry)
 
 
 def _framed_size(message: Event | BatchTelemetry) -> int:

@@ -193,13 +193,16 @@ class Control:
 
     @property
     def _flush_requested(self) -> bool:
-        return self.flush_mark > self._ledger.framed_count
+        return self.flush_mark > self._ledger.framed_mark
 
     def _advance_flush_mark(self) -> int:
         # Under a lock, or a thread that has read a smaller count could take back the request of
-        # another one. A signal handler cannot: no call stands between read and write.
+        # another one. So could this one that of a signal handler, were there no comparison: between
+        # that and the assignment, where no call stands, none comes.
         with self._ledger.books:
-            self.flush_mark = mark = self._engine.accepted
+            mark = self._engine.mark()
+            if mark > self.flush_mark:
+                self.flush_mark = mark
         return mark
 
     def _start(self, thread: Thread) -> None:

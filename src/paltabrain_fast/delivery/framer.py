@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._engine.protocol import Counts, Engine
-from ..errors import Diagnosis
+from ..errors import Diagnosis, DropReason
 from ..options import Options
 from ..process.locks import Condition
 from .batch import Batch
@@ -70,11 +70,13 @@ class Framer:
         too_large = 0
         with self._consuming:
             # what was taken before and never launched: a signal handler raised between the two
-            self._ledger.drop_taken("internal_error", self._engine.taken)
+            self._drop_taken("internal_error")
             # or launched and never submitted; whoever has a call too many finds nothing to do
             self._submit_launched()
             while (
-                self.has_room and self._engine.taken < mark and (batch := self._take()) is not None
+                self.has_room
+                and self._engine.watermark < mark
+                and (batch := self._take()) is not None
             ):
                 if batch.frame.events:
                     self._launching = [batch]
@@ -100,7 +102,7 @@ class Framer:
         try:
             return self._engine.evict() > 0
         finally:
-            self._ledger.drop_taken("queue_full", self._engine.taken)
+            self._drop_taken("queue_full")
             self._consuming.release()
 
     def give_up(self, diagnosis: Diagnosis) -> int:
@@ -114,9 +116,10 @@ class Framer:
         """
         # as the consumer: what another thread had taken, and not launched yet, would pass for lost
         with self._consuming:
+            self._engine.mark()
             while self._engine.take(self._options.instance_id) is not None:
                 pass
-            lost = self._ledger.drop_taken("deadline", self._engine.taken, diagnosis)
+            lost = self._drop_taken("deadline", diagnosis)
             return lost + self._ledger.give_up(diagnosis)
 
     def enter_shed(self) -> None:
@@ -153,6 +156,12 @@ class Framer:
         """Free the lock, in a forked child."""
         self._launching = []
         self._consuming.reinit_after_fork()
+
+    def _drop_taken(self, reason: DropReason, diagnosis: Diagnosis | None = None) -> int:
+        """Count as lost what was taken from the buffer and is in no batch; return how many."""
+        return self._ledger.drop_taken(
+            reason, self._engine.taken, self._engine.watermark, diagnosis
+        )
 
     def _submit_launched(self) -> None:
         for batch in self._launching:

@@ -113,6 +113,8 @@ class Ledger:
         self._diagnoses = diagnoses
         self.framed_count = 0
         """Events taken from the buffer and entered here, in a batch or as lost."""
+        self.framed_mark = 0
+        """How many events, in the order of acceptance, are among those without a gap."""
         self.failures = 0
         """How many batches were lost after an attempt that has failed."""
         self.batch_counters = {
@@ -185,12 +187,19 @@ class Ledger:
         known = diagnosis or self._diagnoses.get(reason)
         return known is not None and self.losses.note(known, events)
 
-    def drop_taken(self, reason: DropReason, taken: int, diagnosis: Diagnosis | None = None) -> int:
+    def drop_taken(
+        self,
+        reason: DropReason,
+        taken: int,
+        watermark: int,
+        diagnosis: Diagnosis | None = None,
+    ) -> int:
         """Count as lost what was taken from the buffer and is in no batch.
 
         Args:
             reason: why.
             taken: number of events taken from the buffer so far.
+            watermark: how many of them were accepted one after the other, from the first on.
             diagnosis: what the user is told of it.
 
         Returns:
@@ -198,6 +207,7 @@ class Ledger:
         """
         with self.books:
             lost, self.framed_count = taken - self.framed_count, taken
+            self.framed_mark = watermark
             self.drop(reason, lost, diagnosis)
             return lost
 
@@ -244,8 +254,9 @@ class Ledger:
                 error = EventTooLargeError(None, BATCH_MAX_BYTE_SIZE)
                 self.drop("too_large", batch.frame.too_large, too_large(error))
             has_events = batch.frame.events > 0
-            # no call stands between the two, so no signal handler can raise there
-            self.framed_count = batch.frame.end
+            # no call stands between these, so no signal handler can raise there
+            self.framed_count = batch.frame.taken
+            self.framed_mark = batch.frame.end
             if has_events:
                 self._in_flight[batch.id] = batch
             if has_events and self._has_given_up:
@@ -349,7 +360,7 @@ class Ledger:
     def is_settled(self, count: int) -> bool:
         """Tell whether each of the first ``count`` events has an outcome."""
         with self.books:
-            if self.framed_count < count:
+            if self.framed_mark < count:
                 return False
             # not any(): what a signal handler raises while a generator is closed would be lost
             for batch in self._in_flight.values():  # noqa: SIM110

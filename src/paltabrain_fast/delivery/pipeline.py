@@ -344,7 +344,7 @@ class Pipeline:
     def _await_framing(self, mark: int, deadline: float) -> None:
         self.ledger.wait(
             lambda: (
-                self.ledger.framed_count >= mark
+                self.ledger.framed_mark >= mark
                 or not self._framer.has_room
                 or not self._control.is_running
                 or self._is_abandoned
@@ -401,7 +401,7 @@ class Pipeline:
         return self._workers.is_short()
 
     def _has_work(self, mark: int) -> bool:
-        can_frame = self.ledger.framed_count < mark and self._framer.has_room
+        can_frame = self.ledger.framed_mark < mark and self._framer.has_room
         return can_frame or self._workers.next_due() is not None
 
     def _drain(self, deadline: float | None, what: Ending) -> bool:

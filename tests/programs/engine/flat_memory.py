@@ -14,6 +14,7 @@ def work(engine: NativeEngine, laps: int) -> None:
         context = str(lap).encode() * 100
         for _ in range(500):
             engine.record(context, b"h" * 50, b"p" * 100, 1)
+        engine.mark()
         while engine.take("instance"):
             pass
 

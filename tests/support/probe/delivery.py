@@ -187,9 +187,8 @@ def overtaking_flush(sdk: PaltabrainSdk[Any], track: Callable[[], object]) -> It
             requests.pop()()
 
     class Overtaken(_WatchedEngine):
-        @property
-        def accepted(self) -> int:
-            count: int = self._engine.accepted
+        def mark(self) -> int:
+            count: int = self._engine.mark()
             if threading.current_thread() is this_thread:
                 other = threading.Thread(target=request)
                 other.start()
