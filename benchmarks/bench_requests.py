@@ -77,10 +77,10 @@ def sdk_of(kind: str, hostname: str, ca_file: str) -> Any:
 
 def serve(track: Track, requests: int, start: threading.Barrier, samples: list[float]) -> None:
     """Answer requests in one thread; note the seconds that each of them took."""
-    start.wait()
+    thread = start.wait()
     for number in range(requests):
         begun = time.perf_counter()
-        context = make_context().set_user(user_id=f"user-{number}")
+        context = make_context().set_user(user_id=f"user-{thread}-{number}")
         for place in range(EVENTS):
             if place == EVENTS // 2:
                 time.sleep(PAUSE_SECONDS)
