@@ -36,18 +36,19 @@ THREADS, REQUESTS, EVENTS, ROUNDS = 8, 300, 5, 3
 WARM_UP: Final = 20  # requests of each thread: classes are recognised, connections opened
 PAUSE_SECONDS, BETWEEN_SECONDS = 0.5e-3, 2e-3
 
-ALONE, MEMORY, ORIGINAL = "no SDK", "in memory", "the original"
+ALONE, MEMORY, ORIGINAL, SHARED = "no SDK", "in memory", "the original", "one context"
 OPTIONS: Final[dict[str, dict[str, float]]] = {
     ALONE: {},
     MEMORY: {},
     "default": {},
     "curl": {},
     "default, reference engine": {},
-    "default, flush_pace_ms=0": {"flush_pace_ms": 0},
-    "default, flush_pace_ms=500": {"flush_pace_ms": 500},
-    "default, a flush a second": {"flush_buffer_size": math.inf, "flush_interval_ms": 1000},
+    "a flush a second": {"flush_buffer_size": math.inf, "flush_interval_ms": 1000},
+    f"{SHARED}, flush_pace_ms=0": {"flush_pace_ms": 0},
+    f"{SHARED}, flush_pace_ms=50": {"flush_pace_ms": 50},
+    f"{SHARED}, a flush a second": {"flush_buffer_size": math.inf, "flush_interval_ms": 1000},
 }
-"""The kinds, each with its options; the original has none."""
+"""The kinds, each with its options; the original has none. The last ones share one context."""
 
 Track = Callable[[Any, Any], object]
 
@@ -77,10 +78,10 @@ def sdk_of(kind: str, hostname: str, ca_file: str) -> Any:
 
 def serve(track: Track, requests: int, start: threading.Barrier, samples: list[float]) -> None:
     """Answer requests in one thread; note the seconds that each of them took."""
-    start.wait()
+    thread = start.wait()
     for number in range(requests):
         begun = time.perf_counter()
-        context = make_context().set_user(user_id=f"user-{number}")
+        context = make_context().set_user(user_id=f"user-{thread}-{number}")
         for place in range(EVENTS):
             if place == EVENTS // 2:
                 time.sleep(PAUSE_SECONDS)
@@ -116,6 +117,9 @@ def measure_here(kind: str, hostname: str, ca_file: str) -> dict[str, float]:
     """Measure one kind in this process."""
     sdk = sdk_of(kind, hostname, ca_file)
     track: Track = (lambda _event, _context: None) if sdk is None else sdk.track
+    if kind.startswith(SHARED):
+        sdk.context = make_context()
+        track = lambda event, _context: sdk.track(event)  # noqa: E731
     run_threads(track, WARM_UP)
     if sdk is not None:
         sdk.flush(60)

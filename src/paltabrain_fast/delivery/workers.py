@@ -180,6 +180,8 @@ class Workers:
 
     def _next_wake(self) -> float:
         """Return when a thread that sleeps is needed, by ``monotonic()``; ``inf`` for never."""
+        if len(self._ready) == 1 and not self._running:  # the one that was woken takes it
+            return math.inf
         if self._ready and self._running < len(self._threads):
             return self._ready_since + _PATIENCE_SECONDS
         return math.inf
