@@ -95,7 +95,7 @@ def test_names_that_are_imported_late_are_there() -> None:
         assert getattr(paltabrain_fast, name) is not None
     assert "CurlTransport" in dir(paltabrain_fast.transport)
     with pytest.raises(AttributeError, match="has no attribute 'Https'"):
-        paltabrain_fast.Https  # type: ignore[attr-defined]  # noqa: B018
+        paltabrain_fast.Https  # noqa: B018
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
@@ -158,7 +158,7 @@ def test_warm_up_tells_of_a_bundle_that_is_gone(
     bundle = tmp_path / "bundle.pem"
     bundle.write_bytes(ca_file.read_bytes())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    with PaltabrainSdk("localhost", "key", None) as sdk:
+    with PaltabrainSdk[Any]("localhost", "key", None) as sdk:
         bundle.unlink()
         with pytest.raises(FileNotFoundError, match="named by REQUESTS_CA_BUNDLE"):
             sdk.warm_up()
@@ -166,7 +166,7 @@ def test_warm_up_tells_of_a_bundle_that_is_gone(
 
 def test_warm_up_of_a_disabled_sdk_does_nothing() -> None:
     before = threading.active_count()
-    with PaltabrainSdk(context=None, disabled=True) as sdk:
+    with PaltabrainSdk[Any](context=None, disabled=True) as sdk:
         sdk.warm_up()
         assert threading.active_count() == before
 

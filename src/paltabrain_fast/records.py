@@ -74,10 +74,10 @@ def _repr(names: tuple[str, ...]) -> Any:
 
 
 def _eq(names: tuple[str, ...]) -> Any:
-    def equal(self: object, other: object) -> bool:
+    def equal(self: object, other: object) -> Any:
         if type(other) is not type(self):
             return NotImplemented
-        return bool(all(getattr(self, name) == getattr(other, name) for name in names))
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     return equal
 

@@ -121,7 +121,8 @@ cdef class ClassPlan:
             if self.functions[i] == function:
                 return 0
         if self.function_count == MAX_FUNCTIONS:
-            raise recognition().NotGeneratedError(f"its methods call more than {MAX_FUNCTIONS} functions")
+            refused = recognition().NotGeneratedError
+            raise refused(f"its methods call more than {MAX_FUNCTIONS} functions")
         self.functions[self.function_count] = function
         self.codes[self.function_count] = pbf_code(function)
         self.defaults[self.function_count] = pbf_defaults(function)
@@ -139,7 +140,8 @@ cdef class ClassPlan:
             if self.namespaces[i] == <PyObject *>namespace:
                 return i
         if self.namespace_count == MAX_NAMESPACES:
-            raise recognition().NotGeneratedError(f"its methods use more than {MAX_NAMESPACES} modules")
+            refused = recognition().NotGeneratedError
+            raise refused(f"its methods use more than {MAX_NAMESPACES} modules")
         pbf_watch_dict(namespace)
         self.namespaces[self.namespace_count] = <PyObject *>namespace
         self.namespace_versions[self.namespace_count] = pbf_dict_version(<PyObject *>namespace)
@@ -311,7 +313,8 @@ cdef ClassPlan make_plan(object cls):
         if plan.version == 0:
             raise recognition().NotGeneratedError("it was changed too often")
         if entry.is_rejected:
-            raise recognition().NotGeneratedError("its encoding once differed from that of its own methods")
+            refused = recognition().NotGeneratedError
+            raise refused("its encoding once differed from that of its own methods")
         if is_event:
             (<EventPlan>plan).describe(cls)
         else:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
-__all__ = ["cooperative_sleep", "greenlet", "loaded", "uwsgi"]
+__all__ = ["cooperative_sleep", "greenlet", "loaded", "may_be_patched", "uwsgi"]
 
 
 def loaded(name: str) -> Any:
@@ -54,6 +55,15 @@ def cooperative_sleep() -> Callable[[float], object] | None:
         green: Callable[[float], object] = sys.modules["eventlet"].sleep
         return green
     return None
+
+
+def may_be_patched() -> bool:
+    """Tell whether gevent or eventlet is installed, and so may patch threads at any time.
+
+    While they do, no other thread may import: it would find another identity of its own when it
+    releases the lock of the module, and leave that locked for ever.
+    """
+    return any(find_spec(name) is not None for name in ("gevent", "eventlet"))
 
 
 def greenlet() -> object | None:

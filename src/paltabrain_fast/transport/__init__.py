@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ..process.hosts import may_be_patched
 from .base import Request, SendResult, Transport
 from .deferred import DeferredTransport
 from .memory import InMemoryTransport
@@ -27,7 +28,7 @@ _LATE: Final = {"CurlTransport": "curl", "HttpsTransport": "https"}
 
 
 def make_transport(name: Literal["curl", "auto"] | None = None) -> Transport:
-    """Make a transport; all that takes long is left to its first attempt.
+    """Make a transport; what takes long is left to its first attempt, where threads may import.
 
     Args:
         name: ``"curl"``; ``None`` for the default one; ``"auto"`` for the faster one of those that
@@ -41,7 +42,10 @@ def make_transport(name: Literal["curl", "auto"] | None = None) -> Transport:
     """
     if name == "curl":
         return _made("CurlTransport")
-    return DeferredTransport("HttpsTransport", partial(_made, "HttpsTransport"))
+    transport = DeferredTransport("HttpsTransport", partial(_made, "HttpsTransport"))
+    if may_be_patched():
+        transport.transport()  # in this thread, which does not patch meanwhile
+    return transport
 
 
 def _made(name: str) -> Transport:

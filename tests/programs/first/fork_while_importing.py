@@ -32,6 +32,7 @@ class Slow:
         return None
 
 
+sys.modules["gevent"] = sys.modules["eventlet"] = None  # type: ignore[assignment]
 sys.meta_path.insert(0, Slow())
 os.register_at_fork(before=forking.set)  # this hook comes first: it was registered last
 sdk = PaltabrainSdk(sys.argv[1], "key", TextContext(), flush_buffer_size=0)

@@ -12,6 +12,7 @@ import google.protobuf.descriptor_pb2
 import google.protobuf.internal.builder
 import google.protobuf.message_factory  # noqa: F401
 
+sys.modules["gevent"] = sys.modules["eventlet"] = None  # type: ignore[assignment]
 known = set(sys.modules)
 
 
