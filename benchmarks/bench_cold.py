@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
@@ -102,28 +102,32 @@ def awake_processor() -> Iterator[None]:
 
 
 def sample(
-    track: Track, contexts: list[Context], prepare: Callable[[], object], rounds: int
-) -> tuple[float, float]:
-    """Return the median seconds of the first and of the next event after ``prepare``."""
-    firsts, seconds = [], []
+    kinds: Sequence[Track], contexts: list[Context], prepare: Callable[[], object], rounds: int
+) -> list[tuple[float, float]]:
+    """Return, for each kind, the median seconds of the first and next event after ``prepare``.
+
+    The kinds take turns, so that the machine's other work disturbs all alike.
+    """
+    samples: list[tuple[list[int], list[int]]] = [([], []) for _ in kinds]
     clock = time.perf_counter_ns
     for number in range(rounds):
         context, value, next_value = contexts[number % REQUESTS], f"page-{number}", f"at-{number}"
-        prepare()
-        clock()
-        start = clock()
-        track(value, context)
-        middle = clock()
-        track(next_value, context)
-        end = clock()
-        firsts.append(middle - start)
-        seconds.append(end - middle)
-    return median(firsts) * 1e-9, median(seconds) * 1e-9
+        for track, (firsts, seconds) in zip(kinds, samples, strict=True):
+            prepare()
+            clock()
+            start = clock()
+            track(value, context)
+            middle = clock()
+            track(next_value, context)
+            end = clock()
+            firsts.append(middle - start)
+            seconds.append(end - middle)
+    return [(median(firsts) * 1e-9, median(seconds) * 1e-9) for firsts, seconds in samples]
 
 
 def measure() -> str:
     sdk, contexts = undrained_sdk(), make_contexts()
-    kinds: dict[str, Track] = {"nothing": nothing, "floor": floor(), "track": tracking(sdk)}
+    kinds = nothing, floor(), tracking(sdk)
     preparations: dict[str, tuple[Callable[[], object], int]] = {
         "warm": (int, WARM_ROUNDS),
         "cold": (Chill(), ROUNDS),
@@ -133,19 +137,15 @@ def measure() -> str:
         "construct + header + track(event, context): first event, next event; beside the floor"
     ]
     with awake_processor():
-        for track in kinds.values():
-            sample(track, contexts, int, 2_000)  # classes are recognised, contexts serialized
+        sample(kinds, contexts, int, 2_000)  # classes are recognised, contexts serialized
         for name, (prepare, rounds) in preparations.items():
-            times = {}
-            for kind, track in kinds.items():
-                times[kind] = sample(track, contexts, prepare, rounds)
-                take_all(sdk)
-            figures = []
-            for place in range(2):
-                own, base = (
-                    times[kind][place] - times["nothing"][place] for kind in ("track", "floor")
-                )
-                figures.append(f"{own * 1e6:5.2f} µs, {own / base:4.1f} x")
+            take_all(sdk)
+            empty, base, own = sample(kinds, contexts, prepare, rounds)
+            figures = [
+                f"{(own[place] - empty[place]) * 1e6:5.2f} µs,"
+                f" {(own[place] - empty[place]) / (base[place] - empty[place]):4.1f} x"
+                for place in range(2)
+            ]
             lines.append(f"  {name:6} " + "; ".join(figures))
     return "\n".join(lines)
 

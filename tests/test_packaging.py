@@ -55,8 +55,11 @@ def test_wheel_is_complete(dist: Path) -> None:
         "paltabrain_sdk-stubs/sdk.pyi",
     } <= names
     (library,) = [name for name in names if name.endswith(".so")]
+    with zipfile.ZipFile(wheel) as archive:
+        code = archive.read(library)
     assert library.startswith("paltabrain_fast/_native/_core.cpython")
     assert wheel.stat().st_size < 600_000
+    assert b".debug_info" not in code  # the name of a section; -g in CFLAGS asks for it
     assert not [name for name in names if name.endswith(".c") or name.startswith("tests")]
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert metadata["License-Expression"] == "Apache-2.0"

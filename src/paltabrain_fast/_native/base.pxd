@@ -73,11 +73,11 @@ cdef class ContextBase:
     # The bytes that the context was last serialized to, and what they were made from.
     cdef bytes serialized
     cdef object plan
-    cdef unsigned int class_version
-    cdef int tracked_count  # 0: the bytes are not to be used
-    cdef TrackedDict tracked[MAX_TRACKED]
     cdef uint64_t engine  # identity of the engine that gave `ref`
     cdef pbf.pbf_context_ref ref
+    cdef unsigned int class_version
+    cdef int tracked_count  # 0: the bytes are not to be used
+    cdef TrackedDict tracked[MAX_TRACKED]  # at the end, as few of them are used
 
 
 cdef class Sentinel:

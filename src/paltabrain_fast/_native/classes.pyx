@@ -36,8 +36,10 @@ from .plan import plan_of
 
 cdef extern from *:
     """
-    PBF_HOT(struct __pyx_obj_15paltabrain_fast_7_native_7classes_EventPlan *, 7classes_event_plan);
-    PBF_COLD(struct __pyx_obj_15paltabrain_fast_7_native_7classes_ClassPlan *, 7classes_look_up_plan);
+    PBF_HOT(struct __pyx_obj_15paltabrain_fast_7_native_7classes_EventPlan *,
+            7classes_event_plan);
+    PBF_COLD(struct __pyx_obj_15paltabrain_fast_7_native_7classes_ClassPlan *,
+             7classes_look_up_plan);
     PBF_COLD(int, 7classes_has_extra);
     """
 
