@@ -114,8 +114,8 @@ class Round:
 
     def totals(self) -> Counter[str]:
         stats = self._sdk.stats()
-        counts = Counter(tracked=sum(self._tracked.values()), delivered=stats.delivered)
-        return counts + Counter(retries=stats.retries, **stats.dropped)
+        counts = Counter[str](tracked=sum(self._tracked.values()), delivered=stats.delivered)
+        return counts + Counter(retries=stats.retries) + Counter[str](stats.dropped)
 
     def _make_sdk(self, context: Any) -> Sdk:
         chance = self._chance

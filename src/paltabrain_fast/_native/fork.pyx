@@ -27,7 +27,7 @@ def finish_fork():
 
 
 def free_object_locks():
-    if is_single_threaded():
+    if PBF_FREE_THREADED and is_single_threaded():
         pbf_free_object_locks()
 
 

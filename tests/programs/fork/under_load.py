@@ -10,7 +10,14 @@ import threading
 from tests.support.events import TextEvent
 from tests.support.forks import make_sdk, reap
 
-sdk = make_sdk(start_session=True, overflow=sys.argv[2], block_timeout_ms=60_000, on_error=print)
+sdk = make_sdk(
+    start_session=True,
+    overflow=sys.argv[2],
+    block_timeout_ms=60_000,
+    request_timeout=60,  # no retry only because the machine is busy
+    exit_timeout=60,
+    on_error=print,
+)
 stop, counts = threading.Event(), [0] * 4
 
 
