@@ -39,6 +39,7 @@ cdef class ContextBase:
     cdef TrackedDict tracked[MAX_TRACKED]
     cdef uint64_t engine  # identity of the engine that gave `ref`
     cdef pbf.pbf_context_ref ref
+    cdef uint32_t groups_version  # changes when other groups are assigned; without a GIL only
 
 
 cdef class Sentinel:
