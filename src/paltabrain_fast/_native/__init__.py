@@ -26,6 +26,7 @@ _MODULES: Final = (
     "contexts",
     "engine",
     "scope",
+    "known",
     "track",
 )
 """Each one after those that it imports."""

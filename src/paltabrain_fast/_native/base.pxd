@@ -75,6 +75,7 @@ cdef class ContextBase:
     cdef object plan
     cdef uint64_t engine  # identity of the engine that gave `ref`
     cdef pbf.pbf_context_ref ref
+    cdef uint32_t groups_version  # changes when other groups are assigned; without a GIL only
     cdef unsigned int class_version
     cdef int tracked_count  # 0: the bytes are not to be used
     cdef TrackedDict tracked[MAX_TRACKED]  # at the end, as few of them are used

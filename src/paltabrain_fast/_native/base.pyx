@@ -10,7 +10,13 @@ from cpython.object cimport PyObject, PyTypeObject
 from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.stdint cimport uint16_t
 
-from .python cimport VALUES, pbf_clear_extras, pbf_set_lazy_dict
+from .python cimport (
+    PBF_FREE_THREADED,
+    VALUES,
+    pbf_clear_extras,
+    pbf_set_hint,
+    pbf_set_lazy_dict,
+)
 
 
 cdef extern from *:
@@ -156,8 +162,7 @@ cdef class ContextBase:
 
     def __init__(self):
         with cython.critical_section(self):
-            self.groups = None
-            self.tracked_count = 0
+            replace_groups(self, None)
 
     @property
     def _context(self):
@@ -167,8 +172,7 @@ cdef class ContextBase:
     @_context.setter
     def _context(self, value):
         with cython.critical_section(self):
-            self.groups = value
-            self.tracked_count = 0
+            replace_groups(self, value)
 
     def __reduce_ex__(self, protocol):
         return object.__reduce_ex__(self, max(protocol, 2))
@@ -178,6 +182,14 @@ cdef class ContextBase:
 
     def __setstate__(self, state):
         set_attributes(self, state)
+
+
+cdef inline void replace_groups(ContextBase context, groups) noexcept:
+    """Assign other groups, or none. The context must be locked."""
+    context.groups = groups
+    context.tracked_count = 0
+    if PBF_FREE_THREADED:
+        pbf_set_hint(context.groups_version, context.groups_version + 1)
 
 
 cdef object groups_of(ContextBase context):

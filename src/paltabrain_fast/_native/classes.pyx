@@ -365,9 +365,9 @@ cdef int reject_class(object cls) except -1:
     return 0
 
 
-cdef inline bint is_patched(object instance, tuple names) noexcept:
-    """Whether the instance itself has one of these attributes."""
-    return pbf_extras(instance) != NULL and has_extra(instance, names)
+cdef inline bint is_patched(object instance, ClassPlan plan) noexcept:
+    """Whether the instance itself has an attribute that the plan says it must not have."""
+    return pbf_extras(instance) != NULL and has_extra(instance, plan.names)
 
 
 cdef bint has_extra(object instance, tuple names) noexcept:
@@ -386,7 +386,7 @@ cdef EventPlan event_plan(object event):
 
     if plan is None or plan.slow_reason is not None or type(plan) is not EventPlan:
         return None
-    return None if is_patched(event, plan.names) else <EventPlan>plan
+    return None if is_patched(event, plan) else <EventPlan>plan
 
 
 cdef ContextPlan context_plan(object context):
@@ -395,7 +395,7 @@ cdef ContextPlan context_plan(object context):
 
     if plan is None or plan.slow_reason is not None or type(plan) is not ContextPlan:
         return None
-    return None if is_patched(context, plan.names) else <ContextPlan>plan
+    return None if is_patched(context, plan) else <ContextPlan>plan
 
 
 cdef bint is_same(message, bytes encoded, bytes serialized) except -1:

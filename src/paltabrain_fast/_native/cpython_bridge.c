@@ -57,6 +57,32 @@ void pbf_prefault(void *memory, size_t length)
 #endif
 }
 
+/* ---- Threads of a free-threaded interpreter ----------------------------------------------- */
+
+#ifdef Py_GIL_DISABLED
+
+_Thread_local void *pbf_threads_known PBF_TLS_MODEL;
+
+/* No other thread runs: none is between two steps of a change of a count. What references there
+ * were is not counted any more, nor is it given back. */
+static int keep(PyObject *ignored, void *objects)
+{
+    enum { FLAGS = 3, QUEUED = 2 }; /* its thread is to merge its two counts, and would count anew */
+
+    (void)ignored;
+    for (PyObject **object = objects; *object != NULL; object++)
+        if ((__atomic_load_n(&(*object)->ob_ref_shared, __ATOMIC_RELAXED) & FLAGS) != QUEUED)
+            __atomic_store_n(&(*object)->ob_ref_local, UINT32_MAX, __ATOMIC_RELAXED);
+    return 0; /* once is enough */
+}
+
+void pbf_keep(PyObject **objects)
+{
+    PyUnstable_GC_VisitObjects(keep, objects);
+}
+
+#endif
+
 /* ---- Versions of dicts -------------------------------------------------------------------- */
 
 #if PY_VERSION_HEX < 0x030C0000

@@ -168,6 +168,62 @@ static inline void pbf_share(PyObject *object)
 #endif
 }
 
+/* ---- Threads of a free-threaded interpreter ----------------------------------------------- */
+
+/* Words that publish what was written before them: an acquire load pairs with a release store. Need
+ * no GIL. */
+#define pbf_see(word) __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
+#define pbf_publish(word, value) __atomic_store_n(&(word), value, __ATOMIC_RELEASE)
+
+#ifdef Py_GIL_DISABLED
+
+/* What this thread knows; known.pyx says what that is. Read and written by the thread itself. */
+extern _Thread_local void *pbf_threads_known PBF_TLS_MODEL;
+
+static inline void *pbf_known(void)
+{
+    return pbf_threads_known;
+}
+
+static inline void pbf_set_known(void *known)
+{
+    pbf_threads_known = known;
+}
+
+/* Returns a number that no other thread which is alive has, and that is neither 0 nor UINT64_MAX. */
+static inline uint64_t pbf_thread(void)
+{
+    return _Py_ThreadId();
+}
+
+/* Makes objects immortal that other threads have already: NULL ends the row. The interpreter stops
+ * all threads for that, as for a garbage collection. Not for many: they are never freed. */
+void pbf_keep(PyObject **objects);
+
+#else /* all of this is then left out by the compiler */
+
+static inline void *pbf_known(void)
+{
+    return NULL;
+}
+
+static inline void pbf_set_known(void *known)
+{
+    (void)known;
+}
+
+static inline uint64_t pbf_thread(void)
+{
+    return 1;
+}
+
+static inline void pbf_keep(PyObject **objects)
+{
+    (void)objects;
+}
+
+#endif
+
 /* ---- Dicts and lists ---------------------------------------------------------------------- */
 
 /* Returns a new reference to the value of a key, or to None if there is none; NULL with an

@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 from . cimport pbf
-from .python cimport MAX_FIELDS
+from .python cimport MAX_FIELDS, pbf_share
 
 cdef dict KINDS = {
     FieldDescriptor.TYPE_BOOL: BOOL,
@@ -35,6 +35,7 @@ cdef class MessagePlan:
         cdef Field *field
         descriptor = message.DESCRIPTOR
 
+        pbf_share(self)  # as the plans of classes that it belongs to
         self.references = []
         self.places = {}
         self.of_groups = of_groups

@@ -35,6 +35,14 @@ cdef extern from "cpython_bridge.h":
     object pbf_new_values(object layout, object unset, Py_ssize_t count)
     void pbf_set_value(object values, Py_ssize_t place, object value) noexcept
     void pbf_set_previous(object values, object previous) noexcept
+    uint64_t pbf_hint64 "pbf_hint"(uint64_t word) noexcept
+    void pbf_set_hint64 "pbf_set_hint"(uint64_t word, uint64_t value) noexcept
+    uint64_t pbf_see(uint64_t word) noexcept
+    void pbf_publish(uint64_t word, uint64_t value) noexcept
+    void *pbf_known() noexcept
+    void pbf_set_known(void *known) noexcept
+    uint64_t pbf_thread() noexcept
+    void pbf_keep(PyObject **objects) noexcept
 
     object pbf_dict_get(object dict, object key)
     PyObject *pbf_list_get(PyObject *list, Py_ssize_t index) noexcept
@@ -55,6 +63,7 @@ cdef extern from "cpython_bridge.h":
     bint pbf_read_timedelta(object, int64_t *microseconds) noexcept
 
     PyObject *pbf_extras(object instance) noexcept
+    PyObject *pbf_extras_of "pbf_extras"(PyObject *instance) noexcept  # takes no reference to it
     void pbf_clear_extras(object instance) noexcept
     int pbf_set_lazy_dict(PyTypeObject *type) except -1
 
@@ -68,12 +77,14 @@ cdef extern from "Python.h":
     PyTypeObject PyLong_Type
     PyTypeObject PyUnicode_Type
     Py_ssize_t dict_size "PyDict_GET_SIZE"(object) noexcept
+    PyTypeObject *type_of "Py_TYPE"(PyObject *) noexcept  # takes no reference to it
     PyObject *PyObject_CallMethodNoArgs(PyObject *, PyObject *name) noexcept
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
     object PyObject_Vectorcall(PyObject *, PyObject *const *, size_t, PyObject *)
     object PyObject_Call(object callable, PyObject *args, PyObject *kwargs)
     object PyMethod_New(object function, object instance)
     int PyContextVar_Get(PyObject *variable, PyObject *otherwise, PyObject **value) noexcept
+    PyObject *PyThreadState_GetDict() noexcept
     void PyOS_AfterFork_Child()
     bint PyLong_Check(PyObject *) noexcept
     bint PyUnicode_IS_READY(PyObject *) noexcept

@@ -1,6 +1,6 @@
 """The native part of ``PaltabrainSdk``."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from . cimport pbf
 from .encode cimport Encoding
@@ -10,7 +10,10 @@ from .engine cimport NativeEngine
 cdef class Tracker:
     cdef NativeEngine engine
     cdef object context  # of the SDK itself
+    cdef uint64_t context_version  # changes when it is assigned; without a GIL only
     cdef object scopes  # the ContextVar of its scopes; None until there is one, and then it stays
+    cdef uint64_t has_scopes
+    cdef uint64_t thread  # the one that has tracked so far; 0: none has; ANY: several have
     cdef int64_t session_id
     cdef bint has_session
     cdef bint disabled
@@ -18,6 +21,9 @@ cdef class Tracker:
 
     cdef inline object current_context(self)
     cdef inline int track(self, object event, object context) except -1
+    cdef int track_among_threads(self, object event, object context) except -1
+    cdef void note_thread(self, uint64_t thread) noexcept
+    cdef void learn_context(self) noexcept
     cdef int track_diverted(self, object event, object context) except -1
     cdef pbf.pbf_status record_fast(self, object event, object context) noexcept
     cdef pbf.pbf_status encode_and_append(

@@ -8,7 +8,7 @@ from types import FunctionType
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from . cimport pbf
@@ -19,14 +19,22 @@ from .encode cimport Encoding, begin
 from .engine cimport NativeEngine
 from .events cimport encode_event, verify_event
 from .fork cimport fork_count, fork_count_outside, may_be_inside
+from .known cimport find_known, forget, learn
 from .python cimport (
+    PBF_FREE_THREADED,
     PyMethod_New,
     PyObject_Vectorcall,
     PyVectorcall_NARGS,
+    pbf_hint64,
+    pbf_keep,
     pbf_may_be_false,
+    pbf_publish,
     pbf_raise_set,
+    pbf_see,
+    pbf_set_hint64,
     pbf_set_vectorcall,
     pbf_share,
+    pbf_thread,
     pbf_unix_ms,
     vectorcallfunc,
 )
@@ -49,12 +57,22 @@ cdef extern from *:
 cdef enum:
     SCRATCH = 8192  # on the stack: enough for all but rare events
 
+# What no thread's number is: several threads track with the SDK.
+cdef uint64_t ANY = <uint64_t>-1
+
+# So many SDKs are kept for ever, once several threads track with them: see note_thread().
+cdef enum:
+    KEPT = 16
+
+cdef uint64_t kept = 0
+
 
 cdef class Tracker:
     """Base of ``PaltabrainSdk``; see ``TrackerHooks`` for what that has."""
 
     def _set_up(self, NativeEngine engine not None, bint disabled, bint has_hooks=False):
         self.engine = engine
+        self.thread = 0
         self.disabled = disabled
         self.is_diverted = disabled or has_hooks
 
@@ -71,12 +89,21 @@ cdef class Tracker:
     def _context(self, context):
         with cython.critical_section(self):
             self.context = context
+            if PBF_FREE_THREADED:
+                pbf_publish(self.context_version, self.context_version + 1)
+        if PBF_FREE_THREADED and self.engine is not None:
+            forget(self.engine.identity)
+
+    def __dealloc__(self):
+        if PBF_FREE_THREADED and self.engine is not None:
+            forget(self.engine.identity)
 
     def _scope_variable(self):
         """The variable that holds the scope of each thread and task."""
         with cython.critical_section(self):
             if self.scopes is None:
                 self.scopes = ContextVar("paltabrain_sdk.scope")
+                pbf_publish(self.has_scopes, 1)
             return self.scopes
 
     def _current_scope(self):
@@ -128,6 +155,8 @@ cdef class Tracker:
 
         if self.is_diverted:
             return self.track_diverted(event, context)
+        if PBF_FREE_THREADED:
+            return self.track_among_threads(event, context)
         if context is None:
             context = self.current_context()
             if context is None:
@@ -138,6 +167,79 @@ cdef class Tracker:
         if status != pbf.PBF_OK or pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
             self.track_slow(event, context, status, False)
         return 0
+
+    cdef int track_among_threads(self, object event, object context) except -1:
+        """The same without a GIL, where no thread writes what the others read to track as well."""
+        cdef pbf.pbf_context_ref ref
+        cdef pbf.pbf_status status
+        cdef uint64_t thread = pbf_hint64(self.thread)
+        cdef bint is_own = False
+
+        if thread != ANY and thread != pbf_thread():
+            self.note_thread(thread)
+        if context is None:
+            if pbf_see(self.has_scopes):
+                context = scoped_or(<PyObject *>self.scopes, self)
+                if context is None:
+                    return self.track_slow(event, None, pbf.PBF_FALL_BACK, True)
+                is_own = context is self
+            else:
+                is_own = True
+            if is_own:
+                if self.engine.forks == fork_count_outside() and find_known(
+                    self.engine.identity, pbf_see(self.context_version), &ref
+                ):
+                    status = self.encode_and_append(event, ref)
+                    if status != pbf.PBF_OK or pbf.pbf_wake_due(
+                        &self.engine.wake, self.engine.ring
+                    ):
+                        self.track_slow(event, None, status, True)
+                    return 0
+                with cython.critical_section(self):
+                    context = self.context
+        elif pbf_may_be_false(context):
+            return self.track_slow(event, context, pbf.PBF_FALL_BACK, True)
+        status = self.record_fast(event, context)
+        if status != pbf.PBF_OK or pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
+            self.track_slow(event, context, status, False)
+        elif is_own:
+            self.learn_context()
+        return 0
+
+    cdef void note_thread(self, uint64_t thread) noexcept:
+        """Note that this thread tracks, beside the one that was noted.
+
+        When it is the second one, make the SDK immortal: each call of ``track()`` takes a reference
+        to the SDK and to its ``__dict__``, and two threads would pass the counts between them. An
+        immortal SDK that nobody refers to is not shut down for that, but at the exit. So that a
+        program which makes many of them does not keep them all, this is done for a few.
+        """
+        cdef PyObject *objects[3]
+        global kept
+
+        with cython.critical_section(self):
+            if self.thread != thread:
+                return  # another thread was noted meanwhile
+            pbf_set_hint64(self.thread, ANY if thread else pbf_thread())
+        if thread == 0 or pbf_hint64(kept) >= KEPT or self.engine.forks != fork_count():
+            return
+        pbf_set_hint64(kept, pbf_hint64(kept) + 1)
+        try:
+            attributes = self.__dict__
+        except Exception:
+            return
+        objects[0] = <PyObject *>self
+        objects[1] = <PyObject *>attributes
+        objects[2] = NULL
+        pbf_keep(objects)
+
+    cdef void learn_context(self) noexcept:
+        cdef uint64_t version
+
+        with cython.critical_section(self):
+            context = self.context
+            version = self.context_version
+        learn(self.engine.identity, version, context)
 
     cdef int track_diverted(self, object event, object context) except -1:
         """Call the hooks first, which may change the event or drop it; nothing if disabled."""
