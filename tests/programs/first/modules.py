@@ -7,6 +7,8 @@ import decimal  # noqa: F401  # which every config module imports
 import json
 import logging  # noqa: F401
 import sys
+from importlib import import_module
+from typing import Any
 
 import google.protobuf.descriptor_pb2
 import google.protobuf.internal.builder
@@ -26,7 +28,7 @@ def tell() -> None:
 import paltabrain_fast
 
 tell()
-import examples.config as config
+config: Any = import_module("examples.config")
 
 known.update(sys.modules)
 sdk = paltabrain_fast.PaltabrainSdk(sys.argv[1], "key", config.Context())

@@ -2,9 +2,12 @@
 
 import os
 import sys
+from importlib import import_module
+from typing import Any
 
-import examples.config as config
 from paltabrain_fast import PaltabrainSdk
+
+config: Any = import_module("examples.config")
 
 sdk = PaltabrainSdk(sys.argv[1], "key", config.Context())
 sdk.warm_up()
