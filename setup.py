@@ -25,8 +25,7 @@ C_FILES = [
 ]
 HEADERS = [*CORE.glob("*.h"), *NATIVE.glob("*.h")]
 
-# -O2, since what a service runs every few milliseconds waits for its code to be loaded.
-CFLAGS = ["-std=c11", "-O2", "-fvisibility=hidden"]
+CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden"]
 LDFLAGS: list[str] = []
 if sys.platform == "linux":  # calls of the interpreter go by a table of addresses, without a stub
     CFLAGS += ["-fno-plt"]

@@ -51,7 +51,6 @@ cdef extern from *:
     PBF_APART(pbf_status, 6encode_write_map);
     PBF_APART(pbf_status, 6encode_write_wide_text);
     PBF_APART(pbf_status, 6encode_write_decimal);
-    PBF_APART(pbf_status, 6encode_write_other);
     PBF_COLD(int, 6encode_find);
     """
 
