@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from paltabrain_fast._engine.choice import plan_classes
 from paltabrain_fast._native.events import encoded_event
 
 from ..schema.packages import EXAMPLE, imported
@@ -85,6 +86,8 @@ def test_what_is_sent_before_and_after_somebody_looks(config: Any, name: str) ->
     )
     assert type(seen._header) is defaultdict
     expected = seen.serialize_header(), seen.serialize_payload()
+    encoded_event(seen)  # wants a plan
+    plan_classes()
     for event in make(config), seen:
         assert encoded_event(event) == expected
 
