@@ -165,6 +165,7 @@ def test_context_is_freed_when_threads_track_with_its_successor(config: Any) -> 
         is_freed = context() is None  # while the threads live
         turn.wait()
     assert is_freed
+    assert os_names(recorder, config) == ["old"] * 8 + ["new"] * 8
 
 
 def test_context_is_freed_when_the_threads_that_know_it_have_ended(config: Any) -> None:
