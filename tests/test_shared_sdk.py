@@ -48,8 +48,11 @@ def replace_group(recorder: Recorder, _config: Any) -> None:
     recorder._context._context["os"] = {"os_name": "new"}
 
 
-def replace_groups(recorder: Recorder, config: Any) -> None:
+def replace_groups(recorder: Recorder, config: Any) -> object:
+    """Return the old ones: while they live, nothing of them changes."""
+    old = recorder._context._context
     recorder._context._context = config.Context().set_os(os_name="new")._context
+    return old
 
 
 def initialize_again(recorder: Recorder, _config: Any) -> None:
@@ -96,17 +99,18 @@ def patch_class(_recorder: Recorder, config: Any) -> None:
     ],
 )
 def test_thread_that_knows_the_context_sees_its_change(
-    config: Any, change: Callable[[Recorder, Any], None]
+    config: Any, change: Callable[[Recorder, Any], object]
 ) -> None:
     recorder = Recorder(config.Context().set_os(os_name="old"))
     event = config.EventPageOpen(page_id="x")
     for _ in range(4):
         recorder.track(event)
     assert os_names(recorder, config) == ["old"] * 4
-    change(recorder, config)
+    old = change(recorder, config)
     for _ in range(4):
         recorder.track(event)
     assert os_names(recorder, config) == ["new"] * 4
+    del old
     assert not recorder.errors
 
 
@@ -165,6 +169,7 @@ def test_context_is_freed_when_threads_track_with_its_successor(config: Any) -> 
         is_freed = context() is None  # while the threads live
         turn.wait()
     assert is_freed
+    assert os_names(recorder, config) == ["old"] * 8 + ["new"] * 8
 
 
 def test_context_is_freed_when_the_threads_that_know_it_have_ended(config: Any) -> None:
