@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from paltabrain_fast.process import hosts
 from paltabrain_fast.transport.unpatched import getaddrinfo
 
@@ -46,3 +47,8 @@ def test_nobody_has_greenlets_yet() -> None:
     assert hosts.greenlet() is None
     assert hosts.cooperative_sleep() is None
     assert getaddrinfo("127.0.0.1", 80)
+
+
+@pytest.mark.usefixtures("half_imported")
+def test_stand_in_without_a_spec_may_be_there_when_an_sdk_is_made() -> None:
+    PaltabrainSdk[Any]("localhost", "key", None).shutdown()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, dataclass_transform
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +37,16 @@ def record(*, frozen: bool = True, hidden: tuple[str, ...] = ()) -> Callable[[ty
             "__hash__": _hash(names) if frozen else None,
         }
         if frozen:
-            methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
+            methods |= _refusals(cls, frozenset(names))
+        if sys.version_info >= (3, 13):
+            methods["__replace__"] = _replace
         for name, method in methods.items():
             if name not in vars(cls):
                 setattr(cls, name, method)
         cls.__match_args__ = names  # type: ignore[attr-defined, misc]
-        cls.__dataclass_fields__ = _Fields(cls, names)  # type: ignore[attr-defined]
+        made = _Made(cls, names, frozen=frozen)
+        for name in "__dataclass_fields__", "__dataclass_params__":
+            setattr(cls, name, _MadeLate(made, name))
         return cls
 
     return make
@@ -89,22 +94,43 @@ def _hash(names: tuple[str, ...]) -> Any:
     return hashed
 
 
-def _refuse(_self: object, name: str, *_value: object) -> NoReturn:
-    from dataclasses import FrozenInstanceError
+def _refusals(cls: type, names: frozenset[str]) -> dict[str, Any]:
+    """Refuse what a frozen dataclass refuses: a subclass may set what is no field."""
 
-    raise FrozenInstanceError(f"cannot assign or delete {name!r}")
+    def check(self: object, name: str) -> None:
+        if type(self) is cls or name in names:
+            from dataclasses import FrozenInstanceError
+
+            raise FrozenInstanceError(f"cannot assign or delete {name!r}")
+
+    def set_attribute(self: object, name: str, value: object) -> None:
+        check(self, name)
+        super(cls, self).__setattr__(name, value)
+
+    def delete_attribute(self: object, name: str) -> None:
+        check(self, name)
+        super(cls, self).__delattr__(name)
+
+    return {"__setattr__": set_attribute, "__delattr__": delete_attribute}
 
 
-class _Fields:
-    """``__dataclass_fields__``: made when ``dataclasses`` ask for it."""
+def _replace(self: Any, /, **changes: Any) -> Any:
+    from dataclasses import replace
 
-    def __init__(self, cls: type, names: tuple[str, ...]) -> None:
+    return replace(self, **changes)
+
+
+class _Made:
+    """The dataclass that a record would be: made when ``dataclasses`` ask for a part of it."""
+
+    def __init__(self, cls: type, names: tuple[str, ...], *, frozen: bool) -> None:
         self._cls = cls  # which a subclass may have
         self._names = names
-        self._fields: dict[str, Any] | None = None
+        self._frozen = frozen
+        self._made: type | None = None
 
-    def __get__(self, _instance: object, _owner: type) -> dict[str, Any]:
-        if self._fields is None:
+    def get(self) -> type:
+        if self._made is None:
             from dataclasses import field, make_dataclass
 
             types, values = self._cls.__annotations__, vars(self._cls)
@@ -112,5 +138,16 @@ class _Fields:
                 (name, types[name], field(default=values[name]) if name in values else field())
                 for name in self._names
             ]
-            self._fields = vars(make_dataclass(self._cls.__name__, named))["__dataclass_fields__"]
-        return self._fields
+            self._made = make_dataclass(self._cls.__name__, named, frozen=self._frozen)
+        return self._made
+
+
+class _MadeLate:
+    """An attribute of it."""
+
+    def __init__(self, made: _Made, name: str) -> None:
+        self._made = made
+        self._name = name
+
+    def __get__(self, _instance: object, _owner: type) -> Any:
+        return vars(self._made.get())[self._name]

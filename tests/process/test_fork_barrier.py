@@ -15,11 +15,13 @@ from paltabrain_fast.process.fork_barrier import (
     allow_forks,
     before_fork,
     hold_forks,
+    hold_forks_for_import,
 )
 
 from ..support.events import TextContext, TextEvent
 from ..support.probe import (
     fork_barrier_condition,
+    have_forks_wait,
     own_fork_barrier,
     threads_that_fork,
     threads_that_hold_forks,
@@ -61,6 +63,25 @@ def test_fork_waits_for_a_thread_inside_and_lets_nobody_in() -> None:
     with running(attempt, lambda: fork_when(inside, forked, steps)):
         pass
     assert steps == ["left", "forked", "in again"]
+
+
+def test_fork_waits_for_an_import_that_begins_while_it_waits() -> None:
+    steps: list[str] = []
+    inside, forked = threading.Event(), threading.Event()
+    have_forks_wait(0.1)  # for what is no import
+
+    def attempt() -> None:
+        with hold_forks():
+            inside.set()
+            while not threads_that_fork():
+                pass
+            with hold_forks_for_import():
+                forked.wait(0.5)  # in vain
+                steps.append("imported")
+
+    with running(attempt, lambda: fork_when(inside, forked, steps)):
+        pass
+    assert steps == ["imported", "forked"]
 
 
 def test_fork_happens_while_a_thread_waits_in_the_network() -> None:

@@ -354,6 +354,11 @@ def test_sockets_of_gevent_are_no_doubles(monkeypatch: pytest.MonkeyPatch) -> No
     assert mocks.MockedRequests("").send(sent_to("api.example")) is None
 
 
+def test_guard_of_sockets_may_be_there_before_the_first_attempt(api: ApiServer) -> None:
+    run_program("transport/imported_among_guards", api.hostname)
+    assert len(api.requests) == 1
+
+
 @pytest.mark.parametrize("target", ["requests.Session.post", "requests.sessions.Session"])
 def test_double_may_be_there_before_the_import(api: ApiServer, target: str) -> None:
     run_program("transport/imported_among_doubles", target, api.hostname, loses=True)

@@ -60,9 +60,14 @@ class _Barrier:
     def begin_fork(self, thread: int) -> None:
         with self._changed:
             self.forking.add(thread)
-            is_importing = self.importing - {thread}
-            deadline = deadline_after(_IMPORT_SECONDS if is_importing else _FORK_SECONDS)
-            self._changed.wait_for(lambda: not self.inside - {thread}, deadline)
+            self._changed.wait_for(
+                lambda: not self.inside - {thread}, deadline_after(_FORK_SECONDS)
+            )
+            # asked now: who was inside may have begun an import since
+            self._changed.wait_for(
+                lambda: not (self.inside & self.importing) - {thread},
+                deadline_after(_IMPORT_SECONDS),
+            )
 
     def end_fork(self, thread: int) -> None:
         with self._changed:

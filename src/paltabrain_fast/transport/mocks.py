@@ -93,6 +93,7 @@ class _Watch:
             self._looks.append((itemgetter(*present), space))
         self._first = self.look()
         self._socket = socket.socket
+        self.is_clean &= _home(self._socket) in _SOCKETS
 
     def look(self) -> _State:
         return [get(space) for get, space in self._looks]

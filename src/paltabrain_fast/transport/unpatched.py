@@ -55,12 +55,16 @@ def _original(module: str, name: str) -> Any:
     return getattr(sys.modules[module], name)
 
 
-def _original_class(name: str) -> Any:
-    """Return Python's own class of ``ssl``, though another may have taken its name."""
-    for cls in _original("ssl", name).__mro__:
-        if cls.__module__ == "ssl":
+def _original_class(module: str, name: str) -> Any:
+    """Return Python's own class, though another may have taken its name, for a while or for good.
+
+    Raises:
+        ImportError: a double has taken it that is not derived from it.
+    """
+    for cls in getattr(_original(module, name), "__mro__", ()):
+        if cls.__module__ == module:
             return cls
-    raise ImportError(f"ssl.{name} is not derived from Python's")
+    raise ImportError(f"{module}.{name} is not derived from Python's")
 
 
 def _with_globals(function: Any, names: dict[str, Any], owner: CellType | None = None) -> Any:
@@ -93,7 +97,7 @@ def _copy_class(name: str, base: type | None = None) -> Any:
         base: base class of the copy, whose methods then find the copy. If not given, the copy is
             derived from the original, and its methods find that.
     """
-    original = _original_class(name)
+    original = _original_class("ssl", name)
     names = dict(vars(ssl))
     owner = None if base is None else CellType()
     members: dict[str, Any] = {}
@@ -119,7 +123,7 @@ if TYPE_CHECKING:
     Socket = socket.socket
     SslSocket = ssl.SSLSocket
 else:
-    Socket = _original("socket", "socket")
+    Socket = _original_class("socket", "socket")
     SslSocket = _copy_class("SSLSocket", Socket)
 
 

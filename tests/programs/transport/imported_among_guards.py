@@ -1,0 +1,35 @@
+"""The first attempt, which imports its libraries, finds sockets forbidden (argument: hostname).
+
+``pytest-socket`` does that. Neither does an event leave meanwhile, nor are they forbidden for good.
+"""
+
+import socket
+import ssl  # noqa: F401  # which a guard would break for good
+import sys
+from unittest.mock import patch
+
+sys.modules["gevent"] = sys.modules["eventlet"] = None  # type: ignore[assignment]
+
+from paltabrain_fast import PaltabrainSdk
+from tests.support.events import TextContext, TextEvent
+
+
+class Guarded(socket.socket):
+    """What takes the place of ``socket.socket``."""
+
+    def __new__(cls, *_arguments: object, **_options: object) -> "Guarded":
+        raise PermissionError("forbidden by the guard")
+
+
+Guarded.__module__ = "pytest_socket"
+errors: list[Exception] = []
+sdk = PaltabrainSdk(sys.argv[1], "key", TextContext())
+assert "urllib3" not in sys.modules
+with patch("socket.socket", Guarded):
+    sdk.warm_up()
+    sdk.track(TextEvent())
+    while not sdk.flush(timeout=0.1).error:
+        pass
+    assert "forbidden" in str(sdk.last_request_error)
+assert sdk.shutdown(timeout=30)
+assert sdk.stats().delivered == 1
