@@ -47,13 +47,12 @@ def test_frozen_record_refuses_changes_of_its_fields_only() -> None:
     counted.count += 1
     assert (counted.count, counted.status) == (2, 200)
     del counted.count
-    for change in (
-        lambda: setattr(counted, "status", 500),
-        lambda: delattr(counted, "status"),
-        lambda: setattr(SendResult(200), "other", 1),
-    ):
-        with pytest.raises(FrozenInstanceError):
-            change()
+    with pytest.raises(FrozenInstanceError):
+        counted.status = 500  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del counted.status
+    with pytest.raises(FrozenInstanceError):
+        SendResult(200).other = 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="copy.replace() is there from 3.13 on")

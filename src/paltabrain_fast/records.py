@@ -94,7 +94,7 @@ def _hash(names: tuple[str, ...]) -> Any:
     return hashed
 
 
-def _refusals(cls: type, names: frozenset[str]) -> dict[str, Any]:
+def _refusals(cls: Any, names: frozenset[str]) -> dict[str, Any]:
     """Refuse what a frozen dataclass refuses: a subclass may set what is no field."""
 
     def check(self: object, name: str) -> None:

@@ -5,6 +5,7 @@ After a fork the child gets another pipeline; see ``abandon``.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -19,6 +20,7 @@ from ..process.clock import deadline_after, earlier, is_over, monotonic, seconds
 from ..process.fork_barrier import hold_forks
 from ..process.reentrancy import Scope, call_in, current_flow, may_wait, own_thread
 from ..transport import Transport
+from ..transport.deferred import DeferredTransport
 from .batch import Batch
 from .control import Control
 from .diagnosis import Ending, by_reason, diagnose, not_in_time, waiting
@@ -259,6 +261,7 @@ class Pipeline:
     def exit(self, started: float) -> None:
         """Shut down within ``exit_timeout`` of the start; called by ``lifetime``."""
         if not self._engine.forked:
+            started += self._await_import()
             self._shutdown(started + self._options.exit_timeout - monotonic(), "exit")
             if self._lifecycle.is_running:  # another thread shuts down, and has more time than that
                 self._give_up("exit")
@@ -340,6 +343,18 @@ class Pipeline:
 
     def _is_settled(self, mark: int) -> bool:
         return self._is_abandoned or self.ledger.is_settled(mark)
+
+    def _await_import(self) -> float:
+        """Have the transport made if there is something to send; return how many seconds it took.
+
+        A script that ends at once does that here: it is to lose nothing since a disk is slow.
+        """
+        begun, transport = monotonic(), self._transport
+        if isinstance(transport, DeferredTransport) and self._may_wait():
+            with contextlib.suppress(Exception):  # the attempts tell of it
+                if not self._is_settled(self._engine.accepted):
+                    transport.transport()
+        return monotonic() - begun
 
     def _await_framing(self, mark: int, deadline: float) -> None:
         self.ledger.wait(
