@@ -1,4 +1,7 @@
-"""Ends at once, and what it sends with takes longer to import than the exit (argument: hostname)."""
+"""Ends at once, and imports what it sends with for longer than the exit may last.
+
+Argument: hostname.
+"""
 
 import sys
 import threading
