@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from paltabrain_fast.encoding import recognition
 
 from .schema.packages import imported
 from .support.api_server import ApiServer
+from .support.events import TextContext, TextEvent
 from .support.programs import run_program
 from .support.sdk import ROOT, texts
 from .support.threads import running
@@ -109,6 +111,21 @@ def test_bad_bundle_is_told_by_the_constructor(
     error = FileNotFoundError if content is None else ValueError
     with pytest.raises(error, match=r"CA bundle .*bundle\.pem, named by REQUESTS_CA_BUNDLE"):
         PaltabrainSdk("localhost", "key", None)
+
+
+def test_bundle_is_the_one_that_the_constructor_has_found(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ca_file: Path
+) -> None:
+    """As a daemon changes its directory, or its environment, before it sends anything."""
+    for name in "gevent", "eventlet":
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.chdir(ca_file.parent)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file.name)
+    with PaltabrainSdk(api.hostname, "key", TextContext()) as sdk:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+        sdk.track(TextEvent())
+        assert sdk.flush(timeout=30), sdk.last_request_error
 
 
 @pytest.mark.skipif(engine != "native", reason="only the native engine recognises classes")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..process.hosts import may_be_patched
 from .base import Request, SendResult, Transport
+from .bundle import NamedBundle
 from .deferred import DeferredTransport
 from .memory import InMemoryTransport
 
@@ -41,15 +41,16 @@ def make_transport(name: Literal["curl", "auto"] | None = None) -> Transport:
         ValueError: the bundle is a file without a certificate.
     """
     if name == "curl":
-        return _made("CurlTransport")
-    transport = DeferredTransport("HttpsTransport", partial(_made, "HttpsTransport"))
+        curl: Transport = __getattr__("CurlTransport")()
+        return curl
+    transport = DeferredTransport("HttpsTransport", _make_https)
     if may_be_patched():
         transport.transport()  # in this thread, which does not patch meanwhile
     return transport
 
 
-def _made(name: str) -> Transport:
-    transport: Transport = __getattr__(name)()
+def _make_https(bundle: NamedBundle) -> Transport:
+    transport: Transport = __getattr__("HttpsTransport")(ca_bundle=bundle)
     return transport
 
 

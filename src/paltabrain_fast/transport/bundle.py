@@ -36,8 +36,10 @@ class NamedBundle(NamedTuple):
     named_by: str
 
     @classmethod
-    def find(cls, given: str | os.PathLike[str] | None) -> NamedBundle:
+    def find(cls, given: str | os.PathLike[str] | NamedBundle | None) -> NamedBundle:
         """Return the given one, or else that of the environment, if it has one."""
+        if isinstance(given, NamedBundle):  # found earlier
+            return given
         named = {"ca_bundle": given}
         named |= {name: os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")}
         for name, path in named.items():

@@ -21,16 +21,17 @@ class DeferredTransport:
 
     Args:
         name: of the class that it will be.
-        make: makes it; may import. If it raises, this is the result of the attempt, and the next
-            one tries again.
+        make: makes it with the bundle that the environment has named when this was made; may
+            import. If it raises, this is the result of the attempt, and the next one tries again.
 
     Raises:
         FileNotFoundError: the bundle of certificates that the environment names does not exist.
         ValueError: the bundle is a file without a certificate.
     """
 
-    def __init__(self, name: str, make: Callable[[], Transport]) -> None:
-        NamedBundle.find(None).check()
+    def __init__(self, name: str, make: Callable[[NamedBundle], Transport]) -> None:
+        self._bundle = NamedBundle.find(None)
+        self._bundle.check()
         self.name = name
         self._make = make
         self._made: Transport | None = None
@@ -71,5 +72,5 @@ class DeferredTransport:
 
     def _import_and_make(self) -> Transport:
         with hold_forks_for_import():
-            transport = self._made = self._make()
+            transport = self._made = self._make(self._bundle)
         return transport

@@ -113,7 +113,7 @@ class Trust:
     """
 
     def __init__(
-        self, ca_bundle: str | os.PathLike[str] | None, *, keep_content: bool = False
+        self, ca_bundle: str | os.PathLike[str] | NamedBundle | None, *, keep_content: bool = False
     ) -> None:
         named = NamedBundle.find(ca_bundle)
         named.check()
