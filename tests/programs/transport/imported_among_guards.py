@@ -18,18 +18,17 @@ class Guarded(socket.socket):
     """What takes the place of ``socket.socket``."""
 
     def __new__(cls, *_arguments: object, **_options: object) -> "Guarded":
-        raise PermissionError("forbidden by the guard")
+        raise RuntimeError("forbidden by the guard")
 
 
 Guarded.__module__ = "pytest_socket"
-errors: list[Exception] = []
 sdk = PaltabrainSdk(sys.argv[1], "key", TextContext())
 assert "urllib3" not in sys.modules
 with patch("socket.socket", Guarded):
     sdk.warm_up()
     sdk.track(TextEvent())
-    while not sdk.flush(timeout=0.1).error:
+    while (error := sdk.flush(timeout=0.1).error) is None:
         pass
-    assert "forbidden" in str(sdk.last_request_error)
+    assert "forbidden" in str(error), error
 assert sdk.shutdown(timeout=30)
 assert sdk.stats().delivered == 1
