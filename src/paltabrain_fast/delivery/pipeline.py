@@ -261,7 +261,8 @@ class Pipeline:
     def exit(self, started: float) -> None:
         """Shut down within ``exit_timeout`` of the start; called by ``lifetime``."""
         if not self._engine.forked:
-            started += self._await_import()
+            if self._options.exit_timeout > 0:  # or else it is to leave at once
+                started += self._await_import()
             self._shutdown(started + self._options.exit_timeout - monotonic(), "exit")
             if self._lifecycle.is_running:  # another thread shuts down, and has more time than that
                 self._give_up("exit")
