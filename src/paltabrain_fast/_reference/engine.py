@@ -212,6 +212,7 @@ class ReferenceEngine:
         else:
             self._release(self._records.popleft()[0])
             self._moved += 1
+            self._context = None
 
     def prefault(self) -> None:
         pass
