@@ -352,6 +352,8 @@ uint64_t pbf_frame_evict(pbf_ring *ring, pbf_context_table *contexts, pbf_number
     enough = cursor.position + bytes - (used - groups->used * (uint64_t)PBF_CHUNK_SIZE);
     while ((int64_t)(enough - cursor.position) > 0 && pbf_ring_next(ring, &cursor, &record))
         numbering->last = pbf_number_of(numbering, &cursor, &record);
+    if (cursor.records != start)
+        framing->slot = 0; /* the next event is perhaps not of this context any more */
     pbf_ring_release(ring, &cursor);
     return evicted + cursor.records - start;
 }

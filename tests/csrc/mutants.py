@@ -62,7 +62,9 @@ def _edits(source: str, start: int, end: int) -> list[tuple[int, int, str, str]]
         for constant in ("true", "false")
     ]
     edits += [
-        (*step.span(), ";", f"without {step[0]}") for step in STEP.finditer(source, start, end)
+        (*step.span(), ";", f"without {step[0]}")
+        for step in STEP.finditer(source, start, end)
+        if not source[: step.start()].rstrip().endswith("=")  # the rest of a statement
     ]
     for order in STRONG.finditer(source, start, end):
         statement = max(source.rfind(mark, 0, order.start()) for mark in ";{}") + 1

@@ -20,7 +20,16 @@ import pytest
 from .mutants import Mutant, mutants, rewritten
 
 ROOT = Path(__file__).parent.parent.parent
-MUTATED = ("pbf_ring.c", "pbf_context.c", "pbf_context.h", "pbf_record.c", "pbf_number.c")
+CONSUMER = ("pbf_frame.c", "pbf_group.c")
+"""Files of the ring's consumer alone: no interleaving is in question, the C tests must notice."""
+MUTATED = (
+    "pbf_ring.c",
+    "pbf_context.c",
+    "pbf_context.h",
+    "pbf_record.c",
+    "pbf_number.c",
+    *CONSUMER,
+)
 EXPLORED = ("pbf_ring.c", "pbf_context.c", "pbf_record.c", "pbf_encode.c")
 SHIM = '-DPBF_ATOMIC_SHIM="explore_shim.h"'
 
@@ -66,6 +75,31 @@ UNTRIED = {
     ("pbf_context_end_drain", "in_vain < LOOKS_IN_VAIN is true"): "bounds the time of a drain",
     ("retire", "*link != index is true"): "never ends",
     ("pbf_context_find", "length == 0 is false"): "memcmp may not have NULL, C says",
+    ("pbf_group_has_room", "size > room is true"): "the same",
+    ("pbf_group_add", "size > PBF_CHUNK_SIZE - write->offset is true"): "spares a second copy",
+    ("pbf_group_put", "length > 0 is true"): "never ends",
+    ("pbf_group_put", "step == 0 is false"): "never ends",
+    ("in_chunk", "place.offset < PBF_CHUNK_SIZE is true"): "never ends",
+    ("pbf_group_next_size", "head == 1 is true"): "never ends",
+    ("pass", "slot != pbf_record_slot(record.tag) is true"): "spares a look-up",
+    ("pass", "end.position - released >= PORTION is true"): "a matter of caches",
+    ("pass", "end.position - released >= PORTION is false"): "a matter of caches",
+    ("pass", "without pbf_ring_release(ring, &end);"): "a matter of caches, where it is the first",
+    ("pbf_frame_bound", "slot == 0 is true"): "another guess at the next context",
+    ("pbf_frame_bound", "groups->first == 0 is true"): "another guess at the next context",
+    ("pbf_frame_bound", "pbf_ring_next(ring, &cursor, &record) is true"): "reads what is not set",
+    ("pbf_frame_bound", "slot != 0 is true"): "slot 0 has no bytes",
+    ("pbf_frame_bound", "bound > 0 is true"): "a bound may be too high",
+    ("pbf_frame_bound", "bound > 0 is false"): "telemetry has the room that each event may need",
+    ("pbf_frame_take", "is_ready is true"): "an empty body has no room the second time either",
+    ("pbf_frame_take", "without pbf_context_seen(contexts, ring, cut.slot);"): "a matter of taste",
+    ("pbf_frame_evict", "groups->first != 0 is true"): "never ends",
+    ("pbf_frame_evict", "groups->first != 0 is false"): "the same: enough is free",
+    ("pbf_frame_evict", "group->events == 0 is false"): "never ends",
+    ("pbf_frame_evict", "pbf_ring_next(ring, &cursor, &record) is true"): "never ends",
+    ("pbf_frame_evict", "cursor.records != start is true"): "a matter of taste",
+    ("pbf_frame_evict", "without pbf_group_take_event(groups, NULL);"): "never ends",
+    ("pbf_frame_evict", "without pbf_group_close(groups);"): "never ends",
 }
 
 # Steps in another order.
@@ -141,24 +175,20 @@ MUTANTS = [
 ]
 MUTANTS += [rewritten(ROOT / "csrc" / name, *change) for name, *change in REORDERED]
 
-# The C test of each file that is mutated, and what it is linked with.
+FRAMING = [
+    *("pbf_ring", "pbf_context", "pbf_record", "pbf_number"),
+    *("pbf_group", "pbf_frame", "pbf_encode"),
+]
+
+# The C tests of each file that is mutated, and what they are linked with.
 TESTS = {
-    "pbf_ring.c": ("test_ring", ["pbf_ring"]),
-    "pbf_context.c": ("test_context", ["pbf_ring", "pbf_context"]),
-    "pbf_context.h": ("test_context", ["pbf_ring", "pbf_context"]),
-    "pbf_record.c": (
-        "test_frame",
-        [
-            "pbf_ring",
-            "pbf_context",
-            "pbf_record",
-            "pbf_number",
-            "pbf_group",
-            "pbf_frame",
-            "pbf_encode",
-        ],
-    ),
-    "pbf_number.c": ("test_number", ["pbf_ring", "pbf_number"]),
+    "pbf_ring.c": (["test_ring"], ["pbf_ring"]),
+    "pbf_context.c": (["test_context"], ["pbf_ring", "pbf_context"]),
+    "pbf_context.h": (["test_context"], ["pbf_ring", "pbf_context"]),
+    "pbf_record.c": (["test_frame"], FRAMING),
+    "pbf_number.c": (["test_number"], ["pbf_ring", "pbf_number"]),
+    "pbf_group.c": (["test_group", "test_group_model", "test_frame"], FRAMING),
+    "pbf_frame.c": (["test_group", "test_group_model", "test_frame"], FRAMING),
 }
 
 
@@ -198,7 +228,11 @@ def notice(mutant: Mutant, directory: Path, explorer: dict[str, Path]) -> str:
     shutil.copytree(ROOT / "csrc", core)
     (core / mutant.file).write_text(mutant.source)
     failure = ""
-    explored = mutant.function not in ONE_THREAD and mutant[1:3] not in SEQUENTIAL
+    explored = (
+        mutant.file not in CONSUMER
+        and mutant.function not in ONE_THREAD
+        and mutant[1:3] not in SEQUENTIAL
+    )
     if explored:
         sources = [core / mutant.file]
         if mutant.file.endswith(".h"):
@@ -212,11 +246,15 @@ def notice(mutant: Mutant, directory: Path, explorer: dict[str, Path]) -> str:
 
 
 def in_c_test(file: str, directory: Path) -> str:
-    """Say how the C test of the file fails with the ``csrc`` in the directory."""
-    test, parts = TESTS[file]
-    sources = [ROOT / f"tests/csrc/{test}.c"]
-    sources += [directory / f"csrc/{part}.c" for part in parts]
-    return fails(directory, [compiled(source, directory, "-DSCALE=100") for source in sources])
+    """Say how the first C test of the file fails that does, with the ``csrc`` in the directory."""
+    tests, parts = TESTS[file]
+    scale = "-DSCALE=10" if file in CONSUMER else "-DSCALE=100"
+    objects = [compiled(directory / f"csrc/{part}.c", directory, scale) for part in parts]
+    for test in tests:
+        program = compiled(ROOT / f"tests/csrc/{test}.c", directory, scale)
+        if failure := fails(directory, [program, *objects]):
+            return failure
+    return ""
 
 
 @pytest.fixture(scope="module")

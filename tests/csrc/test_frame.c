@@ -419,6 +419,22 @@ static void test_room_ends_the_batch(void)
     tear_down(&f);
 }
 
+/* The bound has room for a context that is larger than what is reserved for its event. */
+static void test_bound_of_a_large_context(void)
+{
+    static uint8_t bytes[300], expected[400];
+    fixture f;
+
+    memset(bytes, 'c', sizeof bytes);
+    memcpy(expected, "\x0a\x00\x12\xac\x02", 5);
+    memcpy(expected + 5, bytes, sizeof bytes);
+    memcpy(expected + 5 + sizeof bytes, "\x1a\x02\x0a\x00", 4);
+    set_up(&f, 0);
+    append(&f, add_context(&f, bytes, sizeof bytes), event_of(0, "", NULL, 0));
+    check_frame(&f, envelope_of("", "", PBF_BATCH_MAX), 1, 0, expected, 5 + sizeof bytes + 4);
+    tear_down(&f);
+}
+
 /* A batch of many portions; what was given back early is zero for the next lap. */
 static void test_space_comes_back(void)
 {
@@ -625,6 +641,7 @@ int main(void)
     test_encoding_refuses_what_is_too_large();
     test_append_refuses();
     test_room_ends_the_batch();
+    test_bound_of_a_large_context();
     test_space_comes_back();
     for (uint64_t seed = 1; seed <= 100 / SCALE; seed++)
         test_against_naive_framer(seed * 0x9e3779b97f4a7c15);

@@ -207,6 +207,23 @@ static void test_direct_body_is_full(void)
     tear_down(&f);
 }
 
+/* A context whose body was full has not the next turn if its next event is dropped: the one behind
+ * that may not even fit into the memory for groups. */
+static void test_turn_ends_with_eviction(void)
+{
+    fixture f;
+
+    set_up(&f, 1 + 1, 1100);
+    for (int i = 0; i < 3; i++)
+        put(&f, 1, 500);
+    put(&f, 2, 900);
+    check_batch(&f, 1, 2, (const uint64_t[]){1, 2});
+    CHECK(pbf_frame_evict(f.ring, &f.contexts, &f.numbering, &f.framing, 1) == 1);
+    check_batch(&f, 2, 1, (const uint64_t[]){4});
+    check_empty(&f);
+    tear_down(&f);
+}
+
 /* What no chunk is left for stays in the ring, in its order, until half of the chunks are free. */
 static void test_out_of_chunks(void)
 {
@@ -332,6 +349,7 @@ int main(void)
     test_events_over_chunks();
     test_group_of_more_than_a_body();
     test_direct_body_is_full();
+    test_turn_ends_with_eviction();
     test_out_of_chunks();
     test_mark();
     test_evict();

@@ -170,7 +170,11 @@ class ReferenceEngine:
         """Move events out of a group into an empty body, and drop the group when it is empty."""
         group = self._groups[context]
         body.first = group.first
-        while group.records and body.add(*group.records[0]):
+        while group.records:
+            record, number = group.records[0]
+            event = record.event(number)
+            if not body.add(record.context, event, _framed_size(event)):
+                break
             self._release(group.records.popleft()[0])
         if not group.records:
             del self._groups[context]
@@ -179,14 +183,16 @@ class ReferenceEngine:
         """Move marked events out of ``_records``: into the body, if they have its context."""
         while self._moved < self._pass_end:
             record, number = self._records[0]
-            if body.never_holds(record, number):
+            event = record.event(number)
+            size = _framed_size(event)
+            if body.empty_size(record.context) + size > BATCH_MAX_BYTE_SIZE:
                 body.too_large += 1
                 self._release(record)
             elif context is None or context == record.context:
                 if not body.events:
                     body.first = self._moved
                 context = record.context
-                if not body.add(record, number):
+                if not body.add(record.context, event, size):
                     self._context = context
                     break
                 self._release(record)
@@ -212,6 +218,7 @@ class ReferenceEngine:
         else:
             self._release(self._records.popleft()[0])
             self._moved += 1
+            self._context = None
 
     def prefault(self) -> None:
         pass
@@ -280,6 +287,8 @@ class _Body:
         self.first = first
         self._telemetry = telemetry
         self._size = 0
+        self._measured: bytes | None = None  # the context that ``_empty_size`` is of
+        self._empty_size = 0
 
     @property
     def events(self) -> int:
@@ -289,17 +298,11 @@ class _Body:
     def batch_id(self) -> str:
         return self.batch.common.batch_id
 
-    def never_holds(self, record: _Record, number: int) -> bool:
-        size = self._empty_size(record) + _framed_size(record.event(number))
-        return size > BATCH_MAX_BYTE_SIZE
-
-    def add(self, record: _Record, number: int) -> bool:
+    def add(self, context: bytes, event: Event, size: int) -> bool:
         """Add an event, if there is room for it; the first one always finds room."""
-        event = record.event(number)
-        size = _framed_size(event)
         if not self.events:
-            self._size = self._empty_size(record)
-            self.batch.context = record.context
+            self._size = self.empty_size(context)
+            self.batch.context = context
         elif self._size + size > BATCH_MAX_BYTE_SIZE:
             return False
         self._size += size
@@ -311,8 +314,12 @@ class _Body:
     def serialized(self) -> bytes:
         return self.batch.SerializeToString() if self.events else b""
 
-    def _empty_size(self, record: _Record) -> int:
-        return Batch(common=self.batch.common, context=record.context).ByteSize()
+    def empty_size(self, context: bytes) -> int:
+        """Return the size of a batch of this context without events."""
+        if context != self._measured:
+            self._measured = context
+            self._empty_size = Batch(common=self.batch.common, context=context).ByteSize()
+        return self._empty_size
 
     def _attach(self, telemetry: bytes) -> None:
         """Add the telemetry if there is room for it."""
