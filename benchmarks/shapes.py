@@ -17,6 +17,7 @@ from examples.config import (
     EventSessionStart,
 )
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.explanation import recognise_loaded_classes
 
 Loop = Callable[[Iterable[str]], None]
 """Does its work once for each string that it is given."""
@@ -60,7 +61,8 @@ def make_context() -> Context:
 
 
 def undrained_sdk() -> PaltabrainSdk[Context]:
-    """Return an SDK that never delivers: its control thread waits for more events than come."""
+    """Return an SDK that never delivers: its control thread is never started."""
+    recognise_loaded_classes()  # which is the control thread's work
     sdk = PaltabrainSdk[Context](
         "localhost",
         "key",
@@ -69,7 +71,7 @@ def undrained_sdk() -> PaltabrainSdk[Context]:
         buffer_bytes=1 << 28,
         transport=InMemoryTransport(),
     )
-    sdk._engine.arm(1 << 40)  # its control thread starts with the event that wakes it
+    sdk._engine.arm(1 << 40)  # events until the one that starts the control thread
     return sdk
 
 

@@ -108,7 +108,3 @@ class Batch:
         self.excused += self.failures
         self.failures = 0
         self.seconds_left = _BATCH_SECONDS
-
-    def may_become(self, state: BatchState) -> bool:
-        """Tell whether this state can follow the present one."""
-        return state in self.state.following

@@ -80,7 +80,8 @@ class Transport(Protocol):
     """What ``PaltabrainSdk(transport=...)`` accepts.
 
     The SDK's threads call ``send()``, several at a time. Forked children use the same object. If it
-    has a method ``after_fork()``, each child calls that once, before anything else.
+    has a method ``after_fork()``, each child calls that once, before anything else. If it has a
+    method ``warm_up()``, that of the SDK calls it.
     """
 
     def send(self, request: Request) -> SendResult:
