@@ -191,7 +191,7 @@ class Sender:
             return self._retry(batch, result, is_unreachable=True)
         self._outage.reached(batch)
         if 200 <= status <= 299:
-            self._settle(batch, BATCH_STATUS_SUCCESS, partial(self._report_success, batch))
+            self._arrived(batch)
         elif status == _TOO_LARGE_STATUS and batch.frame.events > 1:
             self._split(batch)
         elif _asks_for_retry(status):
@@ -242,9 +242,19 @@ class Sender:
         report = partial(self._reporter.batch_failed, batch.id, batch.frame.events, reason, error)
         self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason, diagnosis)
 
-    def _report_success(self, batch: Batch) -> None:
-        if self._reporter.is_logged(logging.INFO):
-            self._reporter.batch_succeeded(batch.id, monotonic() - batch.started)
+    def _arrived(self, batch: Batch) -> None:
+        reporter = self._reporter
+        if reporter.is_logged(logging.INFO) or self._options.debug:
+            seconds = monotonic() - batch.started
+            report = partial(reporter.batch_succeeded, batch.id, seconds)
+            self._settle(batch, BATCH_STATUS_SUCCESS, report)
+            return
+        try:  # with nothing to report: as _settle(), in one visit to the books
+            self._ledger.deliver(batch)
+        finally:
+            if batch.state is BatchState.SETTLING:
+                self._ledger.settle(batch, BATCH_STATUS_SUCCESS)
+            self._leave(batch)
 
     def _settle(
         self,

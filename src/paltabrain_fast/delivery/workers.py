@@ -267,7 +267,7 @@ class Workers:
         """
         with self._changed:
             while True:
-                left = seconds_left(deadline)
+                left = None if deadline is None else seconds_left(deadline)
                 if self._later and (delay := self._admit()) is not None:
                     left = delay if left is None else min(left, delay)
                 if self._ready:
@@ -300,15 +300,20 @@ class Workers:
 
     def _leave_to_others(self) -> None:
         """See to what is left when a call was taken."""
+        now = monotonic()
         if self._ready:
-            self._ready_since = monotonic()
+            self._ready_since = now
         # Another thread takes over to wait for the next call: it may have gone to sleep when there
         # was none, and so without a time limit.
         if self._later or self._hands_over:
             self._changed.notify()
-        if (help_due := min(self._next_start(), self._next_wake())) < self._help_due:
-            self._help_due = help_due
-            self.on_busy()
+        # Whoever has a call to make is given time for that, unless they are hurried. So the control
+        # thread, which looks then, need not look sooner.
+        if self._is_hurried or self._help_due > now + _PATIENCE_SECONDS:
+            help_due = min(self._next_start(), self._next_wake())
+            if help_due < self._help_due:
+                self._help_due = help_due
+                self.on_busy()
         if len(self._ready) == _FEW:
             self.on_low()
 
