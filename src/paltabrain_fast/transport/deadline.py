@@ -119,7 +119,11 @@ class TlsSocket(_Deadline, SslSocket):
     While it waits, its thread is not inside OpenSSL, so that forks may happen.
     """
 
+    _sslobj: object
+
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        if self._sslobj is None:
+            return self._recv_plain(buflen, flags)
         if not self.pending():  # an answer is seldom there at once
             left = min(max(0.0, attempt.deadline - monotonic()), MAX_WAIT_SECONDS)
             call_allowing_forks(self._reads, left * 1000)
@@ -129,6 +133,17 @@ class TlsSocket(_Deadline, SslSocket):
         except _WANTS:
             received = self._within("recv", buflen, flags)
         return received
+
+    def _recv_plain(self, buflen: int, flags: int) -> bytes:
+        """Tell ``wrap_socket()`` what a peer has left that is gone before the handshake.
+
+        If that fails, nobody else closes the socket.
+        """
+        try:
+            return Socket.recv(self, buflen, flags)
+        except OSError:
+            self.close()
+            raise
 
     @cached_property
     def _reads(self) -> Callable[[float], object]:
@@ -244,6 +259,10 @@ class _IdleStack(queue.LifoQueue[Any]):
     def qsize(self) -> int:
         return len(self.queue)
 
+    def take(self) -> Any:
+        """Take a connection; in the process whose pool this is, so that need not be asked."""
+        return self.queue.pop()
+
 
 class _Pool:
     """Mixin of pools: connections are made as ``urllib3`` makes them, and used without it."""
@@ -269,11 +288,11 @@ class _Pool:
         """
         try:
             while True:
-                connection: _Connection = self.pool.get()
+                connection: _Connection = self.pool.take()
                 if connection.is_connected:
                     return connection
                 connection.close()
-        except (AttributeError, queue.Empty):  # closed meanwhile, or empty
+        except (AttributeError, IndexError):  # closed meanwhile, or empty
             pass
         ready: _Ready = self.urlopen(  # type: ignore[attr-defined]
             "POST", "/", headers={}, retries=False, redirect=False, preload_content=False
