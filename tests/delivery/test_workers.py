@@ -154,6 +154,39 @@ def test_calls_that_take_long_are_handed_to_all_threads(workers: Workers) -> Non
     hanging.release()
 
 
+def test_thread_that_is_not_needed_any_more_sleeps(workers: Workers) -> None:
+    first, second, made = Hanging(), Hanging(), threading.Event()
+    with waits_watched() as clock:  # so that they are quick
+        for hanging in first, second:
+            workers.submit(hanging)
+            clock.now += 0.006
+            workers.provide_threads()
+            hanging.await_begin()
+        clock.now -= 0.012  # they were quick, too
+        workers.submit(call_of(made), 0.0, False)
+        first.release()
+        while not (sleeping_threads(workers) or made.is_set()):
+            pass
+        assert not made.is_set()  # as the second one has begun a call since
+        second.release()
+        assert made.wait(30)
+
+
+def test_thread_goes_on_where_others_make_no_progress(workers: Workers) -> None:
+    hanging, first, made = Hanging(), Hanging(), threading.Event()
+    with waits_watched() as clock:
+        for each in hanging, first:
+            workers.submit(each)
+            clock.now += 0.006
+            workers.provide_threads()
+            each.await_begin()
+        clock.now -= 0.012
+        workers.submit(call_of(made), 0.0, False)
+        first.release()  # the last that was begun
+        assert made.wait(30)
+        hanging.release()
+
+
 def test_few_calls_left_are_told_once(workers: Workers) -> None:
     told: list[bool] = []
     workers.on_low = lambda: told.append(workers.is_running_low)

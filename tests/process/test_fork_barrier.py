@@ -12,8 +12,8 @@ from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from paltabrain_fast.process.fork_barrier import (
     after_fork_in_child,
     after_fork_in_parent,
-    allow_forks,
     before_fork,
+    call_allowing_forks,
     hold_forks,
     hold_forks_for_import,
 )
@@ -90,9 +90,8 @@ def test_fork_happens_while_a_thread_waits_in_the_network() -> None:
 
     def attempt() -> None:
         with hold_forks():
-            with allow_forks():
-                waiting.set()
-                assert forked.wait(DEADLINE)
+            waiting.set()
+            assert call_allowing_forks(forked.wait, DEADLINE)
             steps.append("goes on")
 
     with running(attempt, lambda: fork_when(waiting, forked, steps)):
@@ -121,8 +120,7 @@ def test_attempt_that_is_forked_goes_on_in_the_child() -> None:
         with hold_forks():
             before_fork()
             after_fork_in_child()
-            with allow_forks():
-                pass
+            call_allowing_forks(list)
         assert not threads_that_hold_forks()
         before_fork()
         after_fork_in_parent()
@@ -160,9 +158,8 @@ def test_shutdown_waits_for_a_fork_until_its_deadline() -> None:
         over.set()
 
 
-def test_allow_forks_alone_does_nothing() -> None:
-    with allow_forks():
-        assert not threads_that_hold_forks()
+def test_call_that_allows_forks_does_so_alone() -> None:
+    assert not call_allowing_forks(threads_that_hold_forks)
     assert not threads_that_hold_forks()
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import select
 import shutil
+import socket
 import ssl
+import struct
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -14,6 +18,7 @@ import pytest
 
 from paltabrain_fast import SendResult, Transport
 from paltabrain_fast.process.reentrancy import is_logging
+from paltabrain_fast.transport.deadline import TlsSocket, attempt
 
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
@@ -329,3 +334,31 @@ def test_bundle_that_only_looks_like_one_is_told_by_the_first_attempt(
 def test_bundle_is_read_once_among_greenlets() -> None:
     """gevent replaces the class of the contexts."""
     run_program("transport/trust_among_greenlets")
+
+
+@pytest.mark.parametrize("words", [b"", b"x"], ids=["silent", "talking"])
+def test_connection_that_is_reset_before_the_handshake_leaves_no_socket_open(words: bytes) -> None:
+    context = ssl.create_default_context()
+    context.sslsocket_class = TlsSocket
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = socket.create_connection(server.getsockname())
+        peer, _ = server.accept()
+        peer.sendall(words)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        is_reset = select.poll()
+        is_reset.register(connection, 0)
+        assert is_reset.poll(10_000)
+    outer = attempt.begin(10)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            wrapped = context.wrap_socket(connection, server_hostname="localhost")
+        except OSError:
+            pass
+        else:
+            wrapped.close()
+        finally:
+            attempt.end(outer)
+        gc.collect()
+    assert not caught

@@ -174,7 +174,7 @@ class Framer:
         report = self._ledger.take_report()
         telemetry = b"" if report is None else report.SerializeToString()
         frame = self._engine.take(self._options.instance_id, telemetry)
-        if frame is None or not frame.telemetry:
+        if report is not None and (frame is None or not frame.telemetry):
             self._ledger.return_report(report)
             report = None
         return None if frame is None else Batch(frame, report)

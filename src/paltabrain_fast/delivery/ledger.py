@@ -123,6 +123,7 @@ class Ledger:
             BATCH_STATUS_EXCEPTION: 0,
         }
         self._in_flight: dict[str, Batch] = {}
+        self._awaited: list[int] = []  # of each wait(), until how many events are settled
         # With all keys from the start: then ``+=`` makes no call in which a signal handler could
         # count as well, and have its count overwritten.
         self._dropped: dict[DropReason, int] = dict.fromkeys(get_args(DropReason), 0)
@@ -289,6 +290,15 @@ class Ledger:
         with self.books:
             return self._advance(batch, BatchState.SETTLING)
 
+    def deliver(self, batch: Batch) -> None:
+        """Enter that a batch has arrived, unless somebody has claimed it, with nothing to report.
+
+        If a signal handler raises meanwhile, the batch may be claimed and not settled.
+        """
+        with self.books:
+            if self._advance(batch, BatchState.SETTLING):
+                self.settle(batch, BATCH_STATUS_SUCCESS)
+
     def settle(
         self,
         batch: Batch,
@@ -307,7 +317,8 @@ class Ledger:
             self.batch_counters[status] += 1
             if reason is None:
                 self._delivered += batch.frame.events
-                self.books.notify_all()
+                if self.books.waiting and self.is_settled(min(self._awaited, default=0)):
+                    self.books.notify_all()
             else:
                 if batch.error is not None:
                     self.failures += 1
@@ -373,7 +384,7 @@ class Ledger:
         with self.books:
             self.books.notify_all()
 
-    def wait(self, predicate: Callable[[], bool], deadline: float | None) -> bool:
+    def wait(self, predicate: Callable[[], bool], deadline: float | None, settled: int = 0) -> bool:
         """Wait until ``predicate`` holds, asked after each change, or until the deadline.
 
         Not for a handler that has interrupted a thread which holds the lock of the books; callers
@@ -383,12 +394,18 @@ class Ledger:
         Args:
             predicate: what to wait for.
             deadline: a reading of ``monotonic()``, ``None`` for no limit.
+            settled: until how many events are settled, no batch that arrives is such a change.
 
         Returns:
             What the predicate said last.
         """
         with self.books:
-            return bool(self.books.wait_for(predicate, deadline))
+            try:
+                self._awaited.append(settled)
+                return bool(self.books.wait_for(predicate, deadline))
+            finally:
+                if settled in self._awaited:
+                    self._awaited.remove(settled)
 
     def failure(self, failures_before: int) -> Exception | None:
         """Return why the last batch was lost, since ``failures`` was this; else why one waits."""

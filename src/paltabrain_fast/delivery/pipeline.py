@@ -387,6 +387,7 @@ class Pipeline:
                         or self._lacks_senders()
                     ),
                     limit,
+                    settled=mark,
                 )
             elif not call_in(Scope.WORKING, partial(self._control.work_here, limit, deadline)):
                 # nothing to do here: another thread, in the same loop, has what is left

@@ -105,10 +105,11 @@ class Sender:
             if not self._outage.admit(batch):
                 return None
             if self._ledger.begin_attempt(batch):
-                result, is_telling = self._send(batch, until)
+                is_quiet = not (self._options.debug or self._reporter.is_logged(logging.INFO))
+                result, is_telling = self._send(batch, until, is_quiet=is_quiet)
                 if not is_telling:
                     return self._retry(batch, result)
-                return self._evaluate(batch, result)
+                return self._evaluate(batch, result, is_quiet=is_quiet)
             self._leave(batch)
         except BaseException as error:  # whatever happens, the batch has an outcome
             is_signal = own_thread() is None and not isinstance(error, Exception)
@@ -131,15 +132,20 @@ class Sender:
         batch.excused += self._ledger.postpone(batch)
         return True
 
-    def _send(self, batch: Batch, until: float) -> tuple[SendResult, bool]:
+    def _send(self, batch: Batch, until: float, *, is_quiet: bool) -> tuple[SendResult, bool]:
         """Make an attempt.
+
+        Args:
+            batch: is sent.
+            until: when the caller's own timeout ends the attempt, by ``monotonic()``.
+            is_quiet: whether nobody reads of a batch that arrives.
 
         Returns:
             Its result; and whether that tells something: not if the caller's timeout or a freeze
             has ended the attempt.
         """
         debug = self._reporter.debug
-        is_shown = debug.shows_batches
+        is_shown = not is_quiet and debug.shows_batches
         if is_shown:
             debug.batch_sent(batch)
         begun = monotonic()
@@ -184,14 +190,14 @@ class Sender:
             return result
         return _checked(result)
 
-    def _evaluate(self, batch: Batch, result: SendResult) -> float | None:
+    def _evaluate(self, batch: Batch, result: SendResult, *, is_quiet: bool) -> float | None:
         """Decide what follows from the result of an attempt."""
         status = result.status
         if status is None or status in _UNREACHABLE_STATUSES:
             return self._retry(batch, result, is_unreachable=True)
         self._outage.reached(batch)
         if 200 <= status <= 299:
-            self._settle(batch, BATCH_STATUS_SUCCESS, partial(self._report_success, batch))
+            self._arrived(batch, is_quiet=is_quiet)
         elif status == _TOO_LARGE_STATUS and batch.frame.events > 1:
             self._split(batch)
         elif _asks_for_retry(status):
@@ -242,9 +248,18 @@ class Sender:
         report = partial(self._reporter.batch_failed, batch.id, batch.frame.events, reason, error)
         self._settle(batch, BATCH_STATUS_EXCEPTION, report, reason, diagnosis)
 
-    def _report_success(self, batch: Batch) -> None:
-        if self._reporter.is_logged(logging.INFO):
-            self._reporter.batch_succeeded(batch.id, monotonic() - batch.started)
+    def _arrived(self, batch: Batch, *, is_quiet: bool) -> None:
+        if not is_quiet:
+            seconds = monotonic() - batch.started
+            report = partial(self._reporter.batch_succeeded, batch.id, seconds)
+            self._settle(batch, BATCH_STATUS_SUCCESS, report)
+            return
+        try:  # with nothing to report: as _settle(), in one visit to the books
+            self._ledger.deliver(batch)
+        finally:
+            if batch.state is BatchState.SETTLING:
+                self._ledger.settle(batch, BATCH_STATUS_SUCCESS)
+            self._leave(batch)
 
     def _settle(
         self,

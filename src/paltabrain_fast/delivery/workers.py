@@ -74,6 +74,7 @@ class Workers:
         self._numbers = itertools.count()
         self._threads: list[Thread] = []
         self._running = 0  # calls that are being made
+        self._taken = 0  # calls that were begun so far
         self._is_slow = False  # whether the call that has ended last took longer than the patience
         self._cannot_start = False  # the system had no thread to spare when asked last
         self._start_again = -math.inf  # until when it is not asked again
@@ -255,11 +256,25 @@ class Workers:
             thread.abandon()
 
     def _work(self) -> None:
-        while (call := self._take(None)) is not None:
+        taken = None
+        while (call := self._take(None, taken)) is not None:
+            taken = self._taken
             self._run(call, math.inf)
 
-    def _take(self, deadline: float | None, *, for_want_of_threads: bool = False) -> Call | None:
+    def _take(
+        self,
+        deadline: float | None,
+        taken: int | None = None,
+        *,
+        for_want_of_threads: bool = False,
+    ) -> Call | None:
         """Wait for the next call that is due.
+
+        Args:
+            deadline: how long to wait, as a reading of ``monotonic()``.
+            taken: how many had been taken, the last one by this thread; ``None`` if it makes the
+                next one in any case.
+            for_want_of_threads: whether the caller makes calls since nobody else does.
 
         Returns:
             ``None`` at the end, or at the deadline; for want of threads also if there is nothing to
@@ -267,12 +282,15 @@ class Workers:
         """
         with self._changed:
             while True:
-                left = seconds_left(deadline)
+                left = None if deadline is None else seconds_left(deadline)
                 if self._later and (delay := self._admit()) is not None:
                     left = delay if left is None else min(left, delay)
-                if self._ready:
+                if self._ready and taken is not None and self._is_spare(taken):
+                    self._ask_for_help()
+                elif self._ready:
                     call = self._ready.popleft()
                     self._running += 1
+                    self._taken += 1
                     if self._ready or self._later:
                         self._leave_to_others()
                     return call
@@ -284,6 +302,7 @@ class Workers:
                     return None
                 if self._is_closed or is_over(deadline):
                     return None
+                taken = None
                 self._changed.wait(left)
 
     def _admit(self) -> float | None:
@@ -306,11 +325,28 @@ class Workers:
         # was none, and so without a time limit.
         if self._later or self._hands_over:
             self._changed.notify()
-        if (help_due := min(self._next_start(), self._next_wake())) < self._help_due:
-            self._help_due = help_due
-            self.on_busy()
+        self._ask_for_help()
         if len(self._ready) == _FEW:
             self.on_low()
+
+    def _is_spare(self, taken: int) -> bool:
+        """Tell whether others keep up with the calls, so that this thread may sleep.
+
+        Threads that take turns where one is enough only wait for each other. One that has taken a
+        call since, and makes it, is there to take the next; if that takes long, this one is woken.
+        """
+        others_go_on = self._running > 0 and self._taken != taken
+        return others_go_on and not self._hands_over and not self._is_closed
+
+    def _ask_for_help(self) -> None:
+        """Have the control thread look in time whether another thread is needed."""
+        # Whoever makes a call is given time for that, unless they are hurried. If the control
+        # thread looks by then anyway, there is no need to find out more.
+        if self._is_hurried or self._help_due > monotonic() + _PATIENCE_SECONDS:
+            help_due = min(self._next_start(), self._next_wake())
+            if help_due < self._help_due:
+                self._help_due = help_due
+                self.on_busy()
 
     def _run(self, call: Call, until: float) -> None:
         delay, begun = None, monotonic()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from .clock import deadline_after
 from .locks import Condition
@@ -18,8 +18,8 @@ from .pristine import get_ident
 __all__ = [
     "after_fork_in_child",
     "after_fork_in_parent",
-    "allow_forks",
     "before_fork",
+    "call_allowing_forks",
     "call_holding_forks",
     "hold_forks",
     "hold_forks_for_import",
@@ -119,16 +119,14 @@ def hold_forks(deadline: float | None = None) -> Iterator[None]:
         barrier.leave(thread)
 
 
-@contextlib.contextmanager
-def allow_forks() -> Iterator[None]:
-    """Let forks happen within ``hold_forks``, as this thread waits in the network."""
+def call_allowing_forks(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """Call what waits in the network, within ``call_holding_forks``; forks may happen meanwhile."""
     barrier, thread = _barrier, get_ident()
     if thread not in barrier.inside:
-        yield
-        return
+        return call(*arguments, **options)
     barrier.leave(thread)
     try:
-        yield
+        return call(*arguments, **options)
     finally:
         barrier.enter(thread)
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ..errors import AttemptFailedError, Diagnosis
-from ..process.fork_barrier import allow_forks
+from ..process.fork_barrier import call_allowing_forks
 from .base import MAX_ANSWER_BYTES, Request, SendResult, retry_after, words_of
 from .environment import Certificates, Proxy, Trust, proxy_for
 from .faults import Peer, failure, timed_out
@@ -242,10 +242,13 @@ class _Connection:
                 for socket, events in ready or [(pycurl.SOCKET_TIMEOUT, 0)]:
                     _, running = multi.socket_action(socket, _selected(events))
                 if running:
+                    left = multi.timeout()  # -1 for no limit
+                    wait = left if 0 <= left < most else most
                     # until there is a socket, a thread of libcurl resolves the name
-                    with allow_forks() if self._answer.has_socket else contextlib.nullcontext():
-                        left = multi.timeout()  # -1 for no limit
-                        ready = self._poll.poll(left if 0 <= left < most else most)
+                    if self._answer.has_socket:
+                        ready = call_allowing_forks(self._poll.poll, wait)
+                    else:
+                        ready = self._poll.poll(wait)
                     self._check_process()
             for _, code, message in multi.info_read()[2]:
                 raise pycurl.error(code, message)

@@ -24,9 +24,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
 from urllib3.exceptions import NewConnectionError
 
 from ..process.clock import monotonic
-from ..process.fork_barrier import allow_forks
+from ..process.fork_barrier import call_allowing_forks
 from ..process.pristine import local
-from .unpatched import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, wait_for
+from .unpatched import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, reads_of, wait_for
 
 __all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
 
@@ -107,8 +107,7 @@ class _Deadline:
 
 class _Socket(_Deadline, Socket):
     def _within(self, *arguments: Any, **options: Any) -> Any:
-        with allow_forks():
-            return super()._within(*arguments, **options)
+        return call_allowing_forks(super()._within, *arguments, **options)
 
 
 _WANTS: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -120,16 +119,35 @@ class TlsSocket(_Deadline, SslSocket):
     While it waits, its thread is not inside OpenSSL, so that forks may happen.
     """
 
+    _sslobj: object
+
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        left = attempt.left()
+        if self._sslobj is None:
+            return self._recv_plain(buflen, flags)
         if not self.pending():  # an answer is seldom there at once
-            self._wait(left, to_read=True)
-            attempt.left()
+            left = min(max(0.0, attempt.deadline - monotonic()), MAX_WAIT_SECONDS)
+            call_allowing_forks(self._reads, left * 1000)
+        attempt.left()
         try:
             received: bytes = self.read(buflen)
         except _WANTS:
             received = self._within("recv", buflen, flags)
         return received
+
+    def _recv_plain(self, buflen: int, flags: int) -> bytes:
+        """Tell ``wrap_socket()`` what a peer has left that is gone before the handshake.
+
+        If that fails, nobody else closes the socket.
+        """
+        try:
+            return Socket.recv(self, buflen, flags)
+        except OSError:
+            self.close()
+            raise
+
+    @cached_property
+    def _reads(self) -> Callable[[float], object]:
+        return reads_of(self)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         attempt.left()
@@ -153,14 +171,18 @@ class TlsSocket(_Deadline, SslSocket):
             self._wait(left, to_read=to_read)
 
     def _wait(self, seconds: float, *, to_read: bool) -> None:
-        with allow_forks():
-            wait_for(self, min(seconds, MAX_WAIT_SECONDS), to_read=to_read)
+        call_allowing_forks(wait_for, self, min(seconds, MAX_WAIT_SECONDS), to_read=to_read)
 
 
 class _Connection(HTTPConnection):
+    _reads: Callable[[float], list[Any]]
+
+    def note_connected(self) -> None:
+        self._reads = reads_of(self.sock)
+
     @property
     def is_connected(self) -> bool:
-        return self.sock is not None and not wait_for(self.sock, 0, to_read=True)
+        return self.sock is not None and not self._reads(0)
 
     def _new_conn(self) -> socket.socket:
         failure: OSError | None = None
@@ -237,6 +259,10 @@ class _IdleStack(queue.LifoQueue[Any]):
     def qsize(self) -> int:
         return len(self.queue)
 
+    def take(self) -> Any:
+        """Take a connection; in the process whose pool this is, so that need not be asked."""
+        return self.queue.pop()
+
 
 class _Pool:
     """Mixin of pools: connections are made as ``urllib3`` makes them, and used without it."""
@@ -260,12 +286,14 @@ class _Pool:
         Raises:
             Exception: as ``urlopen()`` of ``urllib3``.
         """
-        with contextlib.suppress(AttributeError, queue.Empty):  # closed meanwhile, or empty
+        try:
             while True:
-                connection: _Connection = self.pool.get()
+                connection: _Connection = self.pool.take()
                 if connection.is_connected:
                     return connection
                 connection.close()
+        except (AttributeError, IndexError):  # closed meanwhile, or empty
+            pass
         ready: _Ready = self.urlopen(  # type: ignore[attr-defined]
             "POST", "/", headers={}, retries=False, redirect=False, preload_content=False
         )
@@ -273,13 +301,17 @@ class _Pool:
 
     def put(self, connection: _Connection) -> None:
         """Put a connection back, or close it if there are enough."""
-        self._put_conn(connection)  # type: ignore[attr-defined]
+        try:
+            self.pool.put(connection)
+        except (AttributeError, queue.Full):  # closed meanwhile, or full
+            connection.close()
 
     def _make_request(self, *arguments: Any, **_options: Any) -> Any:
         """Connect, where ``urllib3`` would also make the request."""
         connection: _Connection = arguments[0]
         if connection.is_closed:
             connection.connect()
+            connection.note_connected()
         return _Ready(connection)
 
 

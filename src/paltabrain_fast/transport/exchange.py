@@ -14,6 +14,7 @@ import re
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 import urllib3
@@ -106,7 +107,30 @@ def _defaults(names: frozenset[str]) -> bytes:
 
 def _common_answer(connection: Any, received: bytes) -> Answer | None:
     """Return an answer that is not unusual in any way; ``None`` if it is."""
-    match = _HEAD.match(received)
+    start = received.find(b"\r\n\r\n") + 4
+    usual = _usual(received[:start])
+    if usual is None:
+        return None
+    status, headers, is_kept, length = usual
+    end = start + length
+    missing = end - len(received)
+    try:
+        while missing > 0 and (more := connection.recv(missing)):
+            received += more
+            missing -= len(more)
+    except Exception:  # only the status counts, and that is known
+        is_kept = False
+    is_last = not is_kept or missing != 0
+    return Answer(status, headers, received[start:end], is_last)
+
+
+@functools.lru_cache(maxsize=16)
+def _usual(head: bytes) -> tuple[int, Mapping[str, str], bool, int] | None:
+    """Return what a usual head says: status, headers, whether the connection is kept, length.
+
+    A server sends the same one again, or at least until the second of its ``Date`` is over.
+    """
+    match = _HEAD.fullmatch(head)
     if match is None:
         return None
     fields: dict[bytes, bytes] = {}
@@ -123,17 +147,8 @@ def _common_answer(connection: Any, received: bytes) -> Answer | None:
         return None
     if not length.isdigit() or len(length) > 5 or int(length) > MAX_ANSWER_BYTES:
         return None
-    end = match.end() + int(length)
-    missing = end - len(received)
-    try:
-        while missing > 0 and (more := connection.recv(missing)):
-            received += more
-            missing -= len(more)
-    except Exception:  # only the status counts, and that is known
-        is_kept = False
     headers = {name.decode(): fields[name].decode() for name in fields.keys() & _TOLD}
-    is_last = not is_kept or missing != 0
-    return Answer(int(match[1]), headers, received[match.end() : end], is_last)
+    return int(match[1]), MappingProxyType(headers), is_kept, int(length)
 
 
 def _any_answer(connection: Any, received: bytes) -> Answer:

@@ -13,7 +13,7 @@ from .deadline import HttpPool, HttpsPool, attempt
 from .environment import Proxy, ProxyUnusableError, Trust, proxy_for
 from .exchange import Answer, exchange
 from .faults import Peer, failure, timed_out
-from .mocks import MockedRequests
+from .mocks import MockedRequests, mocks
 from .per_process import PerProcess
 from .urls import origin_of
 
@@ -54,19 +54,19 @@ class HttpsTransport:
 
     def send(self, request: Request) -> SendResult:
         """Make one attempt; see ``Transport.send``."""
-        return self._mocked.send(request) or self._send(request)
-
-    def _send(self, request: Request) -> SendResult:
+        if (state := mocks()) is not None:
+            return self._mocked.send(request, state)
         origin = ""
         outer = attempt.begin(request.timeout)
         deadline = attempt.deadline
         try:
             origin = origin_of(request.url)
-            answer = self._exchange(self._pool(origin), origin, request)
-            get = answer.headers.get
-            reason = words_of(answer.status, get("location"), answer.body, request)
-            delay = retry_after(get("retry-after"), get("date"))
-            return SendResult(answer.status, None, delay, reason)
+            status, headers, body, _ = self._exchange(self._pool(origin), origin, request)
+            if 200 <= status < 300 and "retry-after" not in headers:
+                return SendResult(status)
+            reason = words_of(status, headers.get("location"), body, request)
+            delay = retry_after(headers.get("retry-after"), headers.get("date"))
+            return SendResult(status, None, delay, reason)
         except Exception as error:
             proxy = self._proxies.get().get(origin)
             peer = Peer(request, os.fspath(self._trust.path), proxy)

@@ -12,7 +12,7 @@ import inspect
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
-from operator import itemgetter
+from operator import call, itemgetter
 from typing import Any, Final, cast
 
 import requests
@@ -26,7 +26,7 @@ from .base import Request, SendResult, finish, retry_after, words_of
 from .faults import Peer, failure, timed_out
 from .per_process import PerProcess
 
-__all__ = ["MockedRequests"]
+__all__ = ["MockedRequests", "mocks"]
 
 _WATCHED: Final[tuple[tuple[Any, str, str], ...]] = (
     (requests, "", "Session"),
@@ -81,7 +81,8 @@ class _Watch:
 
     def __init__(self) -> None:
         self.is_clean = True
-        self._looks: list[tuple[Callable[[Any], object], Mapping[str, object]]] = []
+        self._gets: list[Callable[[Any], object]] = []
+        self._spaces: list[Mapping[str, object]] = []
         for module, class_name, names in _WATCHED:
             owner = getattr(module, class_name) if class_name else module
             if class_name and not isinstance(owner, type):
@@ -90,13 +91,14 @@ class _Watch:
             space = vars(owner)
             present = [name for name in names.split() if name in space]
             self.is_clean &= all(_home(space[name]) in _LIBRARIES for name in present)
-            self._looks.append((itemgetter(*present), space))
+            self._gets.append(itemgetter(*present))
+            self._spaces.append(space)
         self._first = self.look()
         self._socket = socket.socket
         self.is_clean &= _home(self._socket) in _SOCKETS
 
     def look(self) -> _State:
-        return [get(space) for get, space in self._looks]
+        return list(map(call, self._gets, self._spaces))  # all of it in C: each attempt looks
 
     def changed(self) -> _State | None:
         """Return what is in place; ``None`` if it is what was there at first."""
@@ -114,8 +116,8 @@ class _Watch:
 _watch = _Watch()
 
 
-def _mocks() -> _State | None:
-    """Return what is in place, if there are mocks among it."""
+def mocks() -> _State | None:
+    """Return what is in place, if there are mocks among it; ``None`` if there are none."""
     global _watch
     if not _watch.is_clean:  # this module was imported while there were mocks
         watch = _Watch()
@@ -137,11 +139,13 @@ class MockedRequests:
         # each session with what was in place when it was made, since it may keep some of that
         self._idle: PerProcess[deque[tuple[_State, requests.Session]]] = PerProcess(deque)
 
-    def send(self, request: Request) -> SendResult | None:
-        """Make one attempt through ``requests``; ``None`` if there are no mocks."""
-        state = _mocks()
-        if state is None:
-            return None
+    def send(self, request: Request, state: _State) -> SendResult:
+        """Make one attempt through ``requests``.
+
+        Args:
+            request: what is sent.
+            state: what ``mocks()`` has returned.
+        """
         idle = self._idle.get()
         session = _session(state, idle)
         session.trust_env = not request.url.startswith("http:")  # to loopback, by no proxy

@@ -28,6 +28,7 @@ __all__ = [
     "getaddrinfo",
     "make_context",
     "poll",
+    "reads_of",
     "wait_for",
 ]
 
@@ -146,3 +147,14 @@ def wait_for(connection: socket.socket, seconds: float, *, to_read: bool) -> boo
     waiting = poll()
     waiting.register(connection, _READ if to_read else _WRITE)
     return bool(waiting.poll(seconds * 1000))
+
+
+def reads_of(connection: socket.socket) -> Callable[[float], list[Any]]:
+    """Return what waits so many milliseconds until a socket can be read; for one thread at a time.
+
+    It tells whether it can, and takes less time than ``wait_for``.
+    """
+    waiting = poll()
+    waiting.register(connection, _READ)
+    wait: Callable[[float], list[Any]] = waiting.poll
+    return wait

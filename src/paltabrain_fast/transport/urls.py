@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -43,6 +44,7 @@ def base_url(hostname: str) -> str:
     return f"{'http' if plain else 'https'}://{authority}"
 
 
+@functools.lru_cache(maxsize=16)
 def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL that has a path."""
     return url[: url.index("/", url.index("//") + 2)]
