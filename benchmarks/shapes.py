@@ -17,6 +17,7 @@ from examples.config import (
     EventSessionStart,
 )
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
+from paltabrain_fast.explanation import recognise_loaded_classes
 
 Loop = Callable[[Iterable[str]], None]
 """Does its work once for each string that it is given."""
@@ -70,6 +71,7 @@ def undrained_sdk() -> PaltabrainSdk[Context]:
         transport=InMemoryTransport(),
     )
     sdk._engine.arm(1 << 40)  # its control thread starts with the event that wakes it
+    recognise_loaded_classes()  # or an event would wake it for that
     return sdk
 
 
