@@ -8,7 +8,6 @@ class whose encoding was ever found different is rejected for good.
 """
 
 import logging
-from copyreg import _slotnames
 from weakref import WeakKeyDictionary
 
 cimport cython
@@ -310,7 +309,6 @@ cdef ClassPlan make_plan(object cls):
         return None
     entry = entry_of(cls)
     plan = EventPlan() if is_event else ContextPlan()
-    _slotnames(cls)  # which the first copy of an instance notes in the class, and so changes it
     getattr(cls, "asdict", None)  # looking something up gives the class a version
     plan.version = pbf_type_version(<PyTypeObject *>cls)
     try:

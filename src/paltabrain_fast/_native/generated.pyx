@@ -1,6 +1,7 @@
 """Native stand-ins for the constructors and setters of generated classes."""
 
 from collections import defaultdict
+from copyreg import _slotnames
 from types import FunctionType
 
 cimport cython
@@ -65,6 +66,7 @@ def install_native_methods(cls):
     from ..encoding.constructors import recognise_init, recognise_setter
     from ..encoding.recognition import NotGeneratedError, recognise_groups
 
+    _slotnames(cls)  # or the first copy of an instance would note them, and change the class
     in_context = issubclass(cls, ContextBase)
     groups = "_context" if in_context else "_header"
     serialize = "serialize_context" if in_context else "serialize_header"
