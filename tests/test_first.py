@@ -148,6 +148,33 @@ def test_classes_are_recognised_by_the_control_thread(
 
 
 @pytest.mark.skipif(engine != "native", reason="only the native engine recognises classes")
+def test_plan_of_a_context_does_not_wait_for_a_flush(
+    config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recognise, recognised = recognition.recognise_context, threading.Event()
+
+    def watched(*arguments: Any) -> Any:
+        recognised.set()
+        return recognise(*arguments)
+
+    with PaltabrainSdk(
+        "localhost",
+        "key",
+        config.Context(),
+        flush_interval_ms=600_000,
+        transport=InMemoryTransport(),
+    ) as sdk:
+        sdk.warm_up()
+        sdk.track(config.EventSessionStart())
+        assert sdk.flush(timeout=30)
+        monkeypatch.setattr(recognition, "recognise_context", watched)
+        sdk.track(config.EventSessionStart())
+        with imported(EXAMPLE) as other:
+            sdk.track(config.EventSessionStart(), other.Context())
+            assert recognised.wait(30)
+
+
+@pytest.mark.skipif(engine != "native", reason="only the native engine recognises classes")
 def test_warm_up_recognises_all_classes(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with PaltabrainSdk("localhost", "key", config.Context(), transport=InMemoryTransport()) as sdk:
         sdk.warm_up()

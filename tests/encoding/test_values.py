@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import pickle
 import weakref
 from collections import defaultdict
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from paltabrain_fast._engine.choice import plan_classes
+from paltabrain_fast._native.contexts import encoded_context
 from paltabrain_fast._native.events import encoded_event
 
 from ..schema.packages import EXAMPLE, imported
@@ -131,3 +133,32 @@ def test_properties_that_nobody_saw_are_collected(config: Any) -> None:
     del event
     gc.collect()
     assert reference() is None
+
+
+@pytest.mark.parametrize("given", [("user_id", "is_trial"), ("is_trial", "user_id")])
+def test_a_context_has_properties_in_the_order_of_the_signature(
+    config: Any, given: tuple[str, ...]
+) -> None:
+    values = {"user_id": "u", "is_trial": True}
+    context = config.Context().set_user(**{name: values[name] for name in given})
+    names = list(inspect.signature(config.Context.set_user).parameters)
+    assert list(context._context["user"]) == sorted(values, key=names.index)
+
+
+def test_a_context_may_be_set_by_names_that_are_equal_only(config: Any) -> None:
+    context = config.Context().set_user(**{"".join(["user", "_id"]): "u"})
+    context.set_user(is_trial=config.UNDEFINED, country_code=None)
+    assert context._context == {"user": {"user_id": "u", "country_code": None}}
+    with pytest.raises(TypeError):
+        context.set_user(is_trial=True, unknown=1)
+    assert "is_trial" not in context._context["user"]
+
+
+def test_plans_outlive_the_first_copy() -> None:
+    with imported(EXAMPLE.parent / "config") as config:
+        event, context = config.EventSessionStart(), config.Context()
+        encoded_event(event), encoded_context(context)  # want plans
+        plan_classes()
+        copy.copy(event), copy.deepcopy(context)
+        assert encoded_event(event) is not None
+        assert encoded_context(context) is not None

@@ -16,6 +16,7 @@ from .python cimport (
     pbf_clear_extras,
     pbf_set_hint,
     pbf_set_lazy_dict,
+    pbf_share,
 )
 
 
@@ -59,6 +60,7 @@ cdef class Layout:
             self.keys[place].parameter = PyTuple_GET_ITEM(self.parameters, place)
             self.keys[place].name = PyTuple_GET_ITEM(self.names, place)
             self.keys[place].field = <uint16_t>place
+        pbf_share(self)  # the properties of each event refer to it
 
     def __dealloc__(self):
         PyMem_Free(self.keys)

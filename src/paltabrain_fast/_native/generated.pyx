@@ -1,10 +1,11 @@
 """Native stand-ins for the constructors and setters of generated classes."""
 
 from collections import defaultdict
+from copyreg import _slotnames
 from types import FunctionType
 
 cimport cython
-from cpython.dict cimport PyDict_Next
+from cpython.dict cimport PyDict_Next, PyDict_SetItem
 from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport uint32_t
@@ -65,6 +66,7 @@ def install_native_methods(cls):
     from ..encoding.constructors import recognise_init, recognise_setter
     from ..encoding.recognition import NotGeneratedError, recognise_groups
 
+    _slotnames(cls)  # or the first copy of an instance would note them, and change the class
     in_context = issubclass(cls, ContextBase)
     groups = "_context" if in_context else "_header"
     serialize = "serialize_context" if in_context else "serialize_header"
@@ -313,6 +315,44 @@ cdef object group_of(object groups, str name):
     return group if type(group) is dict else None
 
 
+cdef inline int next_place(Layout layout, PyObject *name, int start) noexcept:
+    """Where the parameter of exactly this name stands, from ``start`` on; -1 if nowhere there."""
+    cdef int place
+
+    for place in range(start, layout.count):
+        if layout.keys[place].parameter == name:
+            return place
+    return -1
+
+
+cdef bint is_in_order(Layout layout, PyObject *names) noexcept:
+    """Whether all names are those of parameters, in the order of the signature."""
+    cdef Py_ssize_t number
+    cdef int place = -1
+
+    if names != NULL:
+        for number in range(PyTuple_GET_SIZE(<object>names)):
+            place = next_place(layout, PyTuple_GET_ITEM(<object>names, number), place + 1)
+            if place < 0:
+                return False
+    return True
+
+
+cdef int put_given(
+    Layout layout, object group, PyObject *const *values, PyObject *names
+) except -1:
+    """Put what is given by name into a group; the names must be in order."""
+    cdef Py_ssize_t number
+    cdef int place = -1
+
+    if names != NULL:
+        for number in range(PyTuple_GET_SIZE(<object>names)):
+            place = next_place(layout, PyTuple_GET_ITEM(<object>names, number), place + 1)
+            if not isinstance(<object>values[number], Sentinel):
+                PyDict_SetItem(group, <object>layout.keys[place].name, <object>values[number])
+    return 0
+
+
 cdef object call_setter(
     PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
 ):
@@ -324,6 +364,11 @@ cdef object call_setter(
     cdef object group, values
 
     if PyVectorcall_NARGS(nargsf) == 1 and self.applies_to(<object>args[0]):
+        if self.in_context and is_in_order(layout, kwnames):  # else in a tuple first
+            group = group_of(groups_of(<ContextBase>args[0]), layout.group)
+            if group is not None:
+                put_given(layout, group, args + 1, kwnames)
+                return <object>args[0]
         values = pbf_new_values(layout, layout, layout.count)
         if kwnames != NULL:
             for number in range(PyTuple_GET_SIZE(<object>kwnames)):

@@ -349,8 +349,8 @@ cdef class Tracker:
             self.fall_back(event, context)  # serialized, it is also known how large it is
         elif status != pbf.PBF_OK:
             self._drop(RecordStatus(status))
-        elif pbf.pbf_wake_due(&self.engine.wake, self.engine.ring):
-            self._event_recorded()
+        elif pbf.pbf_wake_due(&self.engine.wake, self.engine.ring) or plans_are_wanted():
+            self._event_recorded()  # the control thread makes the plans
 
     def _record(self, event, context):
         """Try once to record an event; return what became of it."""
