@@ -75,6 +75,7 @@ cdef inline bint is_current(ClassPlan plan) noexcept:
 
 
 cdef bint plans_are_wanted() noexcept
+cdef int recall_plan(object instance) except -1
 cdef EventPlan event_plan(object event)
 cdef ContextPlan context_plan(object context)
 cdef bint is_same(message, bytes encoded, bytes serialized) except -1

@@ -38,8 +38,7 @@ cdef extern from *:
     """
     PBF_HOT(struct __pyx_obj_15paltabrain_fast_7_native_7classes_EventPlan *,
             7classes_event_plan);
-    PBF_COLD(struct __pyx_obj_15paltabrain_fast_7_native_7classes_ClassPlan *,
-             7classes_look_up_plan);
+    PBF_COLD(int, 7classes_recall_plan);
     PBF_COLD(int, 7classes_has_extra);
     """
 
@@ -200,7 +199,10 @@ cdef class ContextPlan(ClassPlan):
 
 
 cdef inline ClassPlan find_plan(object instance):
-    """The plan of an instance's class, as the class is now; None if there can be none."""
+    """The plan of an instance's class, as the class is now; None if ``recall_plan`` has to find it.
+
+    It runs no Python code: ``track()`` would lose what a signal handler raises there.
+    """
     cdef uint32_t version = pbf_type_version(Py_TYPE(instance))
     cdef PyObject *found = place_of(version)[0]
 
@@ -211,18 +213,23 @@ cdef inline ClassPlan find_plan(object instance):
         and is_current(<ClassPlan>found)
     ):
         return <ClassPlan>found
-    return look_up_plan(<object>Py_TYPE(instance), version)
+    return None
 
 
-cdef ClassPlan look_up_plan(object cls, uint32_t version):
-    """The plan for this version of the class; if there is none, it is wanted from now on."""
+cdef int recall_plan(object instance) except -1:
+    """Have ``find_plan`` find a plan that another's has displaced; want one if there is none."""
+    cdef uint32_t version = pbf_type_version(Py_TYPE(instance))
+    cls = type(instance)
+
     try:
-        plan = known_plan(cls, version)
-        if plan is None and (issubclass(cls, EventBase) or issubclass(cls, ContextBase)):
+        if (
+            known_plan(cls, version) is None
+            and (issubclass(cls, EventBase) or issubclass(cls, ContextBase))
+        ):
             want_plan(entry_of(cls), version)
-        return plan
     except Exception:
-        return None
+        pass
+    return 0
 
 
 # Whether there may be an entry that is wanted.
@@ -381,7 +388,10 @@ cdef bint has_extra(object instance, tuple names) noexcept:
 
 
 cdef EventPlan event_plan(object event):
-    """The plan of an event that is to be encoded here, None if its own methods are to do it."""
+    """The plan of an event that is to be encoded here, None if its own methods are to do it.
+
+    It finds what ``recall_plan`` has found before.
+    """
     cdef ClassPlan plan = find_plan(event)
 
     if plan is None or plan.slow_reason is not None or type(plan) is not EventPlan:
@@ -393,6 +403,9 @@ cdef ContextPlan context_plan(object context):
     """The plan of a context that is to be encoded here, None if its own method is to do it."""
     cdef ClassPlan plan = find_plan(context)
 
+    if plan is None:
+        recall_plan(context)
+        plan = find_plan(context)
     if plan is None or plan.slow_reason is not None or type(plan) is not ContextPlan:
         return None
     return None if is_patched(context, plan) else <ContextPlan>plan

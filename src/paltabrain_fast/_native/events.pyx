@@ -7,7 +7,7 @@ from libc.stdlib cimport free, malloc
 
 from . cimport pbf
 from .base cimport EventBase, is_values
-from .classes cimport EventPlan, event_plan, is_same, mark_verified, reject_class
+from .classes cimport EventPlan, event_plan, is_same, mark_verified, recall_plan, reject_class
 from .encode cimport (
     MAX_OBSERVATIONS,
     Encoding,
@@ -124,6 +124,8 @@ def encoded_event(event):
     Returns:
         Its header and payload; ``None`` if it is left to its own methods.
     """
-    cdef EventPlan plan = event_plan(event)
+    cdef EventPlan plan
 
+    recall_plan(event)
+    plan = event_plan(event)
     return None if plan is None else encode_parts(plan, event, NULL, NULL)

@@ -13,7 +13,7 @@ from libc.stdlib cimport free, malloc
 
 from . cimport pbf
 from .base cimport ContextBase
-from .classes cimport EventPlan, event_plan, plans_are_wanted
+from .classes cimport EventPlan, event_plan, plans_are_wanted, recall_plan
 from .contexts cimport context_bytes, is_unchanged
 from .encode cimport Encoding, begin
 from .engine cimport NativeEngine
@@ -338,6 +338,7 @@ cdef class Tracker:
             self._drop(RecordStatus.REENTRANT)
             return
         if status != pbf.PBF_FULL:
+            recall_plan(event)
             status = self.record(event, context)
         if status == pbf.PBF_FULL and pbf.pbf_shed_event(&self.engine.shedding, pbf_unix_ms()):
             return
