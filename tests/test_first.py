@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from paltabrain_fast.encoding import recognition
 from .schema.packages import imported
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent
+from .support.probe import watching_sleeps
 from .support.programs import run_program
 from .support.sdk import ROOT, texts
 from .support.threads import running
@@ -185,11 +187,12 @@ def test_warm_up_recognises_all_classes(config: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_warm_up_starts_the_thread_and_opens_no_connection(api: ApiServer, config: Any) -> None:
-    with PaltabrainSdk(api.hostname, "key", config.Context()) as sdk:
+    sleeps: queue.SimpleQueue[object] = queue.SimpleQueue()
+    with watching_sleeps(sleeps.put), PaltabrainSdk(api.hostname, "key", config.Context()) as sdk:
         with running(sdk.warm_up, sdk.warm_up) as results:
             pass
         assert [result.result() for result in results] == [None, None]
-        assert "paltabrain-control" in {thread.name for thread in threading.enumerate()}
+        sleeps.get(timeout=30)
         assert api.connections == 0
         sdk.track(config.EventPageOpen(page_id="page"))
     sdk.warm_up()  # after the end, it starts nothing
