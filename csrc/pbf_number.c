@@ -24,12 +24,12 @@ bool pbf_number_restart(pbf_numbering *numbering, const pbf_ring *ring, int64_t 
     return true;
 }
 
-bool pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring, int64_t *number)
+bool pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring, uint64_t end,
+                     int64_t *number)
 {
     pbf_numbering ahead = *numbering;
     pbf_cursor cursor = pbf_ring_begin(ring);
     pbf_record record;
-    uint64_t end = pbf_ring_claimed(ring);
 
     while (pbf_ring_next(ring, &cursor, &record))
         ahead.last = pbf_number_of(&ahead, &cursor, &record);

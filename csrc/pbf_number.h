@@ -35,9 +35,10 @@ typedef struct {
 bool pbf_number_restart(pbf_numbering *numbering, const pbf_ring *ring,
                         int64_t number) PBF_MUST_CHECK;
 
-/* Tells the number of the last record that was claimed with a session, read or not. Returns false
- * while a producer is between its claim and its commit, which is never for long. */
-bool pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring,
+/* Tells the number of the last record with a session, read or not, of all that was claimed before
+ * `end`, which pbf_ring_claimed has returned, or later. Returns false while a producer is between
+ * such a claim and its commit, which is never for long. */
+bool pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring, uint64_t end,
                      int64_t *number) PBF_MUST_CHECK;
 
 /* Returns the last number as of a record, which is the record's own if it has a session. The cursor

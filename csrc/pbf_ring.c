@@ -176,6 +176,48 @@ void pbf_ring_discard(pbf_ring *ring, const pbf_claim *claim)
               release);
 }
 
+pbf_status pbf_block_open(pbf_ring *ring, uint64_t bytes, pbf_block *block)
+{
+    block->used = block->records = 0;
+    return pbf_ring_claim(ring, bytes - HEADER_LEN, &block->claim);
+}
+
+unsigned char *pbf_block_place(const pbf_block *block, uint64_t length)
+{
+    uint64_t bytes = HEADER_LEN + block->claim.length;
+
+    return span_of(length) > bytes - block->used ? NULL : block->claim.payload + block->used;
+}
+
+void pbf_block_add(pbf_ring *ring, pbf_block *block, uint64_t length, uint32_t tag)
+{
+    uint64_t header = header_word(KIND_RECORD, length, tag);
+
+    if (block->records++ == 0)
+        block->first = header; /* kept back: until it is there, nobody reads the others */
+    else
+        /* Relaxed: the release store in pbf_block_publish publishes it. */
+        pbf_store(header_at(ring, block->claim.position + block->used), header, relaxed);
+    block->used += span_of(length);
+}
+
+void pbf_block_publish(pbf_ring *ring, pbf_block *block)
+{
+    uint64_t rest = HEADER_LEN + block->claim.length - block->used;
+
+    if (rest > 0) {
+        /* Relaxed: the store below publishes it. */
+        pbf_store(header_at(ring, block->claim.position + block->used),
+                  header_word(KIND_PADDING, rest - HEADER_LEN, 0), relaxed);
+    }
+    /* Relaxed, and before the store below, as in pbf_ring_commit. */
+    pbf_fetch_add(&ring->accepted, block->records, relaxed);
+
+    /* Release, pairs with the acquire load in pbf_ring_next: headers and payloads are there. */
+    pbf_store(header_at(ring, block->claim.position), block->first, release);
+    block->records = 0;
+}
+
 void pbf_ring_close(pbf_ring *ring)
 {
     /* Relaxed: the exchange below fails if this is out of date. */

@@ -52,6 +52,15 @@ typedef struct {
     uint64_t position;
 } pbf_claim;
 
+/* Space for several records, claimed at once by a producer that is not alone, so that it passes the
+ * words that all producers write to the others once a block. */
+typedef struct {
+    pbf_claim claim;
+    uint64_t used;    /* bytes of the records in it, headers included */
+    uint64_t records; /* in it, none of them published yet */
+    uint64_t first;   /* header of the first of them */
+} pbf_block;
+
 /* A place in the ring, and how many records lie before it, counted from the first one ever. */
 typedef struct {
     uint64_t position;
@@ -94,6 +103,22 @@ void pbf_ring_commit(pbf_ring *ring, const pbf_claim *claim, uint32_t tag) PBF_H
 
 /* Gives the claim up. No record appears; the space comes back in its turn. */
 void pbf_ring_discard(pbf_ring *ring, const pbf_claim *claim);
+
+/* -- Producers: blocks. A block belongs to one thread at a time ---------------------------------- */
+
+/* Claims a block of so many bytes, a multiple of PBF_RING_ALIGN; otherwise as pbf_ring_claim. */
+pbf_status pbf_block_open(pbf_ring *ring, uint64_t bytes, pbf_block *block) PBF_MUST_CHECK;
+
+/* Returns where the payload of the next record goes; NULL if the block has no room for it. */
+unsigned char *pbf_block_place(const pbf_block *block, uint64_t length) PBF_MUST_CHECK;
+
+/* Adds the record whose payload is written there. */
+void pbf_block_add(pbf_ring *ring, pbf_block *block, uint64_t length, uint32_t tag);
+
+/* Makes the records visible to the consumer, which cannot pass the block before, and counts them
+ * as accepted. There is at least one, or else the claim is discarded instead. What is left of the
+ * block comes back in its turn; `records` is 0 then. */
+void pbf_block_publish(pbf_ring *ring, pbf_block *block);
 
 /* -- Close: any thread ------------------------------------------------------------------------ */
 

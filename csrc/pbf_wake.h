@@ -47,8 +47,9 @@ static inline bool pbf_wake_due(pbf_wake *wake, const pbf_ring *ring)
     /* Sequentially consistent, pairs with the store in pbf_wake_arm. */
     uint64_t mark = pbf_load(&wake->mark, seq_cst);
 
-    /* Relaxed: only one gets it, and the wake-up itself orders what it is about. */
-    return pbf_ring_accepted(ring) >= mark &&
+    /* The count, which other producers write, is looked at only if somebody waits. Relaxed: only
+     * one gets it, and the wake-up itself orders what it is about. */
+    return mark != UINT64_MAX && pbf_ring_accepted(ring) >= mark &&
            pbf_compare_exchange(&wake->mark, &mark, UINT64_MAX, relaxed);
 }
 

@@ -44,6 +44,7 @@ static struct plan {
     uint64_t past;             /* from this index on */
     bool observed;             /* another thread looks at the figures */
     uint64_t reserved;         /* budget that is gone from the start */
+    uint64_t block;            /* the first producer puts all that it has into a block of this size */
 } plan;
 
 /* What only the scenario knows. */
@@ -126,8 +127,37 @@ static void check_place(const unsigned char *payload, uint64_t length)
     EXPLORE_CHECK(payload + length <= ring()->storage + CAPACITY);
 }
 
+static void produce_block(int self)
+{
+    pbf_block block;
+    pbf_status status;
+
+    ghost()->span[self] = plan.block;
+    while ((status = pbf_block_open(ring(), plan.block, &block)) == PBF_FULL)
+        explore_await(&ring()->released);
+    ghost()->span[self] = 0;
+    EXPLORE_CHECK(status == PBF_OK);
+    for (int i = 0; i < plan.counts[self]; i++) {
+        uint64_t length = plan.items[self][i].length, word = hostile_word(tag_of(self, (uint64_t)i));
+        unsigned char *payload = pbf_block_place(&block, length);
+
+        check_place(payload, length);
+        explore_plain_write(payload, length);
+        for (uint64_t at = 0; at < length; at += 8)
+            memcpy(payload + at, &word, 8);
+        pbf_block_add(ring(), &block, length, tag_of(self, (uint64_t)i));
+    }
+    EXPLORE_CHECK(block.used == plan.block || pbf_block_place(&block, 24) == NULL);
+    ghost()->committed += block.records;
+    pbf_block_publish(ring(), &block);
+}
+
 static void produce(int self)
 {
+    if (self == 0 && plan.block > 0) {
+        produce_block(self);
+        return;
+    }
     for (int i = 0; i < plan.counts[self];) {
         const item *item = &plan.items[self][i];
         uint64_t word = hostile_word(tag_of(self, (uint64_t)i));
@@ -512,6 +542,15 @@ int main(int count, char **arguments)
     explore_plan("padding",
                  (struct plan){.producers = 2, .items = {{{8, 0}, {24, 0}}, {{24, 0}, {24, 0}}},
                                .counts = {2, 2}, .batch = 1}, false);
+    explore_plan("full block",
+                 (struct plan){.producers = 2, .items = {{{8, 0}, {8, 0}}, {{8, 0}, {24, 0}}},
+                               .counts = {2, 2}, .batch = 2, .block = 32}, false);
+    explore_plan("block with a rest",
+                 (struct plan){.producers = 2, .items = {{{8, 0}}, {{24, 0}, {24, 0}}},
+                               .counts = {1, 2}, .batch = 1, .block = 32}, false);
+    explore_plan("figures of a block",
+                 (struct plan){.producers = 1, .items = {{{8, 0}}}, .counts = {1}, .batch = 1,
+                               .block = 32, .observed = true}, false);
     run_scenario(&(explore_scenario){
         .name = "retirement",
         .threads = 3,

@@ -124,6 +124,14 @@ REORDERED = [
     ),
     (
         "pbf_ring.c",
+        "pbf_block_publish",
+        "pbf_fetch_add(&ring->accepted, block->records, relaxed);"
+        " pbf_store(header_at(ring, block->claim.position), block->first, release);",
+        "pbf_store(header_at(ring, block->claim.position), block->first, release);"
+        " pbf_fetch_add(&ring->accepted, block->records, relaxed);",
+    ),
+    (
+        "pbf_ring.c",
         "pbf_ring_release",
         "for (; position != end; position += PBF_RING_ALIGN) {"
         " pbf_atomic_u64 *word = (pbf_atomic_u64 *)(void *)(ring->storage + (position & mask));"

@@ -71,7 +71,7 @@ static int64_t last(fixture *f)
 {
     int64_t number;
 
-    CHECK(pbf_number_last(&f->numbering, f->ring, &number));
+    CHECK(pbf_number_last(&f->numbering, f->ring, pbf_ring_claimed(f->ring), &number));
     return number;
 }
 
@@ -160,7 +160,7 @@ static void test_open_claim(void)
         pbf_claim open = claim(&f);
 
         put(&f, SESSION);
-        CHECK(!pbf_number_last(&f.numbering, f.ring, &number));
+        CHECK(!pbf_number_last(&f.numbering, f.ring, pbf_ring_claimed(f.ring), &number));
         if (discarded)
             pbf_ring_discard(f.ring, &open);
         else

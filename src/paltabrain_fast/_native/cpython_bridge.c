@@ -11,6 +11,16 @@
 
 _Atomic uint64_t pbf_forks;
 _Thread_local uint64_t pbf_inside PBF_TLS_MODEL;
+_Thread_local uint32_t pbf_threads_number PBF_TLS_MODEL;
+
+uint32_t pbf_number_thread(void)
+{
+    static _Atomic uint32_t numbers;
+
+    /* Relaxed: a number orders nothing. After 2^32 threads, one has none, and asks again. */
+    pbf_threads_number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+    return pbf_threads_number;
+}
 
 /* Runs in the child, on its only thread, before fork() returns. */
 static void count_fork(void)

@@ -77,6 +77,18 @@ extern _Atomic uint64_t pbf_forks;
  * thread itself. */
 extern _Thread_local uint64_t pbf_inside PBF_TLS_MODEL;
 
+/* The number of this thread among those that have put an event into a buffer; 0: it has not. */
+extern _Thread_local uint32_t pbf_threads_number PBF_TLS_MODEL;
+
+/* Gives this thread the next number. */
+uint32_t pbf_number_thread(void);
+
+/* Returns a small number by which threads are told apart, as well as the numbers go. */
+static inline uint32_t pbf_thread_number(void)
+{
+    return pbf_threads_number != 0 ? pbf_threads_number : pbf_number_thread();
+}
+
 /* Has the C library call us in each forked child, however it is forked. Called once, by fork.pyx,
  * when it is imported. Returns 0, or an errno. */
 int pbf_watch_forks(void);

@@ -7,6 +7,7 @@ from . cimport pbf
 
 cdef class NativeEngine:
     cdef pbf.pbf_ring *ring
+    cdef pbf.pbf_lanes lanes  # none with the GIL
     cdef size_t mapped
     cdef uint64_t capacity
     cdef readonly uint64_t identity  # never given twice
@@ -30,6 +31,7 @@ cdef class NativeEngine:
     cdef bint prefaulted
 
     cdef void start(self) except *
+    cdef void publish(self) noexcept
     cdef pbf.pbf_status intern(self, bytes context, pbf.pbf_context_ref *ref) except *
     cdef bint restart(self, int64_t number) except -1
     cdef void set_numbering(self, bint is_numbering) noexcept

@@ -8,13 +8,16 @@ class NativeEngine:
 
     Args:
         buffer_bytes: budget of the ring and the contexts, rounded up to a power of two.
+        always_blocks: with a GIL too, and even where one thread tracks, events are put into blocks
+            of the ring. Otherwise that is done where several threads track without a GIL. A buffer
+            of less than 1 MiB has none.
 
     Raises:
         MemoryError: there is no memory for it.
         ValueError: it exceeds 1 TiB.
     """
 
-    def __new__(cls, buffer_bytes: int) -> Self: ...
+    def __new__(cls, buffer_bytes: int, *, always_blocks: bool = False) -> Self: ...
     @property
     def accepted(self) -> int: ...
     @property

@@ -26,7 +26,7 @@ from posix.mman cimport (
 
 from . cimport pbf
 from .fork cimport fork_count
-from .python cimport pbf_prefault, pbf_unix_ms
+from .python cimport PBF_FREE_THREADED, pbf_prefault, pbf_thread_number, pbf_unix_ms
 
 from .._engine.protocol import Counts, FramedBatch, RecordStatus
 from .uuid7 import uuid_v7
@@ -58,6 +58,12 @@ cdef enum:
     GROUPS_PART = 4
     MAX_GROUPS_BYTES = 4194304
 
+# So many threads put events into the buffer without touching what another one writes; if there are
+# more of them, some share. Their blocks take up not more than this part of the buffer.
+cdef enum:
+    LANES = 16
+    BLOCKS_PART = 32
+
 # Restarts of the session numbers for which memory is taken at first; they are rarely many.
 cdef enum:
     RESTARTS = 16
@@ -77,11 +83,17 @@ cdef tuple STATUSES = tuple(RecordStatus)  # by the value of a pbf_status
 
 @cython.final
 cdef class NativeEngine:
-    def __cinit__(self, uint64_t buffer_bytes):
+    def __cinit__(self, uint64_t buffer_bytes, *, bint always_blocks=False):
         self.capacity = pbf.pbf_ring_capacity(buffer_bytes)
         if self.capacity == 0:
             raise ValueError(f"buffer_bytes is too large: {buffer_bytes}")
         self.mapped = sizeof(pbf.pbf_ring) + self.capacity
+        self.lanes.always = always_blocks
+        if self.capacity >= LANES * BLOCKS_PART * pbf.PBF_BLOCK_BYTES and (
+            PBF_FREE_THREADED or always_blocks
+        ):
+            self.lanes.count = LANES
+            self.mapped += LANES * sizeof(pbf.pbf_lane)
         self.start()
 
     cdef void start(self) except *:
@@ -110,6 +122,10 @@ cdef class NativeEngine:
             raise MemoryError(f"no memory for a buffer of {self.capacity} bytes")
         self.ring = <pbf.pbf_ring *>memory
         pbf.pbf_ring_init(self.ring, self.capacity, 0)
+        # Behind the ring, whose size is a multiple of a lane's alignment.
+        self.lanes.lanes = <pbf.pbf_lane *>(
+            <char *>memory + self.mapped - self.lanes.count * sizeof(pbf.pbf_lane)
+        )
         if self.closed:
             pbf.pbf_ring_close(self.ring)
         pbf.pbf_wake_init(&self.wake)
@@ -151,10 +167,20 @@ cdef class NativeEngine:
     def __len__(self):
         cdef uint64_t taken = self.taken_count  # first, so that it is not more than is accepted
 
+        self.publish()
         return pbf.pbf_ring_accepted(self.ring) - taken
+
+    cdef void publish(self) noexcept:
+        """Have all that is accepted by now counted by the ring, and readable.
+
+        Not in a forked child: there a lane may be locked by a thread that is not there any more.
+        """
+        if self.lanes.count and self.forks == fork_count():
+            pbf.pbf_lanes_publish(&self.lanes, self.ring)
 
     @property
     def accepted(self):
+        self.publish()
         return pbf.pbf_ring_accepted(self.ring)
 
     @property
@@ -163,13 +189,16 @@ cdef class NativeEngine:
 
     @property
     def last_number(self):
+        cdef uint64_t end
         cdef int64_t number
         cdef bint is_known
 
         while True:
             with cython.critical_section(self):
+                end = pbf.pbf_ring_claimed(self.ring)
+                self.publish()
                 is_known = not self.is_numbering and pbf.pbf_number_last(
-                    &self.numbering, self.ring, &number
+                    &self.numbering, self.ring, end, &number
                 )
             if is_known:
                 return number
@@ -183,6 +212,7 @@ cdef class NativeEngine:
         while True:
             with cython.critical_section(self):
                 is_set = not self.is_numbering and self.restart(number)
+                self.publish()  # so that no later event goes into a block from before
             if is_set:
                 return
             with nogil:
@@ -210,8 +240,10 @@ cdef class NativeEngine:
 
     def counts(self):
         cdef uint64_t taken = self.taken_count  # first, so that it is not more than is accepted
-        cdef uint64_t accepted = pbf.pbf_ring_accepted(self.ring)
+        cdef uint64_t accepted
 
+        self.publish()
+        accepted = pbf.pbf_ring_accepted(self.ring)
         return Counts(
             accepted,
             accepted - taken,
@@ -222,6 +254,7 @@ cdef class NativeEngine:
 
     def mark(self):
         with cython.critical_section(self):
+            self.publish()
             self.marked = pbf.pbf_ring_accepted(self.ring)
         return self.marked
 
@@ -263,7 +296,12 @@ cdef class NativeEngine:
             status = self.intern(<bytes>context, &ref)
             if status == pbf.PBF_OK:
                 status = encoded
-            if status == pbf.PBF_OK:
+            if status == pbf.PBF_OK and self.lanes.count:
+                status = pbf.pbf_lane_append(
+                    &self.lanes, pbf_thread_number(), self.ring, &self.wake, &self.contexts, ref,
+                    &event,
+                )
+            elif status == pbf.PBF_OK:
                 status = pbf.pbf_record_append(self.ring, &self.contexts, ref, &event)
             if status != pbf.PBF_STALE:
                 return STATUSES[status]
@@ -308,6 +346,7 @@ cdef class NativeEngine:
             self.framing.mark = self.marked
             if pbf.pbf_frame_is_done(self.ring, &self.framing):
                 return None
+        self.publish()  # a block claimed while the mark was made may lie before what is marked
         if pbf.pbf_ring_used(self.ring) > self.capacity // BACKLOG_PART:
             self.prefault()
         instance = instance_id.encode()
@@ -326,13 +365,7 @@ cdef class NativeEngine:
         self.set_numbering(True)
         with nogil:
             pbf.pbf_frame_take(
-                self.ring,
-                &self.contexts,
-                &self.numbering,
-                &self.framing,
-                &envelope,
-                out,
-                room,
+                self.ring, &self.contexts, &self.numbering, &self.framing, &envelope, out, room,
                 &frame,
             )
         self.set_numbering(False)
@@ -364,6 +397,7 @@ cdef class NativeEngine:
     def evict(self):
         cdef uint64_t evicted
 
+        self.publish()
         self.set_numbering(True)
         with nogil:
             evicted = pbf.pbf_frame_evict(
@@ -415,8 +449,13 @@ cdef class NativeEngine:
     def arm(self, uint64_t events):
         cdef uint64_t staged = self.framing.groups.events
         cdef uint64_t more = events - staged if events > staged else 1
+        cdef bint is_armed = pbf.pbf_wake_arm(&self.wake, self.ring, more)
 
-        return pbf.pbf_wake_arm(&self.wake, self.ring, more) and staged < events
+        if self.lanes.count:
+            # Who appends from here on sees the mark; what was appended before is counted now.
+            self.publish()
+            is_armed = pbf.pbf_wake_arm(&self.wake, self.ring, more)
+        return is_armed and staged < events
 
     def due(self):
         return pbf.pbf_wake_due(&self.wake, self.ring)
@@ -436,8 +475,9 @@ cdef class NativeEngine:
     def close(self):
         with cython.critical_section(self):
             self.closed = True  # so that no context is added either
+        pbf.pbf_ring_close(self.ring)
+        self.publish()
         with nogil:
-            pbf.pbf_ring_close(self.ring)
             while not pbf.pbf_ring_is_final(self.ring):
                 sched_yield()  # another thread is between claim and commit
 

@@ -76,6 +76,7 @@ cdef extern from "pbf_ring.h" nogil:
     void pbf_ring_unreserve(pbf_ring *ring, uint64_t bytes) noexcept
     uint64_t pbf_ring_accepted(const pbf_ring *ring) noexcept
     uint64_t pbf_ring_used(const pbf_ring *ring) noexcept
+    uint64_t pbf_ring_claimed(const pbf_ring *ring) noexcept
 
 
 cdef extern from "pbf_wake.h" nogil:
@@ -140,6 +141,23 @@ cdef extern from "pbf_record.h" nogil:
                                  pbf_context_ref context, const pbf_event *event) noexcept
 
 
+cdef extern from "pbf_lane.h" nogil:
+    const uint64_t PBF_BLOCK_BYTES
+
+    ctypedef struct pbf_lane:
+        pass
+
+    ctypedef struct pbf_lanes:
+        pbf_lane *lanes
+        uint32_t count
+        bint always
+
+    pbf_status pbf_lane_append(const pbf_lanes *lanes, uint32_t number, pbf_ring *ring,
+                               const pbf_wake *wake, const pbf_context_table *contexts,
+                               pbf_context_ref context, const pbf_event *event) noexcept
+    void pbf_lanes_publish(const pbf_lanes *lanes, pbf_ring *ring) noexcept
+
+
 cdef extern from "pbf_number.h" nogil:
     ctypedef struct pbf_restart:
         pass
@@ -153,7 +171,7 @@ cdef extern from "pbf_number.h" nogil:
 
     bint pbf_number_restart(pbf_numbering *numbering, const pbf_ring *ring,
                             int64_t number) noexcept
-    bint pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring,
+    bint pbf_number_last(const pbf_numbering *numbering, const pbf_ring *ring, uint64_t end,
                          int64_t *number) noexcept
 
 

@@ -42,6 +42,7 @@ cdef extern from "cpython_bridge.h":
     void *pbf_known() noexcept
     void pbf_set_known(void *known) noexcept
     uint64_t pbf_thread() noexcept
+    uint32_t pbf_thread_number() noexcept
     void pbf_keep(PyObject **objects) noexcept
 
     object pbf_dict_get(object dict, object key)

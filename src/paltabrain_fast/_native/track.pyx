@@ -35,6 +35,7 @@ from .python cimport (
     pbf_set_vectorcall,
     pbf_share,
     pbf_thread,
+    pbf_thread_number,
     pbf_unix_ms,
     vectorcallfunc,
 )
@@ -299,6 +300,11 @@ cdef class Tracker:
             &encoding.out, pbf_unix_ms(), self.has_session, self.session_id, &event
         ) != pbf.PBF_OK:
             return pbf.PBF_FALL_BACK
+        if self.engine.lanes.count:
+            return pbf.pbf_lane_append(
+                &self.engine.lanes, pbf_thread_number(), self.engine.ring, &self.engine.wake,
+                &self.engine.contexts, ref, &event,
+            )
         return pbf.pbf_record_append(self.engine.ring, &self.engine.contexts, ref, &event)
 
     cdef int track_slow(
