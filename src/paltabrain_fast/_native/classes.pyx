@@ -221,6 +221,8 @@ cdef int recall_plan(object instance) except -1:
     cdef uint32_t version = pbf_type_version(Py_TYPE(instance))
     cls = type(instance)
 
+    if find_plan(instance) is not None:
+        return 0
     try:
         if (
             known_plan(cls, version) is None
