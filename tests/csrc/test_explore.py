@@ -81,6 +81,8 @@ UNTRIED = {
     ("pbf_group_put", "step == 0 is false"): "never ends",
     ("in_chunk", "place.offset < PBF_CHUNK_SIZE is true"): "never ends",
     ("pbf_group_next_size", "head == 1 is true"): "never ends",
+    ("pbf_group_next_size", "byte > 127 is true"): "never ends",
+    ("take", "length > 0 is true"): "never ends",
     ("pass", "slot != pbf_record_slot(record.tag) is true"): "spares a look-up",
     ("pass", "end.position - released >= PORTION is true"): "a matter of caches",
     ("pass", "end.position - released >= PORTION is false"): "a matter of caches",
