@@ -32,6 +32,8 @@ if sys.platform == "linux":  # calls of the interpreter go by a table of address
     LDFLAGS += ["-Wl,-z,relro,-z,now"]
 if "-g" not in os.environ.get("CFLAGS", "").split():
     CFLAGS += ["-g0"]  # many interpreters ask for debug information, three times the code in size
+    if sys.platform == "linux" and not os.environ.get("PALTABRAIN_BUILD_SANITIZE"):
+        LDFLAGS += ["-Wl,--strip-all"]  # nor are the names of functions needed that nobody calls
 if os.environ.get("PALTABRAIN_BUILD_STRICT"):
     CFLAGS += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
     CFLAGS += ["-Wno-missing-field-initializers"]  # those that 3.15 has added to types
