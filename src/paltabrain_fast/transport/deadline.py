@@ -309,9 +309,9 @@ class _Pool:
     def _make_request(self, *arguments: Any, **_options: Any) -> Any:
         """Connect, where ``urllib3`` would also make the request."""
         connection: _Connection = arguments[0]
-        if connection.is_closed:
+        if connection.is_closed:  # or else there is a tunnel through a proxy
             connection.connect()
-            connection.note_connected()
+        connection.note_connected()
         return _Ready(connection)
 
 
