@@ -31,6 +31,7 @@ sdk = PaltabrainSdk("localhost", "key", TextContext(), transport=InMemoryTranspo
 for _ in range(2):
     sdk.track(TextEvent("not ours"))  # so that it is known
     tracked.append(1)
+sdk.warm_up()  # what is said of classes is said before
 sdk.logger.addHandler(Switching())
 failing = gevent.spawn(sdk.track, UnserializableEvent())
 gevent.joinall([failing, *(gevent.spawn(work) for _ in range(2))], raise_error=True)
