@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SIDE_BY_SIDE := --numprocesses auto --dist loadfile
 CASES ?= 100000
 SECONDS ?= 1800
 MINUTES ?= 5
@@ -20,7 +21,7 @@ help:  ## The targets, and what each is for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-28s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: $(VENV)/.test  ## All tests, those in C included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Quick ones of each room; those that start processes, or wait, are left to `make test`.
 QUICK_TESTS := tests/encoding tests/engine/test_engine.py tests/engine/test_engine_services.py tests/golden \
@@ -38,7 +39,7 @@ INTERPRETER_TESTS := tests/encoding tests/engine tests/golden tests/process test
 	tests/ends/test_sigterm.py $(addprefix tests/test_,exit.py fork.py memory.py python_engine.py track_method.py track_threads.py unnoticed_fork.py)
 
 test-interpreter: $(VENV)/.interpreter  ## The tests that depend on the interpreter
-	PALTABRAIN_FUZZ_CASES=300 $(BIN)/python -m pytest --quiet $(INTERPRETER_TESTS)
+	PALTABRAIN_FUZZ_CASES=300 $(BIN)/python -m pytest --quiet $(SIDE_BY_SIDE) $(INTERPRETER_TESTS)
 
 VERSIONS := 3.11 3.12 3.13 3.14 3.15
 PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)
@@ -60,7 +61,7 @@ test-free-threaded: $(VENV)/.test $(FREE_THREADED)/.test  ## All tests of the Py
 	env -u PYTHON_GIL $(FREE_THREADED)/bin/python -c \
 		'import sys, paltabrain_fast; assert not sys._is_gil_enabled()'
 	PYTHON_GIL=0 TRUSTME_PYTHON=$(abspath $(BIN)/python) PALTABRAIN_FUZZ_CASES=300 \
-		$(FREE_THREADED)/bin/python -m pytest --ignore=tests/csrc
+		$(FREE_THREADED)/bin/python -m pytest $(SIDE_BY_SIDE) --ignore=tests/csrc
 
 SANITIZED := build/sanitized
 SANITIZED_TESTS := tests/test_track_threads.py $(addprefix tests/encoding/test_,encode.py encode_hostile.py \

@@ -244,7 +244,7 @@ def test_events_are_encoded_natively_after_it(make_sdk: MakeSdk, config: Any) ->
 # Its faults
 
 
-@pytest.mark.parametrize("returned", [True, "event", TextEvent, object(), [TextEvent()]], ids=repr)
+@pytest.mark.parametrize("returned", [True, "event", TextEvent, object(), [TextEvent()]])
 def test_what_is_no_event_is_an_error(
     make_sdk: MakeSdk, transport: InMemoryTransport, returned: Any
 ) -> None:

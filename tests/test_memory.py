@@ -27,8 +27,8 @@ _SLACK: Final = 6 << 20
     [
         ("drop_new", 100, 10, 1_000_000),  # nearly all of which the engine drops by itself
         ("drop_new", 100, 2000, 1_000_000),
-        ("drop_new", 0, 10, 180_000),
-        ("drop_old", 0, 10, 180_000),
+        ("drop_new", 0, 10, 240_000),
+        ("drop_old", 0, 10, 240_000),
         ("drop_old", 0, 2000, 120_000),
         ("block", 0, 2000, 120_000),
     ],

@@ -57,7 +57,7 @@ class WaitClock:
         is_in_vain: what is waited for does not come, and the whole time passes.
     """
 
-    START: Final = 1000.0
+    START: Final = 1e9  # which the clock that runs never reaches
 
     def __init__(self) -> None:
         self.now = self.START

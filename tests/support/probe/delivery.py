@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from paltabrain_fast.delivery import tracking
 from paltabrain_fast.delivery.framer import Framer
 from paltabrain_fast.delivery.outage import Outage
 from paltabrain_fast.delivery.workers import Workers
-from paltabrain_fast.process import lifetime
+from paltabrain_fast.process import clock, lifetime
 
 __all__ = [
     "Delivery",
@@ -51,7 +50,7 @@ def await_delivery(sdk: PaltabrainSdk[Any], count: int, deadline: float = 30.0) 
     """Wait until so many events are delivered, and do nothing for it, as ``flush()`` would."""
     ledger, engine = sdk._pipeline.ledger, sdk._engine
     assert ledger.wait(
-        lambda: ledger.stats(engine.counts()).delivered == count, time.monotonic() + deadline
+        lambda: ledger.stats(engine.counts()).delivered == count, clock.monotonic() + deadline
     ), sdk.stats()
 
 
@@ -86,7 +85,7 @@ def await_nothing_in_flight(sdk: PaltabrainSdk[Any], deadline: float = 30.0) -> 
     """Wait until each batch is settled, if threads have begun to send."""
     ledger, senders = sdk._pipeline.ledger, sdk._pipeline._workers
     senders.provide_threads()
-    assert ledger.wait(lambda: not ledger.in_flight, time.monotonic() + deadline)
+    assert ledger.wait(lambda: not ledger.in_flight, clock.monotonic() + deadline)
 
 
 @contextmanager
@@ -254,7 +253,7 @@ def await_stats(
     """Wait until the counts are such."""
     ledger, engine = sdk._pipeline.ledger, sdk._engine
     assert ledger.wait(
-        lambda: condition(ledger.stats(engine.counts())), time.monotonic() + deadline
+        lambda: condition(ledger.stats(engine.counts())), clock.monotonic() + deadline
     ), sdk.stats()
 
 

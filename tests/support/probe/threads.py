@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from unittest.mock import patch
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from paltabrain_fast.delivery.control import Control
 from paltabrain_fast.delivery.workers import Workers
-from paltabrain_fast.process import lifetime
+from paltabrain_fast.process import clock, lifetime
 from paltabrain_fast.process.locks import Lock, RLock
 from paltabrain_fast.process.threads import Thread
 
@@ -175,7 +174,7 @@ def _locks_below(roots: Iterable[object]) -> Iterator[Any]:
 
 def await_end_of_other_senders(sdk: PaltabrainSdk[Any], deadline: float = 30.0) -> None:
     """Wait until the SDK wants no more threads to send, and all but the calling one have ended."""
-    senders, latest = sdk._pipeline._workers, time.monotonic() + deadline
+    senders, latest = sdk._pipeline._workers, clock.monotonic() + deadline
     with senders._changed:
         assert senders._changed.wait_for(lambda: senders._is_closed, latest)
     senders.join(latest)
