@@ -9,7 +9,7 @@ import urllib3
 
 from ..process.clock import monotonic
 from .base import Request, SendResult, retry_after, words_of
-from .deadline import HttpPool, HttpsPool, attempt
+from .deadline import HttpPool, HttpsPool, attempts
 from .environment import Proxy, ProxyUnusableError, Trust, proxy_for
 from .exchange import Answer, exchange
 from .faults import Peer, failure, timed_out
@@ -57,6 +57,7 @@ class HttpsTransport:
         if (state := mocks()) is not None:
             return self._mocked.send(request, state)
         origin = ""
+        attempt = attempts.current
         outer = attempt.begin(request.timeout)
         deadline = attempt.deadline
         try:
