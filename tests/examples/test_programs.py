@@ -76,9 +76,10 @@ def test_asyncio_worker(api: ApiServer, folder: Path, stop: signal.Signals) -> N
     with running(folder, *command) as process:
         told = lines(process, 20)
         process.send_signal(stop)
-        rest, _ = process.communicate(timeout=60)
-        assert process.returncode == 0, rest
-    jobs = [line.split(" opened ") for line in told + rest.splitlines()]
+        assert process.stdout is not None
+        told += process.stdout.read().splitlines()  # as communicate() would miss what is buffered
+        assert process.wait(60) == 0, told
+    jobs = [line.split(" opened ") for line in told]
     assert arrived(api) == sorted(
         (page_open(user, page, "worker") for user, page in jobs), key=repr
     )

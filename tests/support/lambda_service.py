@@ -23,12 +23,15 @@ class LambdaService:
 
     Attributes:
         address: what the variable ``AWS_LAMBDA_RUNTIME_API`` is to be.
+        calls: what the function is to be called with; ``None``: nothing more.
+        answers: what the runtime has answered.
+        process: the one to freeze.
     """
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._process: subprocess.Popen[str] | None = None
+        self.calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.process: subprocess.Popen[str] | None = None
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -37,7 +40,7 @@ class LambdaService:
             def do_GET(self) -> None:
                 """Give the runtime its next call, when there is one."""
                 assert self.path == f"{_ROOT}/invocation/next"
-                if (call := service._calls.get()) is None:
+                if (call := service.calls.get()) is None:
                     self.close_connection = True
                     return
                 self._send(200, json.dumps(call).encode())
@@ -45,10 +48,10 @@ class LambdaService:
             def do_POST(self) -> None:
                 """Take the answer of a call, and freeze the process."""
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                assert service._process is not None
-                service._process.send_signal(signal.SIGSTOP)
+                assert service.process is not None
+                service.process.send_signal(signal.SIGSTOP)
                 self._send(202, b"")
-                service._answers.put(json.loads(body))
+                service.answers.put(json.loads(body))
 
             def _send(self, status: int, body: bytes) -> None:
                 self.send_response(status)
@@ -73,7 +76,7 @@ class LambdaService:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._calls.put(None)
+        self.calls.put(None)
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -85,6 +88,6 @@ class LambdaService:
             event: what the function is called with.
             process: the one of the runtime; continue it before the next call.
         """
-        self._process = process
-        self._calls.put(event)
-        return self._answers.get(timeout=60)
+        self.process = process
+        self.calls.put(event)
+        return self.answers.get(timeout=60)
