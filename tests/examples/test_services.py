@@ -50,14 +50,18 @@ def visit(ask: Callable[..., str], user: str) -> list[str]:
     ("example", "options", "listens", "end"),
     [
         pytest.param(
-            "fastapi_service.py", [], ["--fd", "{fd}"], -signal.SIGTERM, marks=needs("fastapi")
+            "fastapi_service.py",
+            [],
+            ["--fd", "{fd}"],
+            -signal.SIGTERM,
+            marks=needs("fastapi", "uvicorn"),
         ),
         pytest.param(
             "fastapi_service.py",
             ["--workers", "2"],
             ["--fd", "{fd}"],
             0,
-            marks=needs("fastapi"),
+            marks=needs("fastapi", "uvicorn"),
         ),
         pytest.param(
             "flask_service.py", [], ["--bind", "fd://{fd}"], 0, marks=needs("flask", "gunicorn")
