@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from . import doctor, download_config
+from .check import check
 from .dev import dev
 from .generate import generate
 from .own_parser import OwnParserCommand
@@ -27,6 +28,7 @@ def _options(
 
 app.command()(generate)
 app.command()(dev)
+app.command()(check)
 
 
 @app.command(
