@@ -249,6 +249,8 @@ def _refuse_unknown_fields(
     message: Message, owner: str, where: str, *, kind: str = "property"
 ) -> None:
     """Refuse fields that the schema does not have: they have no column, and would be lost."""
+    if not len(UnknownFieldSet(message)):
+        return
     for number in unknown_fields(message):
         known = message.DESCRIPTOR.fields_by_number.get(number)
         if known is not None:

@@ -235,5 +235,6 @@ def _config(app: CollectorApp, certificate: str | None = None) -> uvicorn.Config
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         ssl_certfile=certificate,
     )
