@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..collector.app import Counters
 from ..collector.errors import CollectorError
 from ..collector.server import Collector, running
+from ..collector.tally import Tally
 from ..constant import API_KEY_VARIABLE
 from ..schema.errors import SchemaError
 from ..schema.load import load_schema
@@ -81,10 +81,10 @@ def _introduction(collector: Collector, schema: Schema, db: Path, *, has_key: bo
     )
 
 
-def _progress(counters: Counters) -> Text:
+def _progress(tally: Tally) -> Text:
     return Text.assemble(
         "events: ",
-        (f"{counters.events:,}", "bold green"),
-        f", batches: {counters.batches:,}, repeated: {counters.repeats:,}, rejected: ",
-        (f"{counters.rejected:,}", "bold red" if counters.rejected else ""),
+        (f"{tally.events:,}", "bold green"),
+        f", batches: {tally.batches:,}, repeated: {tally.repeats:,}, rejected: ",
+        (f"{tally.invalid:,}", "bold red" if tally.invalid else ""),
     )
