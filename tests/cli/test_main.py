@@ -109,7 +109,7 @@ def test_other_commands_name_the_extra_that_is_missing() -> None:
 def test_all_commands_are_listed() -> None:
     done = run("-m", "paltabrain_fast", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for command in ("generate", "dev", "doctor", "download-config"):
+    for command in ("check", "dev", "doctor", "download-config", "generate", "run"):
         assert f" {command} " in done.stdout
     assert "Exit codes: 0 well, 1 findings or a failure, 2 wrong usage." in done.stdout
 

@@ -9,6 +9,7 @@ from .check import check
 from .dev import dev
 from .generate import generate
 from .own_parser import OwnParserCommand
+from .run import run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +30,7 @@ def _options(
 app.command()(generate)
 app.command()(dev)
 app.command()(check)
+app.command(context_settings={"allow_interspersed_args": False})(run)
 
 
 @app.command(
