@@ -203,6 +203,13 @@ def test_directory_that_is_no_module(run: Run) -> None:
     assert done.stderr.startswith("paltabrain-fast check: shop is no config module")
 
 
+def test_schema_that_is_none(project: Path, run: Run) -> None:
+    (project / "schema.yaml").write_text("event:\n  A: {}\n")
+    done = run("check", "shop.my_config", "--schema", "schema.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("schema.yaml:2: ")
+
+
 def test_source_that_is_no_python(project: Path, run: Run) -> None:
     (project / "shop" / "broken.py").write_text("x = 1\nx = = 2\n")
     (project / "shop" / "env").mkdir()

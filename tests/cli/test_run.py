@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from paltabrain_fast.cli.run.arrivals import Arrivals, Expectation, missing, summary
-from paltabrain_fast.cli.run.environment import application_environment, write_bundle
+from paltabrain_fast.cli.run.environment import application_environment
 from paltabrain_fast.schema.load import load_schema
 
 from ..schema.packages import EXAMPLE
@@ -264,16 +264,3 @@ def test_environment_of_the_application(tmp_path: Path) -> None:
     own = application_environment({"PALTABRAIN_SDK_API_KEY": "own"}, "localhost:1", tmp_path)
     assert own["PALTABRAIN_SDK_API_KEY"] == "own"
     assert own["REQUESTS_CA_BUNDLE"] == own["CURL_CA_BUNDLE"] == str(tmp_path)
-
-
-@pytest.mark.parametrize("is_directory", [False, True])
-def test_bundle_has_the_usual_certificates_too(is_directory: bool, tmp_path: Path) -> None:
-    usual = tmp_path / "usual"
-    if is_directory:
-        usual.mkdir()
-        (usual / "a.pem").write_bytes(b"usual")
-    else:
-        usual.write_bytes(b"usual")
-    (tmp_path / "ca.pem").write_bytes(b"ours")
-    write_bundle(tmp_path / "all.pem", tmp_path / "ca.pem", {"CURL_CA_BUNDLE": str(usual)})
-    assert (tmp_path / "all.pem").read_bytes() == b"usual\nours"

@@ -13,6 +13,7 @@ import typer
 from ...constant import API_KEY_VARIABLE
 from ...errors import PaltabrainError
 from ...schema.compare import differences
+from ...schema.errors import SchemaError
 from ...schema.load import load_schema
 from ...schema.model import Schema
 from ...schema.read_module import ReadModule, read_package
@@ -81,6 +82,9 @@ def check(
             findings += _outdated(directory, read, theirs, f"the server {hostname}")
         if source:
             findings += _misused(directory, read, source)
+    except SchemaError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     except (OSError, ValueError, PaltabrainError) as error:
         typer.echo(f"paltabrain-fast check: {error}", err=True)
         raise typer.Exit(1) from None

@@ -42,6 +42,19 @@ def main(argv: list[str] | None = None) -> int:
         SystemExit: with code 2 after a usage error, 0 after ``--help``.
     """
     arguments = parse_known_options(_parser(), argv, surplus="an argument too many")
+    try:
+        code = _report(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("paltabrain-fast doctor: interrupted", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or else the exit fails
+        return 1
+    return code
+
+
+def _report(arguments: argparse.Namespace) -> int:
     findings = []
     for _, group in groupby(_findings(arguments), key=_line):
         several = list(group)

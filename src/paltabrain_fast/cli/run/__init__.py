@@ -20,7 +20,7 @@ from ...schema.load import load_schema
 from ...transport.urls import base_url
 from .arrivals import CollectorClient, Expectation, missing, summary
 from .child import CommandError, run_command
-from .environment import application_environment, write_bundle
+from .environment import application_environment
 
 __all__ = ["run"]
 
@@ -88,10 +88,8 @@ def _started(schema: Path, db: Path | None) -> Iterator[_Target]:
     loaded = load_schema(schema)
     with tempfile.TemporaryDirectory(prefix="paltabrain-") as directory:
         file = db if db is not None else Path(directory, "events.duckdb")
-        bundle = Path(directory, "bundle.pem")
         with running(loaded, file, schema_name=schema.name) as collector:
-            write_bundle(bundle, collector.ca_file, os.environ)
-            yield _Target(collector.http_url, collector.hostname, bundle)
+            yield _Target(collector.http_url, collector.hostname, collector.bundle_file.absolute())
 
 
 @contextmanager
