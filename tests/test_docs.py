@@ -24,6 +24,7 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
+    "docs/commands.md",
     "docs/contexts.md",
     "docs/debugging.md",
     "docs/frameworks.md",
