@@ -31,6 +31,10 @@ NOT_RUN = {
     for path, packages in {
         "collector": ["duckdb", "starlette", "uvicorn"],
         "test_end_to_end.py": ["duckdb", "starlette", "uvicorn"],
+        **{
+            f"cli/test_{name}.py": ["duckdb", "starlette", "uvicorn"]
+            for name in ("ddl", "export", "following", "reset", "sql", "tail")
+        },
     }.items()
     if (missing := lacks(*packages))
 }

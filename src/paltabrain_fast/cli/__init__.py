@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["main"]
 
-_OTHER_COMMANDS: Final = ("generate", "dev", "--help", "")
+_OTHER_COMMANDS: Final = ("generate", "dev", "tail", "sql", "export", "ddl", "reset", "--help", "")
 """First arguments that do not mean ``download-config``; without arguments, help is shown."""
 
 

@@ -3,12 +3,20 @@
 import typer
 
 from . import download_config
+from .ddl import ddl
 from .dev import dev
+from .export import export
 from .generate import generate
+from .reset import reset
+from .sql import sql
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(generate)
 app.command()(dev)
+app.command()(sql)
+app.command()(export)
+app.command()(ddl)
+app.command()(reset)
 
 
 @app.command(
