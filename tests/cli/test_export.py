@@ -78,5 +78,7 @@ def test_a_file_without_tables_of_events_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     duckdb.connect("other.duckdb").close()
-    assert "other.duckdb has no tables of events" in error(*command, "--db", "other.duckdb")
+    assert "other.duckdb has no events that this version can read" in error(
+        *command, "--db", "other.duckdb"
+    )
     assert not Path("out").exists()

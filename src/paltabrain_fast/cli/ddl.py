@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ..collector.dialect import Dialect, create_tables
 from ..collector.errors import CollectorError
-from ..collector.layout import plan_layout
+from ..collector.layout import Table, plan_layout
 from ..schema.errors import SchemaError
 from ..schema.load import load_schema
 from .failure import CommandError, reported
@@ -20,7 +21,7 @@ def ddl(
     dialect: Annotated[Dialect, typer.Option(help="What the statements are for.")],
     schema: Annotated[
         Path | None,
-        typer.Option(help="The schema file; else the tables there are.", metavar="FILE"),
+        typer.Option(help="The schema file; else that of the collector.", metavar="FILE"),
     ] = None,
     url: UrlOption = None,
     db: DbOption = None,
@@ -31,26 +32,18 @@ def ddl(
     """
     with reported("ddl"):
         if schema is not None:
-            typer.echo(_of_schema(schema, dialect), nl=False)
+            typer.echo(create_tables(_of_schema(schema), dialect), nl=False)
             return
         with opened(url, db) as source:
-            try:
-                text = create_tables(event_tables(source), dialect)
-            except ValueError as error:
-                raise CommandError(f"{source.name}: {error}") from None
-        typer.echo(text, nl=False)
+            tables = event_tables(source)
+        typer.echo(create_tables(tables, dialect), nl=False)
 
 
-def _of_schema(file: Path, dialect: Dialect) -> str:
+def _of_schema(file: Path) -> Sequence[Table]:
     try:
-        tables = plan_layout(load_schema(file)).tables
+        return plan_layout(load_schema(file)).tables
     except SchemaError as error:
         typer.echo(str(error), err=True)  # a problem a line, with its place
         raise typer.Exit(1) from None
     except CollectorError as error:
         raise CommandError(f"{file}: {error}") from None
-    return create_tables(
-        {table.name: table.columns for table in tables},
-        dialect,
-        {table.name: table.event.description for table in tables},
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final
 import duckdb
 import typer
 
-from ..collector.layout import Columns
+from ..collector.layout import quoted
 from .failure import CommandError, reported
 from .output import Result, as_line, write_table
-from .source import Database, DbOption, Source, UrlOption, event_tables, named_tables, opened
+from .source import Database, DbOption, Source, UrlOption, event_tables, opened
 
 _ROWS_AT_A_TIME: Final = 50_000
 """Rows that are asked of a collector at once."""
@@ -37,16 +37,16 @@ def export(
     2 for a wrong call.
     """
     with reported("export"), opened(url, db) as source:
-        tables = named_tables(event_tables(source), type or [])
+        tables = event_tables(source, type or [])
         written: list[list[Any]] = []
         try:
             parquet.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=parquet, prefix=".export-") as directory:
-                for table, types in tables.items():
-                    part, file = Path(directory) / "part", parquet / f"{table}.parquet"
-                    rows = _write(source, table, types, part)
+                for table in tables:
+                    part, file = Path(directory) / "part", parquet / f"{table.name}.parquet"
+                    rows = _write(source, f"event.{quoted(table.name)}", part)
                     part.replace(file)
-                    written.append([table, rows, str(file)])
+                    written.append([table.name, rows, str(file)])
         except OSError as error:
             raise CommandError(f"--parquet {parquet}: {error.strerror}") from None
         except duckdb.Error as error:
@@ -60,16 +60,19 @@ def export(
         )
 
 
-def _write(source: Source, table: str, columns: Columns, file: Path) -> int:
+def _write(source: Source, table: str, file: Path) -> int:
     """Write a table as a file; return the number of rows."""
     if isinstance(source, Database):
-        return _copy(source.connection, f"event.{_quoted(table)}", file)
+        return _copy(source.connection, table, file)
     with closing(duckdb.connect(str(file.with_suffix(".duckdb")))) as connection:
-        definitions = ", ".join(f"{_quoted(name)} {type_}" for name, type_ in columns.items())
-        connection.execute(f"CREATE OR REPLACE TABLE rows ({definitions})")
-        for rows in _pages(source, table):
-            _insert(connection, columns, rows)
-        return _copy(connection, "rows", file)
+        for page in _pages(source, table):
+            columns = dict(page.columns)
+            definitions = ", ".join(f"{quoted(name)} {type_}" for name, type_ in columns.items())
+            connection.execute(f"CREATE TABLE IF NOT EXISTS copied ({definitions})")
+            _insert(connection, columns, page.rows)
+        rows = _copy(connection, "copied", file)
+        connection.execute("DROP TABLE copied")
+        return rows
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> int:
@@ -78,30 +81,26 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> int:
     return int(rows)
 
 
-def _pages(source: Source, table: str) -> Iterator[list[list[Any]]]:
-    """Yield the rows that a collector's table has now; later ones are left out."""
-    (last,) = next(iter(source.sql(f"SELECT max(rowid) FROM event.{_quoted(table)}").rows))
-    for first in range(0, -1 if last is None else int(last) + 1, _ROWS_AT_A_TIME):
+def _pages(source: Source, table: str) -> Iterator[Result]:
+    """Yield the rows that a collector's table has now, at least one page; later ones are not."""
+    ((last,),) = source.sql(f"SELECT coalesce(max(rowid), 0) FROM {table}").rows
+    for first in range(0, int(last) + 1, _ROWS_AT_A_TIME):
         end = min(first + _ROWS_AT_A_TIME - 1, int(last))
-        page = source.sql(
-            f"SELECT * FROM event.{_quoted(table)} WHERE rowid BETWEEN {first} AND {end}"
-            " ORDER BY rowid"
+        yield source.sql(
+            f"SELECT * FROM {table} WHERE rowid BETWEEN {first} AND {end} ORDER BY rowid"
         )
-        yield list(page.rows)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, columns: Columns, rows: list[list[Any]]) -> None:
+def _insert(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, str], rows: Iterable[list[Any]]
+) -> None:
     """Insert rows of JSON values, which DuckDB converts to the types of the columns, strictly."""
     documents = json.dumps([dict(zip(columns, row, strict=True)) for row in rows])
     connection.execute(
-        "INSERT INTO rows SELECT unnest(row) FROM"
+        "INSERT INTO copied SELECT unnest(row) FROM"
         f" (SELECT unnest(from_json_strict(?::VARCHAR, {_literal(json.dumps([columns]))})) AS row)",
         [documents],
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

@@ -9,10 +9,12 @@ from .export import export
 from .generate import generate
 from .reset import reset
 from .sql import sql
+from .tail import tail
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(generate)
 app.command()(dev)
+app.command()(tail)
 app.command()(sql)
 app.command()(export)
 app.command()(ddl)

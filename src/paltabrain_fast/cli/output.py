@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..collector.columns import is_number, text_value
+from .values import is_number, text_value
 
 __all__ = ["Result", "as_line", "printable", "write_csv", "write_json", "write_table"]
 

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import duckdb
 import typer
+from starlette.datastructures import QueryParams
 
-from ..collector.client import DEFAULT_URL, ApiError, CollectorClient, UnreachableError
-from ..collector.columns import json_value
-from ..collector.layout import Columns
-from ..schema.model import snake_case
+from ..collector.client import (
+    DEFAULT_URL,
+    ApiError,
+    CollectorClient,
+    Filters,
+    Page,
+    UnreachableError,
+)
+from ..collector.errors import CollectorError, RefusedError
+from ..collector.filters import Page as Bounds
+from ..collector.filters import read_filter
+from ..collector.layout import Layout, Table, plan_layout
+from ..collector.reading import Reader, select
+from ..collector.schema_document import described_schema
+from ..collector.warehouse import Warehouse
 from .failure import CommandError, UsageError
 from .output import Result
 
@@ -27,7 +40,6 @@ __all__ = [
     "Source",
     "UrlOption",
     "event_tables",
-    "named_tables",
     "opened",
 ]
 
@@ -42,7 +54,6 @@ DbOption = Annotated[
 
 _USUAL_FILE: Final = Path("paltabrain.duckdb")
 _START: Final = "start one by `paltabrain-fast dev --schema FILE`"
-_ROWS_AT_A_TIME: Final = 10_000
 
 
 class Source(Protocol):
@@ -62,6 +73,14 @@ class Source(Protocol):
         """
         ...
 
+    def schema(self) -> dict[str, Any]:
+        """Return the types of events, and the groups of context and header, as the API does."""
+        ...
+
+    def events(self, filters: Filters, *, limit: int, before: int | None) -> Page:
+        """Return a page of events, the newest first."""
+        ...
+
     def reset(self) -> int:
         """Delete all events; return how many there were."""
         ...
@@ -76,11 +95,15 @@ class Api:
 
     def sql(self, query: str) -> Result:
         try:
-            answer = self.client.sql(query)
+            return _result(self.client.sql(query))
         except ApiError as error:
             raise CommandError(_first_line(error)) from None
-        columns = [(column["name"], column["type"]) for column in answer["columns"]]
-        return Result(columns, iter(answer["rows"]))
+
+    def schema(self) -> dict[str, Any]:
+        return self.client.schema()
+
+    def events(self, filters: Filters, *, limit: int, before: int | None) -> Page:
+        return self.client.events(filters, limit=limit, before=before)
 
     def reset(self) -> int:
         return self.client.reset()
@@ -96,85 +119,67 @@ class Database:
 
     def sql(self, query: str) -> Result:
         try:
-            cursor = self.connection.execute(query)
-        except duckdb.Error as error:
+            return _result(select(self.connection, query))
+        except RefusedError as error:
             raise CommandError(_first_line(error)) from None
-        columns = [(column[0], str(column[1])) for column in cursor.description or ()]
-        return Result(columns, self._rows(cursor))
 
-    def _rows(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[list[object]]:
+    def schema(self) -> dict[str, Any]:
         try:
-            while rows := cursor.fetchmany(_ROWS_AT_A_TIME):
-                yield from ([json_value(value) for value in row] for row in rows)
-        except duckdb.Error as error:
-            raise CommandError(_first_line(error)) from None
+            found = self.connection.execute("SELECT document FROM collector.schema").fetchone()
+        except duckdb.CatalogException:
+            found = None
+        if found is None:
+            raise CommandError(
+                f"{self.name} has no events that this version can read: name the file that"
+                " `paltabrain-fast dev --db FILE` writes; an old one, it brings up to date"
+            )
+        document: dict[str, Any] = json.loads(found[0])
+        return document
+
+    def events(self, filters: Filters, *, limit: int, before: int | None) -> Page:
+        layout = self._layout()
+        types = frozenset(table.event.name for table in layout.tables)
+        try:
+            wanted = read_filter(QueryParams(list(filters)))
+        except RefusedError as error:
+            raise UsageError(_first_line(error)) from None
+        found, count = Reader(self.connection, layout).events(
+            wanted, Bounds(before=before, limit=limit), types
+        )
+        return Page(found, int(found[-1]["id"]) if count > len(found) else None)
 
     def reset(self) -> int:
-        names = [f"event.{_quoted(name)}" for name in event_tables(self)]
-        deleted = 0
+        layout = self._layout()
         self.connection.close()
-        with closing(duckdb.connect(self.name)) as connection:
-            own = connection.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'collector'"
-            ).fetchall()
-            connection.begin()
-            for name in names:
-                (count,) = connection.execute(f"DELETE FROM {name}").fetchone() or (0,)
-                deleted += count
-            for (name,) in own:
-                connection.execute(f"DELETE FROM collector.{_quoted(name)}")
-            connection.commit()
-        return deleted
+        try:
+            with closing(Warehouse(self._file, layout)) as warehouse:
+                return warehouse.reset()
+        except CollectorError as error:
+            raise CommandError(str(error)) from None
+
+    def _layout(self) -> Layout:
+        return plan_layout(described_schema(self.schema()))
 
 
-def event_tables(source: Source) -> dict[str, Columns]:
-    """Return the tables of events, with DuckDB's type of each column.
-
-    Raises:
-        CommandError: there is none.
-    """
-    found: dict[str, Columns] = {}
-    query = (
-        "SELECT table_name, column_name, data_type FROM duckdb_columns()"
-        " WHERE database_name = current_database() AND schema_name = 'event'"
-        " ORDER BY table_oid, column_index"
-    )
-    for table, column, type_ in source.sql(query).rows:
-        found.setdefault(str(table), {})[str(column)] = str(type_)
-    if not found:
-        raise CommandError(
-            f"{source.name} has no tables of events: name the file that"
-            " `paltabrain-fast dev --db FILE` wrote"
-        )
-    return found
+def _result(answer: dict[str, Any]) -> Result:
+    columns = [(column["name"], column["type"]) for column in answer["columns"]]
+    return Result(columns, answer["rows"])
 
 
-def named_tables(tables: dict[str, Columns], types: list[str]) -> dict[str, Columns]:
-    """Return the tables of these types of events, or all if none is named.
+def event_tables(source: Source, types: Sequence[str] = ()) -> list[Table]:
+    """Return the tables of these types of events, or all of them if no type is named.
 
     Raises:
         UsageError: there is no such type.
     """
-    chosen = {}
+    layout = plan_layout(described_schema(source.schema()))
+    tables = {table.event.name: table for table in layout.tables}
     for name in types:
-        table = f"f_{snake_case(name)}"
-        if table not in tables:
-            raise UsageError(f"--type {name}: there is no such event{_similar(table, tables)}")
-        chosen[table] = tables[table]
-    return chosen or tables
-
-
-def _similar(table: str, tables: Iterable[str]) -> str:
-    names = {other: _camel_case(other.removeprefix("f_")) for other in tables}
-    near = difflib.get_close_matches(table, names, 1)
-    if near:
-        return f"; did you mean {names[near[0]]}?"
-    return f"; there are {', '.join(names.values())}"
-
-
-def _camel_case(name: str) -> str:
-    """Return the name of an event whose table is named ``f_<name>``."""
-    return "".join(word.capitalize() for word in name.split("_"))
+        if name not in tables:
+            near = difflib.get_close_matches(name, tables, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(tables)}"
+            raise UsageError(f"--type {name}: there is no such event; {hint}")
+    return [tables[name] for name in types] or list(layout.tables)
 
 
 @contextmanager
@@ -252,10 +257,6 @@ def _of_file(file: Path, client: CollectorClient) -> Source:
             " the right one by --url"
         )
     return Api(client)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _first_line(error: Exception) -> str:

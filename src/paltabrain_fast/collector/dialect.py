@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from .layout import Columns
+from .layout import Table, quoted
 
-__all__ = ["Dialect", "create_tables", "quoted"]
+__all__ = ["Dialect", "create_tables"]
 
 
 class Dialect(Enum):
@@ -29,35 +29,27 @@ _DECIMAL: Final = re.compile(r"DECIMAL(\(\d+,\d+\))")
 _PLAIN_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-def create_tables(
-    tables: Mapping[str, Columns], dialect: Dialect, remarks: Mapping[str, str] | None = None
-) -> str:
-    """Return the statements that create the schema ``event`` and its tables.
+def create_tables(tables: Iterable[Table], dialect: Dialect) -> str:
+    """Return the statements that create the schema ``event`` and these tables.
 
-    Args:
-        tables: for each table, DuckDB's types by name of the column.
-        dialect: what the statements are for.
-        remarks: what a table holds, by its name: it becomes a comment.
-
-    Raises:
-        ValueError: a column has a type that no table of events has.
+    What an event is, as the schema describes it, becomes a comment above its table.
     """
     statements = ["CREATE SCHEMA IF NOT EXISTS event;\n"]
-    for table, columns in tables.items():
-        remark = " ".join((remarks or {}).get(table, "").split())
-        lines = ",\n".join(
-            f"    {quoted(name)} {_type(type_, dialect)}" for name, type_ in columns.items()
+    for table in tables:
+        remark = " ".join(table.event.description.split())
+        columns = ",\n".join(
+            f"    {_name(name)} {_type(type_, dialect)}" for name, type_ in table.columns.items()
         )
         statements.append(
             (f"-- {remark}\n" if remark else "")
-            + f"CREATE TABLE IF NOT EXISTS event.{quoted(table)} (\n{lines}\n);\n"
+            + f"CREATE TABLE IF NOT EXISTS event.{_name(table.name)} (\n{columns}\n);\n"
         )
     return "\n".join(statements)
 
 
-def quoted(name: str) -> str:
+def _name(name: str) -> str:
     """Return a name as SQL has it, in quotes only if it needs them."""
-    return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+    return name if _PLAIN_NAME.fullmatch(name) else quoted(name)
 
 
 def _type(type_: str, dialect: Dialect) -> str:
@@ -69,7 +61,4 @@ def _type(type_: str, dialect: Dialect) -> str:
         return "OBJECT"
     if decimal := _DECIMAL.fullmatch(type_):
         return f"NUMBER{decimal[1]}"
-    try:
-        return _SNOWFLAKE_TYPES[type_]
-    except KeyError:
-        raise ValueError(f"no column of events has the type {type_}") from None
+    return _SNOWFLAKE_TYPES[type_]
