@@ -53,7 +53,8 @@ def followed(
     while True:
         try:
             if pause:
-                after = min(after, int(client.counts()["last_id"]))  # it may have a new file
+                if int(client.counts()["last_id"]) < after:
+                    after = 0  # it has another file
             with client.stream(filters, after) as stream:
                 if pause:
                     tell(f"The collector at {client.url} is back.")

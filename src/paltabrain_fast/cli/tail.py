@@ -52,15 +52,16 @@ def tail(
         stack.enter_context(ended_when_output_closes())
         try:
             source = stack.enter_context(opened(url, db))
+            if follow and not isinstance(source, Api):
+                raise UsageError(f"--follow needs a running collector, and {source.name} is a file")
             filters = _filters(source, type or [], invalid, property or [])
             write = _writer(as_json)
-            last = _last_id(source)
+            # Asked for before the events, so that none of those that arrive meanwhile is missed.
+            last = int(source.client.counts()["last_id"]) if isinstance(source, Api) else 0
             events = _newest(source, filters, lines)
             write(reversed(events))
-            if follow is False or (follow is None and not isinstance(source, Api)):
+            if follow is False or not isinstance(source, Api):
                 return
-            if not isinstance(source, Api):
-                raise UsageError(f"--follow needs a running collector, and {source.name} is a file")
             after = max(last, events[0]["id"] if events else 0)
             complete = as_json or not sys.stdout.isatty()
             for arrived in followed(source.client, filters, after, complete=complete, tell=_tell):
@@ -88,11 +89,6 @@ def _filters(source: Source, types: list[str], invalid: bool, properties: list[s
         part = "property" if not dot else "header" if group in headers else "context"
         filters.append((part, text))
     return filters
-
-
-def _last_id(source: Source) -> int:
-    """Return the id of what arrived last, whether it is wanted or not."""
-    return int(source.client.counts()["last_id"]) if isinstance(source, Api) else 0
 
 
 def _newest(source: Source, filters: _Filters, lines: int) -> list[dict[str, Any]]:
