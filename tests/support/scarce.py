@@ -30,10 +30,11 @@ NOT_RUN = {
     path: missing
     for path, packages in {
         "collector": ["duckdb", "starlette", "uvicorn"],
+        "test_demo.py": ["duckdb", "starlette", "uvicorn"],
         "test_end_to_end.py": ["duckdb", "starlette", "uvicorn"],
         **{
             f"cli/test_{name}.py": ["duckdb", "starlette", "uvicorn"]
-            for name in ("ddl", "export", "following", "reset", "sql", "tail")
+            for name in ("data_commands", "ddl", "export", "following", "reset", "sql", "tail")
         },
     }.items()
     if (missing := lacks(*packages))

@@ -52,9 +52,8 @@ def followed(
     pause = 0.0  # seconds; 0 while the connection stands
     while True:
         try:
-            if pause:
-                if int(client.counts()["last_id"]) < after:
-                    after = 0  # it has another file
+            if pause and int(client.counts()["last_id"]) < after:
+                after = 0  # it has another file
             with client.stream(filters, after) as stream:
                 if pause:
                     tell(f"The collector at {client.url} is back.")

@@ -27,6 +27,7 @@ from ..collector.errors import CollectorError, RefusedError
 from ..collector.filters import Page as Bounds
 from ..collector.filters import read_filter
 from ..collector.layout import Layout, Table, plan_layout
+from ..collector.objects import EVENTS_IN_BATCH
 from ..collector.reading import Reader, select
 from ..collector.schema_document import described_schema
 from ..collector.warehouse import Warehouse
@@ -143,10 +144,18 @@ class Database:
             wanted = read_filter(QueryParams(list(filters)))
         except RefusedError as error:
             raise UsageError(_first_line(error)) from None
-        found, count = Reader(self.connection, layout).events(
-            wanted, Bounds(before=before, limit=limit), types
-        )
-        return Page(found, int(found[-1]["id"]) if count > len(found) else None)
+        bounds = Bounds(before=before, limit=limit + 1)
+        found = Reader(self.connection, layout).events(wanted, bounds, types, self._last_id())
+        is_last = len(found) <= limit
+        return Page(found[:limit], None if is_last else int(found[limit - 1]["id"]))
+
+    def _last_id(self) -> int:
+        (last_id,) = self.connection.execute(
+            "SELECT coalesce(max(id), 0) FROM ("
+            f"SELECT max(number * {EVENTS_IN_BATCH} + event_count) AS id FROM collector.batch"
+            " UNION ALL SELECT max(id) FROM collector.rejected)"
+        ).fetchone() or (0,)
+        return int(last_id)
 
     def reset(self) -> int:
         layout = self._layout()
