@@ -52,7 +52,7 @@ def test_without_a_terminal_it_shows_all_and_ends() -> None:
 def test_it_fails_if_what_was_tracked_did_not_arrive() -> None:
     done = run(*DEMO, PALTABRAIN_SDK_DISABLED="1")
     assert done.returncode == 1
-    assert "NOT what was tracked:\nsession_start: 46 tracked, 0 stored\n" in done.stderr
+    assert "NOT what was tracked:\nf_session_start: 46 tracked, 0 stored\n" in done.stderr
     assert "has arrived" not in done.stdout
 
 

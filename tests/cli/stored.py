@@ -90,8 +90,18 @@ BATCHES = [
 ]
 
 
-def store(db: Path) -> None:
-    """Have a collector store ``BATCHES`` in a file."""
+def refused_batch() -> Batch:
+    """Return a batch of a module that is newer than the schema."""
+    header, payload = event("PageOpen", page_id="home")
+    # A property 9, which is true, at the end of the message that is the only field of the payload.
+    longer = payload[:1] + bytes([payload[1] + 2]) + payload[2:] + b"\x48\x01"
+    return batch(3, "u-3", (header, longer))
+
+
+def store(db: Path, *refused: Batch) -> None:
+    """Have a collector store ``BATCHES`` in a file, and refuse others."""
     with running(SCHEMA, db) as collector:
         for message in BATCHES:
             assert post(collector.http_url, message) == 200
+        for message in refused:
+            assert post(collector.http_url, message) == 422

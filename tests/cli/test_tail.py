@@ -18,7 +18,7 @@ import pytest
 from paltabrain_fast.collector.server import Collector, running
 
 from .commands import DEADLINE, documents, error, output, run, start
-from .stored import SCHEMA, batch, event, post
+from .stored import SCHEMA, batch, event, post, refused_batch
 
 
 @pytest.fixture
@@ -70,9 +70,7 @@ def test_more_events_than_a_page_of_the_api_has(collector: Collector) -> None:
 
 
 def test_what_was_refused_is_told_with_field_and_reason(collector: Collector) -> None:
-    header, payload = event("PageOpen", page_id="home")
-    unknown = payload[:1] + bytes([payload[1] + 2]) + payload[2:] + b"\x48\x01"  # property 9
-    assert post(collector.http_url, batch(3, "u-3", (header, unknown))) == 422
+    assert post(collector.http_url, refused_batch()) == 422
     text = output("tail", "--no-follow", "--invalid", "--url", collector.http_url)
     assert re.match(r"[\d:.]{12} ✗ PageOpen  422 .*unknown property 9.* \(payload\.9\)", text)
 
