@@ -38,10 +38,10 @@ USUAL_PORT: Final = 8080
 ENGINES: Final = {"python": "reference, in Python", "native": "paltabrain_fast, native"}
 
 QUERIES: Final = [
-    "SELECT event_ts, c_user_id, c_app_version, c_experiments, p_page_id, h_parent_elements"
-    " FROM event.f_page_open ORDER BY event_ts DESC LIMIT 3",
-    "SELECT p_paid_ts, c_user_id, p_price, p_currency, p_result, p_items, p_prices"
-    " FROM event.f_purchase ORDER BY event_ts DESC LIMIT 3",
+    "SELECT event_ts, c_user_id, p_page_id, h_parent_elements FROM event.f_page_open"
+    " ORDER BY event_ts DESC LIMIT 3",
+    "SELECT c_user_id, c_experiments, p_price, p_result, p_items, p_prices FROM event.f_purchase"
+    " ORDER BY event_ts DESC LIMIT 3",
 ]
 
 console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)

@@ -41,7 +41,7 @@ def test_without_a_terminal_it_shows_all_and_ends() -> None:
     for engine in ("reference, in Python", "paltabrain_fast, native"):
         assert re.search(rf"{engine} .*\d │ +[\d.,]+ µs │ +[\d.,]+ µs", shown)
     assert re.search(r"event\.f_page_open +│ +44 │ +44 │", shown)
-    assert "  c_user_id  c_app_version  c_experiments " in shown
+    assert "c_user_id  c_experiments      p_price  " in shown
     assert '{"checkout": "B"}' in shown
     assert '["main_screen", "first_block"]' in shown
     assert not re.search(r"Decimal|datetime|\{'|\['", shown), "a repr of Python"
