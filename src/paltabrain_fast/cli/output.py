@@ -80,8 +80,8 @@ def write_table(result: Result) -> None:
     console = Console(highlight=False)
     wraps = [_wraps(type_) for _, type_ in result.columns]
     widths = [
-        min(_NARROWEST, widest) if does_wrap else widest
-        for does_wrap, widest in zip(wraps, _widths([names, *rows]), strict=True)
+        max(cell_len(name), min(_NARROWEST, widest)) if does_wrap else widest
+        for name, does_wrap, widest in zip(names, wraps, _widths([names, *rows]), strict=True)
     ]
     if sum(widths) + 3 * len(widths) + 1 <= console.width:
         table = Table(box=box.ROUNDED, header_style="bold")
@@ -89,6 +89,7 @@ def write_table(result: Result) -> None:
             table.add_column(
                 Text(name),
                 overflow="fold",
+                min_width=cell_len(name),
                 no_wrap=not does_wrap,
                 justify="right" if is_right else "left",
             )
