@@ -160,7 +160,7 @@ def test_a_file_that_a_collector_has_open_is_read_through_it(
                 url = re.search(r"http://localhost:\d+", process.stdout.readline())
             assert tail("--db", own_stored, "--url", url[0]) == tail("--db", stored)
             with running(SCHEMA, tmp_path / "other.duckdb") as other:
-                text = error("tail", "--db", own_stored, "--url", other.http_url)
+                text = error("tail", "--no-follow", "--db", own_stored, "--url", other.http_url)
             assert f"the collector at {other.http_url} has {tmp_path / 'other.duckdb'} open" in text
             assert f"(PID {process.pid})" in text
         finally:
