@@ -31,6 +31,7 @@ NOT_RUN = {
     for path, packages in {
         "collector": ["duckdb", "starlette", "uvicorn"],
         "test_demo.py": ["duckdb", "starlette", "uvicorn"],
+        "collector/test_openapi.py": ["schemathesis"],
         "test_end_to_end.py": ["duckdb", "starlette", "uvicorn"],
         **{
             f"cli/test_{name}.py": ["duckdb", "starlette", "uvicorn"]
