@@ -367,8 +367,9 @@ def test_a_query_does_not_delay_the_stop(start: Callable[..., Collector], stack:
     stack.close()  # which the test's own deadline ends if the query goes on
 
 
-def test_health_and_schema(client: Client) -> None:
-    assert _get(client, "/api/health") == {"status": "ok", "version": __version__, "schema": ""}
+def test_health_and_schema(client: Client, db: Path) -> None:
+    health = {"status": "ok", "version": __version__, "schema": "", "db": str(db)}
+    assert _get(client, "/api/health") == health
     schema = _get(client, "/api/schema")
     assert [event["name"] for event in schema["events"]] == [
         "Empty",
@@ -388,6 +389,8 @@ def test_health_and_schema(client: Client) -> None:
                 "repeated": False,
                 "map": False,
                 "enum": None,
+                "precision": None,
+                "scale": None,
                 "description": "",
             }
         ],
