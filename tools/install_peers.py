@@ -11,8 +11,8 @@ import tomllib
 from pathlib import Path
 
 ONLY_AS_WHEELS = [
-    *("awslambdaric", "cffi", "cryptography", "duckdb", "gevent", "pycurl", "pydantic-core"),
-    "uvloop",
+    *("awslambdaric", "cffi", "cryptography", "duckdb", "gevent", "jsonschema-rs", "pycurl"),
+    *("pydantic-core", "uvloop"),
 ]
 """Packages that take long to build from source, or more than a C compiler."""
 

@@ -1,4 +1,4 @@
-"""A collector that is killed under load: what it acknowledged is in the file, all of it and once."""
+"""A collector that is killed under load: what it acknowledged is in the file, and there once."""
 
 from __future__ import annotations
 

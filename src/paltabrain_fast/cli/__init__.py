@@ -10,14 +10,8 @@ from ..version import __version__
 __all__ = ["main"]
 
 _OTHER_COMMANDS: Final = (
-    "check",
-    "dev",
-    "generate",
-    "run",
-    "--help",
-    "--install-completion",
-    "--show-completion",
-    "",
+    *("check", "ddl", "dev", "export", "generate", "reset", "run", "sql", "tail"),
+    *("--help", "--install-completion", "--show-completion", ""),
 )
 """First arguments that do not mean ``download-config``; without arguments, help is shown."""
 

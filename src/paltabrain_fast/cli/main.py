@@ -6,10 +6,15 @@ import typer
 
 from . import doctor, download_config
 from .check import check
+from .ddl import ddl
 from .dev import dev
+from .export import export
 from .generate import generate
 from .own_parser import OwnParserCommand
+from .reset import reset
 from .run import run
+from .sql import sql
+from .tail import tail
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +34,11 @@ def _options(
 
 app.command()(generate)
 app.command()(dev)
+app.command()(tail)
+app.command()(sql)
+app.command()(export)
+app.command()(ddl)
+app.command()(reset)
 app.command()(check)
 app.command(context_settings={"allow_interspersed_args": False})(run)
 

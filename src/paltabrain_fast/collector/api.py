@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..version import __version__
 from .body import Bodies
 from .errors import RefusedError
 from .filters import Filter, Page, read_filter, read_number, read_page
@@ -36,7 +35,7 @@ class Api:
         cursor: answers queries in SQL, in the thread of ``querying``.
         querying: an executor with one thread.
         bodies: reads bodies; knows whether the collector stops.
-        schema_name: name of the schema, as ``/api/health`` tells it.
+        about: what ``/api/health`` answers beside the status.
         schema: what ``/api/schema`` answers.
         openapi: what ``/openapi.json`` answers.
     """
@@ -49,7 +48,7 @@ class Api:
         cursor: duckdb.DuckDBPyConnection,
         querying: Executor,
         bodies: Bodies,
-        schema_name: str,
+        about: dict[str, str],
         schema: dict[str, Any],
         openapi: dict[str, Any],
     ) -> None:
@@ -59,7 +58,7 @@ class Api:
         self._cursor = cursor
         self._querying = querying
         self._bodies = bodies
-        self._schema_name = schema_name
+        self._about = about
         self._schema = schema
         self._openapi = openapi
         self.routes = [
@@ -106,7 +105,7 @@ class Api:
     async def _get_health(self, request: Request) -> Response:
         del request
         status = "stopping" if self._bodies.is_stopping else "ok"
-        return JSONResponse({"status": status, "version": __version__, "schema": self._schema_name})
+        return JSONResponse({"status": status, **self._about})
 
     async def _get_schema(self, request: Request) -> Response:
         del request

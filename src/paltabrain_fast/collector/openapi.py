@@ -80,6 +80,8 @@ _PROPERTY: Final = _object(
         "repeated": {"type": "boolean"},
         "map": {"type": "boolean"},
         "enum": _TEXT_OR_NULL,
+        "precision": _INTEGER_OR_NULL,
+        "scale": _INTEGER_OR_NULL,
         "description": _TEXT,
     }
 )
@@ -138,6 +140,7 @@ _SCHEMAS: Final[_Json] = {
             "status": {"type": "string", "enum": ["ok", "stopping"]},
             "version": _TEXT,
             "schema": _TEXT,
+            "db": _TEXT,
         }
     ),
     "Schema": _object(

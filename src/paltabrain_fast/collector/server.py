@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Final
 import uvicorn
 
 from ..schema.model import Schema
+from ..version import __version__
 from .api import Api
 from .app import CollectorApp
 from .authority import load_or_create_authority
@@ -114,6 +116,8 @@ def running(
         ]
         layout = plan_layout(schema)
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
+        described = schema_document(schema, layout)
+        warehouse.keep_schema(json.dumps(described))
         writer, reading, querying = (
             stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
             for name in ("writer", "reader", "query")
@@ -128,8 +132,8 @@ def running(
             cursors[1],
             querying,
             bodies,
-            schema_name,
-            schema_document(schema, layout),
+            {"version": __version__, "schema": schema_name, "db": str(db.absolute())},
+            described,
             openapi_document(),
         )
         app = CollectorApp(

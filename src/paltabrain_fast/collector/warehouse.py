@@ -44,6 +44,7 @@ _OWN_TABLES: Final[dict[str, Columns]] = {
         "object": "VARCHAR",
     },
     "reset": {"last_number": "BIGINT"},
+    "schema": {"document": "VARCHAR"},
 }
 
 
@@ -144,6 +145,12 @@ class Warehouse:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a connection to the same file, for another thread."""
         return self._connection.cursor()
+
+    def keep_schema(self, document: str) -> None:
+        """Keep a description of the schema in the file, for who reads it without the schema."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM collector.schema")
+            connection.execute("INSERT INTO collector.schema VALUES (?)", [document])
 
     def close(self) -> None:
         """Close the file. DuckDB writes its write-ahead log into it, and others can open it."""
