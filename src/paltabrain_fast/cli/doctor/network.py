@@ -27,7 +27,7 @@ from ...process.masking import masked
 from ...schema.read_module import ModuleReadError, ReadModule, read_package
 from ...transport.base import Request, words_of
 from ...transport.bundle import BundleError, NamedBundle
-from ...transport.deadline import attempt
+from ...transport.deadline import attempts
 from ...transport.environment import Proxy, Trust, proxy_for
 from ...transport.faults import Peer, failure
 from ...transport.headers import checked_api_key
@@ -146,6 +146,7 @@ class Network:
         except BundleError as error:
             return fault("TLS", _diagnosis(failure(error, self._peer(None, proxy))))
         peer = self._peer(os.fspath(trust.path), proxy)
+        attempt = attempts.current
         outer = attempt.begin(REQUEST_TIMEOUT)
         try:
             pool = make_pool(self._url, proxy, trust, 1)
