@@ -50,11 +50,24 @@ class Tracking(Tracker):
     _pipeline: Pipeline
     _reporter: Reporter
     _known_classes: set[type]
+    _number_before: int
 
     def _reinit_if_forked(self) -> None:
         """Notice a fork that has called no hooks of Python."""
         if self._engine.forked:
             forks.reinit_if_forked()
+
+    def _number_all(self, is_on: bool) -> None:
+        """Number events without a session as well: they have session 0, which is as good as none.
+
+        To turn this on is undone by turning it off; both can be done again without harm.
+        """
+        if is_on and self._session_wire_id is None:
+            self._number_before = self._engine.last_number
+            self._session_wire_id = 0
+        elif not is_on and self._session_wire_id == 0:
+            self._session_wire_id = None
+            self._engine.last_number = self._number_before
 
     def _event_recorded(self) -> None:
         self._pipeline.event_recorded()

@@ -1,0 +1,146 @@
+"""Keeps in memory what the SDKs of this process would send, as long as a test lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ..decoding import TrackedEvent, tracked_events
+from ..delivery import diversion
+from ..sdk_pb2 import Batch
+from ..transport import InMemoryTransport, Request, SendResult, Transport
+from .events import PaltabrainEvents
+
+__all__ = ["Capture", "capture_events", "settle"]
+
+_SETTLE_SECONDS: Final = 5.0
+_TOO_LARGE_STATUS: Final = 413
+
+
+@contextmanager
+def capture_events() -> Iterator[PaltabrainEvents]:
+    """Keep in memory what every SDK of this process tracks within the ``with``; nothing is sent.
+
+    That holds for SDKs that exist already, for those that are made meanwhile, and for all threads.
+    What was tracked before is not among the events, nor sent any more. An SDK whose transport is an
+    ``InMemoryTransport`` goes on to use that as well.
+
+    Yields:
+        The events, to look at and to assert.
+    """
+    capture = Capture()
+    with diversion.divert(capture):
+        try:
+            capture.begin()
+            yield PaltabrainEvents(capture)
+        finally:
+            capture.end()
+
+
+def settle() -> None:
+    """Have everything sent that is buffered, in all SDKs; takes moments unless an answer is no."""
+    for pipeline in diversion.pipelines():
+        if pipeline.stats().pending_events:
+            pipeline.retry_now()
+            pipeline.flush(_SETTLE_SECONDS)
+
+
+class Capture:
+    """A diversion that keeps batches and answers that they have arrived.
+
+    It takes no lock, which a forked child might inherit in the hands of another thread.
+    """
+
+    def __init__(self) -> None:
+        self._batches: dict[str, Batch] = {}
+        self._forgotten: set[str] = set()  # ids of batches from before
+        self._is_recording = False
+        self._numbered: list[diversion.Divertible] = []
+        self._dropped: dict[diversion.Flushable, dict[str, int]] = {}
+
+    def begin(self) -> None:
+        """Forget what was tracked so far, and begin to keep what comes."""
+        settle()
+        self.sdks_numbered(diversion.sdks())
+        for pipeline in diversion.pipelines():
+            self._forgotten |= set(pipeline.running())
+            self._dropped[pipeline] = dict(pipeline.stats().dropped)
+        self._is_recording = True
+
+    def end(self) -> None:
+        """Let nothing of this get into what comes next."""
+        settle()
+        for sdk in self._numbered:
+            sdk._number_all(False)
+
+    def send(self, transport: Transport, request: Request) -> SendResult:
+        """Keep the batch of a request; see ``diversion.Diversion``."""
+        is_in_memory = isinstance(transport, InMemoryTransport)
+        result = transport.send(request) if is_in_memory else SendResult(status=200)
+        if self._is_recording and result.status != _TOO_LARGE_STATUS:  # or else it comes in halves
+            batch = Batch.FromString(request.body)
+            if batch.common.batch_id not in self._forgotten:
+                self._batches[batch.common.batch_id] = batch
+        return result
+
+    def sdk_started(self, sdk: diversion.Divertible) -> None:
+        """Have the events of a new SDK numbered; see ``diversion.Diversion``."""
+        self.sdks_numbered([sdk])
+
+    def sdks_numbered(self, sdks: list[diversion.Divertible]) -> None:
+        """Have the events of these SDKs numbered until the end."""
+        for sdk in sdks:
+            sdk._number_all(True)
+            self._numbered.append(sdk)
+
+    def events(self) -> list[TrackedEvent]:
+        """Return what was tracked so far, in that order."""
+        settle()
+        return tracked_events(list(self._batches.values()))
+
+    def clear(self) -> None:
+        """Forget what was tracked so far."""
+        settle()
+        self._forgotten |= set(self._batches)
+        self._batches.clear()
+        for pipeline in diversion.pipelines():
+            self._dropped[pipeline] = dict(pipeline.stats().dropped)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether there are SDKs, and all of them drop every event."""
+        sdks = diversion.sdks()
+        return bool(sdks) and all(sdk._disabled_by_option for sdk in sdks)
+
+    def remarks(self) -> list[str]:
+        """Say what may be the reason that an event is missing, one sentence each."""
+        sdks, lost, late = diversion.sdks(), dict[str, int](), 0
+        disabled = sum(sdk._disabled_by_option for sdk in sdks)
+        for pipeline in diversion.pipelines():
+            stats = pipeline.stats()
+            late += stats.pending_events
+            before = self._dropped.get(pipeline, {})
+            for reason, count in stats.dropped.items():
+                lost[reason] = lost.get(reason, 0) + count - before.get(reason, 0)
+        found = [
+            f"{_events(count)} lost meanwhile: {reason}" for reason, count in lost.items() if count
+        ]
+        if late:
+            found.append(f"{_events(late)} still on the way: the transport has refused them so far")
+        if disabled:
+            found.append(
+                f"{disabled} of {len(sdks)} SDKs {_is(disabled)} disabled, and drops every event:"
+                " unset PALTABRAIN_SDK_DISABLED, or the option disabled, in tests"
+            )
+        if not sdks:
+            found.append("there is no SDK of paltabrain_fast in this process")
+        return found
+
+
+def _events(count: Any) -> str:
+    return "1 event was" if count == 1 else f"{count} events were"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,165 @@
+"""The events of a test, as it sees them: in order, to iterate, to assert and to forget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol, overload
+
+from .._engine.protocol import SerializableContext, SerializableEvent
+from ..decoding import TrackedEvent
+from .comparison import Expectation, table
+
+__all__ = ["PaltabrainEvents"]
+
+_MAX_LISTED: Final = 20
+
+Groups = Mapping[str, Mapping[str, object]]
+
+
+class Source(Protocol):
+    """Where the events come from; ``Capture`` is one."""
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether no event can be seen here, as every SDK is disabled."""
+
+    def events(self) -> list[TrackedEvent]:
+        """Return what was tracked so far."""
+
+    def clear(self) -> None:
+        """Forget it."""
+
+    def remarks(self) -> list[str]:
+        """Say what may be the reason that an event is missing."""
+
+
+class PaltabrainEvents(Sequence[TrackedEvent]):
+    """What all SDKs of this process have tracked since the test began, in that order.
+
+    Each look at it has the SDKs deliver first, so that whatever ``track()`` has taken is there. The
+    fixture ``paltabrain_events`` and ``capture_events()`` make it; any thread may use it.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @overload
+    def __getitem__(self, index: int) -> TrackedEvent: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TrackedEvent]: ...
+    def __getitem__(self, index: int | slice) -> TrackedEvent | list[TrackedEvent]:
+        return self._source.events()[index]
+
+    def __len__(self) -> int:
+        return len(self._source.events())
+
+    def __iter__(self) -> Iterator[TrackedEvent]:
+        return iter(self._source.events())
+
+    def __repr__(self) -> str:
+        return f"<PaltabrainEvents {self._source.events()!r}>"
+
+    def clear(self) -> None:
+        """Forget what was tracked so far."""
+        self._source.clear()
+
+    def assert_tracked(
+        self,
+        event: type[SerializableEvent] | SerializableEvent,
+        /,
+        *,
+        header: Groups | None = None,
+        context: Groups | SerializableContext | None = None,
+        times: int | None = None,
+        **properties: object,
+    ) -> list[TrackedEvent]:
+        """Assert that an event was tracked, and return all that are as expected, in order.
+
+        Properties that are not given may be anything; ``None`` is for one that was not sent. Values
+        are compared as they are sent: a naive ``datetime`` is in UTC, to the millisecond. Objects
+        that know what they equal, as ``unittest.mock.ANY``, can be given for values.
+
+        Args:
+            event: class of the event. Or an event: then type, header and all properties have to be
+                the same, and only ``context`` and ``times`` may be given.
+            header: properties of the header by group, ``{"parent": {"parent_elements": [...]}}``.
+            context: properties of the context that was sent with it, by group; or a ``Context``.
+            times: how many events have to be as expected; if not given, one at least.
+            properties: of the event. One that is named like an argument of this method, or like a
+                keyword of Python, gets a trailing underscore: ``times_=3``.
+
+        Raises:
+            AssertionError: no event is so, or not as many; the text has the nearest one, and in
+                what it differs.
+            TypeError: the event has no such property or group.
+        """
+        __tracebackhide__ = True
+        expected = _expectation(event, properties, header, context)
+        events = self._source.events()
+        candidates = [(each, expected.differences(each)) for each in expected.of_this_type(events)]
+        matches = [each for each, differences in candidates if not differences]
+        if (len(matches) == times) if times is not None else matches:
+            return matches
+        lines = [f"{expected} was {_times(len(matches))}tracked{_wanted(times)}"]
+        others = [each for each in candidates if each[1]]
+        if others and len(matches) < (times or 1):
+            nearest, differences = min(others, key=lambda each: len(each[1]))
+            number = f" of {len(others)}" if len(others) > 1 else ""
+            lines += [f"The nearest{number} is {nearest}:", "", table(differences), ""]
+        raise AssertionError(self._text(lines, events))
+
+    def assert_not_tracked(
+        self,
+        event: type[SerializableEvent] | SerializableEvent,
+        /,
+        *,
+        header: Groups | None = None,
+        context: Groups | SerializableContext | None = None,
+        **properties: object,
+    ) -> None:
+        """Assert that no event was tracked that is like this; see ``assert_tracked()``.
+
+        Raises:
+            AssertionError: one was; or nobody can tell, since all SDKs are disabled.
+            TypeError: the event has no such property or group.
+        """
+        __tracebackhide__ = True
+        expected = _expectation(event, properties, header, context)
+        events = self._source.events()
+        matches = [each for each in expected.of_this_type(events) if not expected.differences(each)]
+        if matches:
+            lines = [f"{expected} was {_times(len(matches))}tracked, and was not to be"]
+            raise AssertionError(self._text(lines, events))
+        if self._source.is_blind:
+            lines = [f"Whether {expected} would be tracked cannot be seen"]
+            raise AssertionError(self._text(lines, events))
+
+    def _text(self, lines: list[str], events: list[TrackedEvent]) -> str:
+        lines += [f"{remark[0].upper()}{remark[1:]}." for remark in self._source.remarks()]
+        if not events:
+            lines.append("Nothing was tracked.")
+        else:
+            lines.append("Tracked were, in this order:")
+            lines += [f"  {number}. {each}" for number, each in enumerate(events[:_MAX_LISTED], 1)]
+        if len(events) > _MAX_LISTED:
+            lines.append(f"  and {len(events) - _MAX_LISTED} more")
+        return "\n".join(lines)
+
+
+def _expectation(event: Any, properties: Any, header: Any, context: Any) -> Expectation:
+    """Make it, so that the traceback of a mistake ends in the line of the test."""
+    __tracebackhide__ = True
+    try:
+        return Expectation(event, properties, header, context)
+    except TypeError as error:
+        raise TypeError(*error.args) from None
+
+
+def _times(count: int) -> str:
+    return "not " if count == 0 else "" if count == 1 else f"{count} times "
+
+
+def _wanted(times: int | None) -> str:
+    if times is None:
+        return ""
+    return f", and was to be {times} times" if times != 1 else ", and was to be once"
