@@ -93,10 +93,11 @@ class _Watch:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Watch the fixtures of a test being made."""
-        complaint = self._end_phase(item)
-        if complaint is not None:
-            pytest.fail(f"Before this test, at an import perhaps: {complaint}", pytrace=False)
-        return (yield from self._watched(item))
+        before = self._end_phase(item)
+        result = yield from self._watched(item)
+        if before is not None:
+            pytest.fail(f"Before this test, perhaps at an import: {before}", pytrace=False)
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:

@@ -14,7 +14,17 @@ from weakref import WeakValueDictionary
 from ..process.hosts import loaded
 from ..transport import Request, SendResult, Transport
 
-__all__ = ["Diversion", "Divertible", "Flushable", "divert", "note", "pipelines", "sdks", "send"]
+__all__ = [
+    "Diversion",
+    "Divertible",
+    "Flushable",
+    "current",
+    "divert",
+    "note",
+    "pipelines",
+    "sdks",
+    "send",
+]
 
 T = TypeVar("T")
 
@@ -40,8 +50,14 @@ class Divertible(Protocol):
 
     _disabled_by_option: bool
 
-    def _number_all(self, is_on: bool) -> None:
-        """Number the events of no session, too, so that their order can be told."""
+    def _number_all(self) -> bool:
+        """Number the events of no session, too, so that their order can be told.
+
+        Returns whether that is to be undone.
+        """
+
+    def _number_sessions_only(self) -> None:
+        """Undo it."""
 
 
 class Diversion(Protocol):
@@ -74,6 +90,11 @@ def divert(diversion: Diversion) -> Iterator[None]:
         yield
     finally:
         _current = before
+
+
+def current() -> Diversion | None:
+    """Return what requests are diverted to; ``None`` if they are not, or by pytest's plugin."""
+    return _current
 
 
 def note(sdk: Divertible, pipeline: Flushable) -> None:

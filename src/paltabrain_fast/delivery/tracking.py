@@ -57,15 +57,21 @@ class Tracking(Tracker):
         if self._engine.forked:
             forks.reinit_if_forked()
 
-    def _number_all(self, is_on: bool) -> None:
+    def _number_all(self) -> bool:
         """Number events without a session as well: they have session 0, which is as good as none.
 
-        To turn this on is undone by turning it off; both can be done again without harm.
+        Returns:
+            Whether this has changed anything, and is to be undone.
         """
-        if is_on and self._session_wire_id is None:
-            self._number_before = self._engine.last_number
-            self._session_wire_id = 0
-        elif not is_on and self._session_wire_id == 0:
+        if self._session_wire_id is not None:
+            return False
+        self._number_before = self._engine.last_number
+        self._session_wire_id = 0
+        return True
+
+    def _number_sessions_only(self) -> None:
+        """Undo ``_number_all()``, unless the SDK has got a session meanwhile."""
+        if self._session_wire_id == 0:
             self._session_wire_id = None
             self._engine.last_number = self._number_before
 

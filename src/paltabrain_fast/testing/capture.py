@@ -29,7 +29,7 @@ def capture_events() -> Iterator[PaltabrainEvents]:
     Yields:
         The events, to look at and to assert.
     """
-    capture = Capture()
+    capture = Capture(diversion.current())
     with diversion.divert(capture):
         try:
             capture.begin()
@@ -50,9 +50,14 @@ class Capture:
     """A diversion that keeps batches and answers that they have arrived.
 
     It takes no lock, which a forked child might inherit in the hands of another thread.
+
+    Args:
+        outer: the diversion around this one. If that is a capture as well, it gets what was tracked
+            before this one begins.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outer: diversion.Diversion | None) -> None:
+        self._outer = outer if isinstance(outer, Capture) else None
         self._batches: dict[str, Batch] = {}
         self._forgotten: set[str] = set()  # ids of batches from before
         self._is_recording = False
@@ -62,7 +67,8 @@ class Capture:
     def begin(self) -> None:
         """Forget what was tracked so far, and begin to keep what comes."""
         settle()
-        self.sdks_numbered(diversion.sdks())
+        for sdk in diversion.sdks():
+            self.sdk_started(sdk)
         for pipeline in diversion.pipelines():
             self._forgotten |= set(pipeline.running())
             self._dropped[pipeline] = dict(pipeline.stats().dropped)
@@ -72,10 +78,12 @@ class Capture:
         """Let nothing of this get into what comes next."""
         settle()
         for sdk in self._numbered:
-            sdk._number_all(False)
+            sdk._number_sessions_only()
 
     def send(self, transport: Transport, request: Request) -> SendResult:
         """Keep the batch of a request; see ``diversion.Diversion``."""
+        if not self._is_recording and self._outer is not None:
+            return self._outer.send(transport, request)
         is_in_memory = isinstance(transport, InMemoryTransport)
         result = transport.send(request) if is_in_memory else SendResult(status=200)
         if self._is_recording and result.status != _TOO_LARGE_STATUS:  # or else it comes in halves
@@ -86,12 +94,7 @@ class Capture:
 
     def sdk_started(self, sdk: diversion.Divertible) -> None:
         """Have the events of a new SDK numbered; see ``diversion.Diversion``."""
-        self.sdks_numbered([sdk])
-
-    def sdks_numbered(self, sdks: list[diversion.Divertible]) -> None:
-        """Have the events of these SDKs numbered until the end."""
-        for sdk in sdks:
-            sdk._number_all(True)
+        if sdk._number_all():
             self._numbered.append(sdk)
 
     def events(self) -> list[TrackedEvent]:
@@ -113,8 +116,12 @@ class Capture:
         sdks = diversion.sdks()
         return bool(sdks) and all(sdk._disabled_by_option for sdk in sdks)
 
-    def remarks(self) -> list[str]:
-        """Say what may be the reason that an event is missing, one sentence each."""
+    def remarks(self, *, nothing_tracked: bool) -> list[str]:
+        """Say what may be the reason that an event is missing, one sentence each.
+
+        Args:
+            nothing_tracked: whether all are missing.
+        """
         sdks, lost, late = diversion.sdks(), dict[str, int](), 0
         disabled = sum(sdk._disabled_by_option for sdk in sdks)
         for pipeline in diversion.pipelines():
@@ -124,23 +131,24 @@ class Capture:
             for reason, count in stats.dropped.items():
                 lost[reason] = lost.get(reason, 0) + count - before.get(reason, 0)
         found = [
-            f"{_events(count)} lost meanwhile: {reason}" for reason, count in lost.items() if count
+            f"{_events(count)} dropped by the SDK: {reason}."
+            for reason, count in lost.items()
+            if count > 0
         ]
         if late:
-            found.append(f"{_events(late)} still on the way: the transport has refused them so far")
-        if disabled:
+            found.append(f"{_events(late)} still on the way: the transport has not taken them yet.")
+        if disabled and nothing_tracked:
+            count = (
+                "All SDKs are" if disabled == len(sdks) else f"Some of the SDKs ({disabled}) are"
+            )
             found.append(
-                f"{disabled} of {len(sdks)} SDKs {_is(disabled)} disabled, and drops every event:"
-                " unset PALTABRAIN_SDK_DISABLED, or the option disabled, in tests"
+                f"{count} disabled, and so track nothing. Do without PALTABRAIN_SDK_DISABLED and"
+                " the option disabled here: tests send nothing for real all the same."
             )
         if not sdks:
-            found.append("there is no SDK of paltabrain_fast in this process")
+            found.append("There is no PaltabrainSdk of paltabrain_fast in this process.")
         return found
 
 
 def _events(count: Any) -> str:
     return "1 event was" if count == 1 else f"{count} events were"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"

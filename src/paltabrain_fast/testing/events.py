@@ -29,8 +29,8 @@ class Source(Protocol):
     def clear(self) -> None:
         """Forget it."""
 
-    def remarks(self) -> list[str]:
-        """Say what may be the reason that an event is missing."""
+    def remarks(self, *, nothing_tracked: bool) -> list[str]:
+        """Say what may be the reason that an event is missing, or that all are."""
 
 
 class PaltabrainEvents(Sequence[TrackedEvent]):
@@ -100,13 +100,15 @@ class PaltabrainEvents(Sequence[TrackedEvent]):
         matches = [each for each, differences in candidates if not differences]
         if (len(matches) == times) if times is not None else matches:
             return matches
-        lines = [f"{expected} was {_times(len(matches))}tracked{_wanted(times)}"]
+        lines = [f"{expected} was {_tracked(len(matches))}{_wanted(times)}."]
         others = [each for each in candidates if each[1]]
         if others and len(matches) < (times or 1):
             nearest, differences = min(others, key=lambda each: len(each[1]))
             number = f" of {len(others)}" if len(others) > 1 else ""
             lines += [f"The nearest{number} is {nearest}:", "", table(differences), ""]
-        raise AssertionError(self._text(lines, events))
+        if len(matches) < (times or 1):
+            lines += self._source.remarks(nothing_tracked=not events)
+        raise AssertionError(_text(lines, events))
 
     def assert_not_tracked(
         self,
@@ -128,22 +130,12 @@ class PaltabrainEvents(Sequence[TrackedEvent]):
         events = self._source.events()
         matches = [each for each in expected.of_this_type(events) if not expected.differences(each)]
         if matches:
-            lines = [f"{expected} was {_times(len(matches))}tracked, and was not to be"]
-            raise AssertionError(self._text(lines, events))
+            lines = [f"{expected} was {_tracked(len(matches))}, but should not have been."]
+            raise AssertionError(_text(lines, events))
         if self._source.is_blind:
-            lines = [f"Whether {expected} would be tracked cannot be seen"]
-            raise AssertionError(self._text(lines, events))
-
-    def _text(self, lines: list[str], events: list[TrackedEvent]) -> str:
-        lines += [f"{remark[0].upper()}{remark[1:]}." for remark in self._source.remarks()]
-        if not events:
-            lines.append("Nothing was tracked.")
-        else:
-            lines.append("Tracked were, in this order:")
-            lines += [f"  {number}. {each}" for number, each in enumerate(events[:_MAX_LISTED], 1)]
-        if len(events) > _MAX_LISTED:
-            lines.append(f"  and {len(events) - _MAX_LISTED} more")
-        return "\n".join(lines)
+            lines = [f"Nobody can tell whether {expected} would have been tracked."]
+            lines += self._source.remarks(nothing_tracked=True)
+            raise AssertionError("\n".join(lines))
 
 
 def _expectation(event: Any, properties: Any, header: Any, context: Any) -> Expectation:
@@ -155,11 +147,24 @@ def _expectation(event: Any, properties: Any, header: Any, context: Any) -> Expe
         raise TypeError(*error.args) from None
 
 
-def _times(count: int) -> str:
-    return "not " if count == 0 else "" if count == 1 else f"{count} times "
+def _text(lines: list[str], events: list[TrackedEvent]) -> str:
+    """Return the text of a failure, with the events that were tracked at its end."""
+    listed = [f"  {number}. {each}" for number, each in enumerate(events[:_MAX_LISTED], 1)]
+    if len(events) > _MAX_LISTED:
+        listed.append(f"  and {len(events) - _MAX_LISTED} more")
+    title = "All events, in order:" if events else "No event was tracked at all."
+    return "\n".join([*lines, title, *listed])
+
+
+def _tracked(count: int) -> str:
+    return f"tracked {_times(count)}" if count else "not tracked"
 
 
 def _wanted(times: int | None) -> str:
     if times is None:
         return ""
-    return f", and was to be {times} times" if times != 1 else ", and was to be once"
+    return f", but should have been {_times(times)}" if times else ", but should not have been"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -18,10 +18,12 @@ __all__ = ["Guard"]
 
 _OWN: Final = "paltabrain_fast.transport."
 
-HOW_TO_ALLOW: Final = """\
-To look at them, ask for the fixture paltabrain_events; to drop them in all tests, write in pytest's
-configuration: usefixtures = paltabrain_events. To send for real, mark the test by
-@pytest.mark.paltabrain_allow_send, or write in the configuration: paltabrain_allow_send = true."""
+_WHAT_TO_DO: Final = """\
+Tests send nothing for real unless you allow it:
+- to look at the events, have the test ask for the fixture paltabrain_events
+- to ignore them in all tests, set usefixtures = paltabrain_events in pytest's configuration
+- to send them, mark the test with @pytest.mark.paltabrain_allow_send
+- to send them in all tests, set paltabrain_allow_send = true in pytest's configuration"""
 
 
 class Guard:
@@ -77,7 +79,7 @@ class Guard:
         total = sum(names.values())
         return (
             f"{total} {'event' if total == 1 else 'events'} would have been sent to {hosts}:"
-            f" {_counted(names)}.\n{HOW_TO_ALLOW}"
+            f" {_counted(names)}.\n{_WHAT_TO_DO}"
         )
 
 
