@@ -172,15 +172,24 @@ def _derived(parent: type) -> Iterator[type]:
 
 
 def event_class(payload: bytes, classes: Iterable[type]) -> type | None:
-    """Find the class of a payload by its number; ``None`` if there is not exactly one."""
+    """Find the class of a payload by its number; ``None`` if there is not exactly one.
+
+    Those that are left of a module that was unloaded, or loaded again, count if there is no other.
+    """
     number = type_number(payload)
     found = {each for each in classes if _brings_number(each, number)}
+    if len(found) > 1:
+        found = {each for each in found if _is_in_its_module(each)}
     return found.pop() if len(found) == 1 else None
 
 
 def _brings_number(cls: type, number: int | None) -> bool:
     """Whether the class has this number, and none that it derives from has."""
     return _number_of(cls) == number and number not in map(_number_of, cls.__bases__)
+
+
+def _is_in_its_module(cls: type) -> bool:
+    return getattr(sys.modules.get(cls.__module__), cls.__name__, None) is cls
 
 
 def _number_of(cls: type) -> Any:

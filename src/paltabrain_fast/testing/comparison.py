@@ -80,17 +80,17 @@ class Expectation:
         groups = [f"{group}={group_text(values)}" for group, values in self._context.items()]
         return f"{text} with Context({', '.join(groups)})" if groups else text
 
-    def of_this_type(self, events: Iterable[TrackedEvent]) -> list[TrackedEvent]:
-        """Return the events of the type, decoded as such."""
+    def of_this_type(self, events: Iterable[TrackedEvent]) -> list[tuple[int, TrackedEvent]]:
+        """Return the events of the type, decoded as such, with their numbers, counted from 1."""
         found = []
-        for event in events:
+        for place, event in enumerate(events, 1):
             number = type_number(event.serialized.payload)
             if number != self.type.event_type_id:
                 continue
             if event.type is None:  # several modules have the number, and this is the one meant
-                found.append(TrackedEvent(event.serialized, self.type))
+                found.append((place, TrackedEvent(event.serialized, self.type)))
             elif issubclass(self.type, event.type) or issubclass(event.type, self.type):
-                found.append(event)
+                found.append((place, event))
         return found
 
     def differences(self, event: TrackedEvent) -> list[Difference]:

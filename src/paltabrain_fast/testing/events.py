@@ -96,16 +96,17 @@ class PaltabrainEvents(Sequence[TrackedEvent]):
         __tracebackhide__ = True
         expected = _expectation(event, properties, header, context)
         events = self._source.events()
-        candidates = [(each, expected.differences(each)) for each in expected.of_this_type(events)]
-        matches = [each for each, differences in candidates if not differences]
+        candidates = expected.of_this_type(events)
+        compared = [(expected.differences(each), place, each) for place, each in candidates]
+        matches = [each for differences, _, each in compared if not differences]
         if (len(matches) == times) if times is not None else matches:
             return matches
         lines = [f"{expected} was {_tracked(len(matches))}{_wanted(times)}."]
-        others = [each for each in candidates if each[1]]
+        others = [each for each in compared if each[0]]
         if others and len(matches) < (times or 1):
-            nearest, differences = min(others, key=lambda each: len(each[1]))
-            number = f" of {len(others)}" if len(others) > 1 else ""
-            lines += [f"The nearest{number} is {nearest}:", "", table(differences), ""]
+            differences, place, nearest = min(others, key=lambda each: len(each[0]))
+            text = f"event {place}" if place <= _MAX_LISTED else repr(nearest)
+            lines += [f"The nearest is {text}:", "", table(differences), ""]
         if len(matches) < (times or 1):
             lines += self._source.remarks(nothing_tracked=not events)
         raise AssertionError(_text(lines, events))
@@ -128,7 +129,9 @@ class PaltabrainEvents(Sequence[TrackedEvent]):
         __tracebackhide__ = True
         expected = _expectation(event, properties, header, context)
         events = self._source.events()
-        matches = [each for each in expected.of_this_type(events) if not expected.differences(each)]
+        matches = [
+            each for _, each in expected.of_this_type(events) if not expected.differences(each)
+        ]
         if matches:
             lines = [f"{expected} was {_tracked(len(matches))}, but should not have been."]
             raise AssertionError(_text(lines, events))

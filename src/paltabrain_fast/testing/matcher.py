@@ -34,7 +34,7 @@ class SameEvent:
         if isinstance(event, type):
             raise TypeError(f"same_event() takes an object, not a class: {event.__name__}()")
         if not hasattr(event, "serialize_payload"):
-            raise TypeError(f"same_event() takes an event, not a {type(event).__name__}")
+            raise TypeError(f"same_event() takes an event, not {type(event).__name__}")
         header, payload = event.serialize_header(), event.serialize_payload()
         cls: type | None = type(event)
         if getattr(cls, "event_type_id", None) != type_number(payload):
