@@ -136,3 +136,18 @@ def test_class_derived_in_a_program_counts_as_the_one_of_the_module(
         events.assert_tracked(config.EventPageOpen, page_id="a")
         events.assert_tracked(Page, page_id="a")
         assert [event.type for event in events] == [config.EventPageOpen]
+
+
+def test_numbers_given_for_the_order_are_taken_back(make_sdk: MakeSdk, config: Any) -> None:
+    sdk, numbered = make_sdk(), make_sdk()
+    sdk.session_event_seq_num = 7
+    with capture_events() as events:
+        sdk.track(config.EventSessionStart())
+        numbered.session_id = 5
+        numbered.track(config.EventSessionStart())
+        assert {(event.session_id, event.session_event_seq_num) for event in events} == {
+            (None, None),
+            (5, 1),
+        }
+    assert (sdk.session_id, sdk.session_event_seq_num) == (None, 7)
+    assert (numbered.session_id, numbered.session_event_seq_num) == (5, 1)

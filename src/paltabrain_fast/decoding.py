@@ -174,12 +174,13 @@ def _derived(parent: type) -> Iterator[type]:
 def event_class(payload: bytes, classes: Iterable[type]) -> type | None:
     """Find the class of a payload by its number; ``None`` if there is not exactly one.
 
-    Those that are left of a module that was unloaded, or loaded again, count if there is no other.
+    One that is left of a module which was unloaded, or loaded again, counts if there is no other,
+    and so does one of no config module.
     """
     number = type_number(payload)
     found = {each for each in classes if _brings_number(each, number)}
     if len(found) > 1:
-        found = {each for each in found if _is_in_its_module(each)}
+        found = {each for each in found if _is_in_config_module(each)}
     return found.pop() if len(found) == 1 else None
 
 
@@ -188,8 +189,9 @@ def _brings_number(cls: type, number: int | None) -> bool:
     return _number_of(cls) == number and number not in map(_number_of, cls.__bases__)
 
 
-def _is_in_its_module(cls: type) -> bool:
-    return getattr(sys.modules.get(cls.__module__), cls.__name__, None) is cls
+def _is_in_config_module(cls: type) -> bool:
+    module = module_of(cls)
+    return module is not None and getattr(module, cls.__name__, None) is cls
 
 
 def _number_of(cls: type) -> Any:
