@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, Request, SendResult
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.testing import PaltabrainEvents, capture_events
 
@@ -148,6 +149,25 @@ def test_properties_that_are_named_like_arguments(
         events.assert_tracked(config.EventMeeting, header={"parent": {"class": "x"}})
         events.assert_tracked(config.EventMeeting, header={"parent": {"class_": "x"}})
         events.assert_not_tracked(config.EventMeeting, times_=4)
+
+
+def test_batch_that_waits_for_another_attempt_makes_it_now(
+    events: PaltabrainEvents, make_sdk: MakeSdk, config: Any
+) -> None:
+    answers = [SendResult(status=503, retry_after=30), SendResult(status=200)]
+    answered = threading.Event()
+
+    def answer(_request: Request) -> SendResult:
+        answered.set()
+        return answers.pop(0)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer))
+    sdk.track(config.EventSessionStart())
+    sdk.flush()
+    assert answered.wait(30)
+    assert len(events) == 1
+    assert answers == []
+    assert sdk.stats().delivered == 1
 
 
 def test_text_of_the_events(events: PaltabrainEvents, make_sdk: MakeSdk, config: Any) -> None:

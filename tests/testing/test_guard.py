@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_tests_that_send_fail_and_no_others(run_suite: RunSuite) -> None:
     assert {name for name in found["PASSED"] if "passes" not in name} == {
         "test_has_an_error_in_teardown"  # itself
     }
-    assert len(found["PASSED"]) == 9
+    assert len(found["PASSED"]) == 10
     result.stdout.fnmatch_lines(
         [f"3 events {REFUSED}: 2 × EventPageOpen, EventSessionStart.", "*RuntimeError: its own*"]
     )
@@ -45,7 +46,7 @@ def test_option_allows_all(run_suite: RunSuite) -> None:
     """A server of the test's own gets what no marker allows."""
     options = "-o", "paltabrain_allow_send=true", "-k", "test_fails_if_it_flushes"
     result = run_suite("test_sending", *options)
-    result.assert_outcomes(failed=1, deselected=14)
+    result.assert_outcomes(failed=1, deselected=15)
     result.stdout.fnmatch_lines(["*assert (1, 1) == (1, 0)*"])
 
 
@@ -64,9 +65,9 @@ def test_sdk_is_not_imported_for_tests_without_it(run_suite: RunSuite) -> None:
     run_suite("test_without_sdk").assert_outcomes(passed=1)
 
 
-def test_installation_brings_the_plugin(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_subprocess("--trace-config", "--collect-only", timeout=60)
-    result.stdout.fnmatch_lines(["*paltabrain-fast-*at *paltabrain_fast_pytest.py*"])
+def test_installation_brings_the_plugin(pytestconfig: pytest.Config) -> None:
+    (entry,) = entry_points(group="pytest11", name=PLUGIN)
+    assert pytestconfig.pluginmanager.get_plugin(PLUGIN) is entry.load()
 
 
 def test_fixture_and_marker_are_listed(

@@ -14,7 +14,10 @@ from .events import PaltabrainEvents
 
 __all__ = ["Capture", "capture_events", "settle"]
 
-_SETTLE_SECONDS: Final = 5.0
+_SETTLE_TRIES: Final = 25
+_SETTLE_SECONDS: Final = 0.2
+"""How long an attempt is waited for before those that wait for another one are hurried again."""
+
 _TOO_LARGE_STATUS: Final = 413
 
 
@@ -42,8 +45,10 @@ def settle() -> None:
     """Have everything sent that is buffered, in all SDKs; takes moments unless an answer is no."""
     for pipeline in diversion.pipelines():
         if pipeline.stats().pending_events:
-            pipeline.retry_now()
-            pipeline.flush(_SETTLE_SECONDS)
+            for _ in range(_SETTLE_TRIES):
+                pipeline.retry_now()
+                if pipeline.flush(_SETTLE_SECONDS):
+                    break
 
 
 class Capture:
