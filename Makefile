@@ -15,7 +15,7 @@ SOURCES := $(wildcard csrc/*.[ch] $(addprefix src/paltabrain_fast/_native/*.,c h
 .PHONY: demo help test test-quick test-interpreter test-interpreters test-free-threaded test-sanitized fuzz fuzz-coverage fuzz-corpus soak stress bench bench-outages bench-instructions bench-instructions-update lint clean
 
 demo: $(VENV)/.collector  ## The main job, on this machine: service, collector, tables
-	$(BIN)/python examples/demo.py
+	@$(BIN)/python examples/demo.py
 
 help:  ## The targets, and what each is for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-28s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,17 +135,19 @@ clean:  ## Remove the environments and all that was built
 	rm -rf $(ENVIRONMENTS) $(VERSIONS:%=$(VENV)-%) build dist src/*.egg-info src/paltabrain_fast/_native/*.so
 
 $(ENVIRONMENTS:%=%/.installed): %/.installed: pyproject.toml setup.py $(SOURCES)
-	test -x $*/bin/python || $(PYTHON) -m venv $*
-	$*/bin/pip install --quiet --upgrade 'pip>=25.1'
-	$*/bin/pip install --quiet --editable .
-	touch $@
+	@tools/make_environment.sh $* $(PYTHON)
+	@echo "Building paltabrain_fast in $*, which takes a minute or two, once ..."
+	@$*/bin/pip install --quiet --upgrade 'pip>=25.1'
+	@$*/bin/pip install --quiet --editable .
+	@touch $@
 
 $(FREE_THREADED)/.installed: PYTHON = $$(tools/free_threaded_python.sh)
 $(FREE_THREADED)/.installed: tools/free_threaded_python.sh
 
 $(VENV)/.collector: $(VENV)/.installed
-	$(BIN)/pip install --quiet 'paltabrain-fast[collector]'
-	touch $@
+	@echo "Installing what the local collector and the commands need ..."
+	@$(BIN)/pip install --quiet 'paltabrain-fast[collector]'
+	@touch $@
 
 # Not everything that the SDK is tested beside can be had for every interpreter. What cannot is named
 # here, and at the end of the tests with those that are not run for the want of it.

@@ -1,6 +1,7 @@
-"""An example service: tracks events of every type in several threads, then prints the counts.
+"""An example service: tracks events of every type in several threads, then prints what it cost.
 
-``python examples/service.py HOSTNAME [EVENTS] [THREADS]``; the last line of its output is JSON.
+``python examples/service.py HOSTNAME [EVENTS] [THREADS]``; the last line of its output is JSON: the
+events of each class, the SDK's own counts, and the times.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import random
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -85,23 +87,30 @@ def main(hostname: str, events: int = 5000, threads: int = 4) -> None:
     context.set_os(os_name="Linux", os_version="6.1")
     context.set_identify(country_code="DE", experiments={"checkout": "B"})
     tracked: Counter[str] = Counter()
+    nanoseconds: list[int] = []
     lock = threading.Lock()
 
     with PaltabrainSdk[Context](hostname, "demo-key", context, start_session=True) as sdk:
+        sdk.warm_up()
 
         def work(share: range) -> None:
             rng = random.Random(share.start)
             mine: Counter[str] = Counter()
+            times: list[int] = []
             # Each thread serves a user of its own: to change sdk.context would change that of all.
             with sdk.scoped_context() as own:
                 own.set_user(user_id=f"u-{share.start}", country_code="GB")
                 for number in share:
                     event = MAKERS[number % len(MAKERS)](rng)
+                    begin = time.perf_counter_ns()
                     sdk.track(event)
+                    times.append(time.perf_counter_ns() - begin)
                     mine[type(event).__name__] += 1
             with lock:
                 tracked.update(mine)
+                nanoseconds.extend(times)
 
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         shares = [range(first, events, threads) for first in range(threads)]
         workers = [threading.Thread(target=work, args=(share,)) for share in shares]
         for worker in workers:
@@ -112,6 +121,9 @@ def main(hostname: str, events: int = 5000, threads: int = 4) -> None:
             own.set_user(user_id="u-1", country_code="GB", is_trial=True)
             sdk.track(EventSessionEnd(duration_ms=1))
         tracked["EventSessionEnd"] += 1
+        tracking_seconds = time.perf_counter() - begin
+        sdk.flush(timeout=60)
+        cpu_seconds = time.process_time() - cpu_begin
     stats = sdk.stats()
     print(
         json.dumps(
@@ -123,6 +135,9 @@ def main(hostname: str, events: int = 5000, threads: int = 4) -> None:
                 "batches": dict(stats.batches),
                 "requests": stats.requests,
                 "retries": stats.retries,
+                "tracking_seconds": tracking_seconds,
+                "cpu_seconds": cpu_seconds,
+                "track_p99_us": sorted(nanoseconds)[len(nanoseconds) * 99 // 100] / 1000,
             }
         )
     )

@@ -24,6 +24,7 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
+    "docs/commands.md",
     "docs/contexts.md",
     "docs/debugging.md",
     "docs/frameworks.md",
@@ -133,7 +134,9 @@ def test_documents_that_the_readme_lists_exist() -> None:
 
 
 PAGES = sorted(
-    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    path.relative_to(ROOT).as_posix()
+    for folder in (".", "docs", "examples")
+    for path in ROOT.glob(f"{folder}/*.md")
 )
 _CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

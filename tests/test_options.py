@@ -134,7 +134,7 @@ def test_any_number_is_an_option(
     sdk.track(TextEvent())
     assert sdk.flush(timeout=30)
     assert sdk.stats().delivered == 2
-    assert caplog.messages == []  # such as that framing has failed
+    assert not [each for each in caplog.messages if "serialized by its own" not in each]
 
 
 @pytest.mark.parametrize(

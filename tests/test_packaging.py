@@ -16,13 +16,15 @@ from .support.programs import PROGRAMS
 
 ROOT = Path(__file__).parent.parent
 
+pytestmark = pytest.mark.timeout(600)  # whichever comes first compiles the extension
+
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An sdist, and a wheel built from that sdist in an environment of its own."""
     directory = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--outdir", str(directory), str(ROOT)]
-    subprocess.run(command, timeout=300, check=True, capture_output=True)
+    subprocess.run(command, timeout=500, check=True, capture_output=True)
     return directory
 
 
@@ -53,6 +55,7 @@ def test_wheel_is_complete(dist: Path) -> None:
         "paltabrain_fast/__pyinstaller/hook-paltabrain_fast.py",
         "paltabrain_fast/_native/engine.pyi",
         "paltabrain_fast/_native/uuid7.pyi",
+        "paltabrain_fast/collector/page/index.html",
         "paltabrain_sdk-stubs/__init__.pyi",
         "paltabrain_sdk-stubs/sdk.pyi",
     } <= names

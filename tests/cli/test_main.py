@@ -100,8 +100,8 @@ def test_other_commands_name_the_extra_that_is_missing() -> None:
         done = run("-c", WITHOUT_TYPER, *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            "paltabrain-fast: typer is not installed, and every command but download-config needs"
-            " it: pip install 'paltabrain-fast[collector]'\n"
+            "paltabrain-fast: typer is not installed, and every command but download-config and"
+            " doctor needs it: pip install 'paltabrain-fast[collector]'\n"
         )
 
 
@@ -109,5 +109,33 @@ def test_other_commands_name_the_extra_that_is_missing() -> None:
 def test_all_commands_are_listed() -> None:
     done = run("-m", "paltabrain_fast", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for command in ("generate", "dev", "download-config"):
+    for command in ("check", "dev", "doctor", "download-config", "generate", "run"):
         assert f" {command} " in done.stdout
+    assert "Exit codes: 0 well, 1 findings or a failure, 2 wrong usage." in done.stdout
+
+
+@pytest.mark.parametrize("python", [("-m", "paltabrain_fast"), ("-c", WITHOUT_TYPER)], ids=str)
+def test_version(python: tuple[str, ...]) -> None:
+    done = run(*python, "--version")
+    version = paltabrain_fast.__version__
+    assert (done.returncode, done.stdout) == (0, f"paltabrain-fast {version}\n")
+
+
+@needs("duckdb")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("d", {"dev", "doctor", "download-config"}),
+        ("doctor --h", {"--hostname", "--help"}),
+        ("download-config --over", {"--overwrite"}),
+    ],
+)
+def test_commands_and_options_are_completed(
+    words: str, completed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_PALTABRAIN_FAST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"paltabrain-fast {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    command = Path(sys.executable).with_name("paltabrain-fast")
+    done = subprocess.run([command], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert set(done.stdout.split()) == completed

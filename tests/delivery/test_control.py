@@ -119,7 +119,7 @@ def test_interval_beyond_what_can_be_waited_for(
     await_sleep(sleeps, lambda sleep: 3600 < sleep.seconds < threading.TIMEOUT_MAX)
     sdk.flush_interval_ms = 1
     await_delivery(sdk, 1)
-    assert caplog.messages == []
+    assert not [each for each in caplog.messages if "serialized by its own" not in each]
 
 
 def has_taken(count: int, sleep: Sleep) -> bool:

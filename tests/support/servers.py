@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -68,7 +68,9 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def get(address: Path | int, url: str) -> str:
+def get(
+    address: Path | int, url: str, method: str = "GET", headers: Mapping[str, str] | None = None
+) -> str:
     """Ask a server on a Unix socket, or on a port of this machine."""
     port = address if isinstance(address, int) else None
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -77,5 +79,5 @@ def get(address: Path | int, url: str) -> str:
             connection.sock = socket.socket(socket.AF_UNIX)
             connection.sock.settimeout(60)
             connection.sock.connect(str(address))
-        connection.request("GET", url)
+        connection.request(method, url, headers=headers or {})
         return connection.getresponse().read().decode()

@@ -18,7 +18,7 @@ import pytest
 
 from paltabrain_fast import SendResult, Transport
 from paltabrain_fast.process.reentrancy import is_logging
-from paltabrain_fast.transport.deadline import TlsSocket, attempt
+from paltabrain_fast.transport.deadline import TlsSocket, attempts
 
 from ..support.answers import Answer, Fault, always
 from ..support.api_server import ApiServer
@@ -349,6 +349,7 @@ def test_connection_that_is_reset_before_the_handshake_leaves_no_socket_open(wor
         is_reset = select.poll()
         is_reset.register(connection, 0)
         assert is_reset.poll(10_000)
+    attempt = attempts.current
     outer = attempt.begin(10)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,23 +1,28 @@
-"""The command line: chooses between ``download-config`` and the commands that need an extra."""
+"""The command line: tells the commands that need no extra from those that do."""
 
 from __future__ import annotations
 
 import sys
 from typing import Final
 
+from ..version import __version__
+
 __all__ = ["main"]
 
-_OTHER_COMMANDS: Final = ("generate", "dev", "--help", "")
+_OTHER_COMMANDS: Final = (
+    *("check", "ddl", "dev", "export", "generate", "reset", "run", "sql", "tail"),
+    *("--help", "--install-completion", "--show-completion", ""),
+)
 """First arguments that do not mean ``download-config``; without arguments, help is shown."""
 
 
 def main(*, is_module: bool = False) -> None:
     """Run ``paltabrain-fast`` or ``python -m paltabrain_fast`` with the arguments of the process.
 
-    ``download-config`` needs no extra. Its name may be left out before one of its options. With
-    ``python -m`` it may be left out before its path, too, since ``python -m paltabrain_sdk`` takes
-    such arguments. The other commands need the extra ``collector``; if that is missing, one line
-    says what to install.
+    ``download-config``, ``doctor`` and ``--version`` need no extra. The name ``download-config``
+    may be left out before one of its options. With ``python -m`` it may be left out before its
+    path, too, since ``python -m paltabrain_sdk`` takes such arguments. The other commands need the
+    extra ``collector``; if that is missing, one line says what to install.
 
     Args:
         is_module: whether ``python -m`` runs this.
@@ -28,8 +33,15 @@ def main(*, is_module: bool = False) -> None:
     from . import download_config
 
     command, *rest = sys.argv[1:] or [""]
+    if command == "--version":
+        print(f"paltabrain-fast {__version__}")
+        sys.exit(0)
     if command == "download-config":
         sys.exit(download_config.main(rest))
+    if command == "doctor":
+        from . import doctor
+
+        sys.exit(doctor.main(rest))
     if command.partition("=")[0] in download_config.OPTIONS or (
         is_module and command not in _OTHER_COMMANDS
     ):
@@ -41,6 +53,6 @@ def main(*, is_module: bool = False) -> None:
             raise
         sys.exit(
             f"paltabrain-fast: {error.name} is not installed, and every command but download-config"
-            " needs it: pip install 'paltabrain-fast[collector]'"
+            " and doctor needs it: pip install 'paltabrain-fast[collector]'"
         )
     app()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import sys
 import threading
@@ -12,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import requests
 import urllib3
@@ -31,9 +30,18 @@ from ..transport.headers import checked_api_key
 from ..transport.urls import base_url
 from ..version import __version__
 from .config_archive import ArchiveError, point_imports_at, unpack
+from .parser import OneLineParser, parse_known_options
 from .placement import check_target, place
 
-__all__ = ["OPTIONS", "DownloadError", "download_config_zip", "main"]
+__all__ = [
+    "OPTIONS",
+    "DownloadError",
+    "config_answer",
+    "download_config_zip",
+    "main",
+    "read_body",
+    "status_problem",
+]
 
 OPTIONS: Final = ("--hostname", "--api-key", "--overwrite", "--keep-import")
 
@@ -43,8 +51,6 @@ _MAX_DOWNLOAD_BYTES: Final = 8 * 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 _WAIT_SECONDS: Final = 10.0  # for the connection, and for each piece of the answer
 _BODY_SECONDS: Final = 120.0  # for the whole body, however it trickles in
-
-_OPTION_NAME: Final = re.compile(r"--[\w-]+|-\w")
 
 _STATUS_HINTS: Final = {
     401: "the API key was refused",
@@ -92,14 +98,8 @@ def main(argv: list[str] | None = None) -> int:
     return 1
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Print the error in one line; argparse would print the usage as well."""
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OneLineParser(
         prog=_PROGRAM,
         description="Download the Python config module of your PaltaBrain schema.",
         epilog="The module is installed completely or not at all: if anything fails, "
@@ -135,11 +135,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
-    arguments, unknown = parser.parse_known_args(argv)
-    if unknown:
-        # Only names of options are shown: after a typo, any other word may be the API key.
-        names = [match[0] for match in map(_OPTION_NAME.match, unknown) if match]
-        parser.error(f"unknown option {names[0]}" if names else "more than one module_path")
+    arguments = parse_known_options(parser, argv, surplus="more than one module_path")
     credentials = {
         f"--hostname (or {HOSTNAME_VARIABLE})": arguments.hostname,
         f"--api-key (or {API_KEY_VARIABLE})": arguments.api_key,
@@ -207,6 +203,27 @@ def download_config_zip(hostname: str, api_key: str) -> bytes:
 
 
 def _download(url: str, api_key: str) -> bytes:
+    try:
+        with config_answer(url, api_key) as response:
+            if problem := status_problem(response.status_code):
+                raise DownloadError(problem)
+            return read_body(response.raw)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        reason = masked(_reason(error), api_key)
+        raise DownloadError(f"download from {url} failed: {reason}") from error
+
+
+@contextmanager
+def config_answer(url: str, api_key: str) -> Iterator[requests.Response]:
+    """Ask for the config module, while the block runs: status and headers are there, no body yet.
+
+    Args:
+        url: of the module.
+        api_key: key for authentication.
+
+    Raises:
+        requests.RequestException: there is no answer.
+    """
     headers = {
         "Content-Type": CONTENT_TYPE,
         "X-API-Key": api_key,
@@ -217,26 +234,23 @@ def _download(url: str, api_key: str) -> bytes:
     with requests.Session() as session:
         # Plain HTTP is allowed on loopback only; a proxy of the environment must not see the key.
         session.trust_env = url.startswith("https:")
-        try:
-            with session.get(
-                url, headers=headers, timeout=_WAIT_SECONDS, allow_redirects=False, stream=True
-            ) as response:
-                _check_status(response.status_code)
-                return _read_body(response.raw)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            reason = masked(_reason(error), api_key)
-            raise DownloadError(f"download from {url} failed: {reason}") from error
+        with session.get(
+            url, headers=headers, timeout=_WAIT_SECONDS, allow_redirects=False, stream=True
+        ) as response:
+            yield response
 
 
-def _check_status(status: int) -> None:
+def status_problem(status: int) -> str | None:
+    """Say what is wrong if the server has answered with this status; ``None`` if nothing is."""
     if 300 <= status < 400:
-        raise DownloadError(f"HTTP status {status}: redirects are not followed")
+        return f"HTTP status {status}: redirects are not followed"
     if status != 200:
         hint = _STATUS_HINTS.get(status, "the server did not send the config module")
-        raise DownloadError(f"HTTP status {status}: {hint}")
+        return f"HTTP status {status}: {hint}"
+    return None
 
 
-def _read_body(body: urllib3.HTTPResponse) -> bytes:
+def read_body(body: urllib3.HTTPResponse) -> bytes:
     """Read the whole body, within the limits of size and time.
 
     Raises:

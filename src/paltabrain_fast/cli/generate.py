@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,9 @@ def generate(
     import_from: Annotated[
         str, typer.Option(help="Package that the module takes its base classes from.")
     ] = "paltabrain_fast",
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 1 if it would change a file.")
+    ] = False,
 ) -> None:
     """Generate the config module of a schema: the classes of its events and context.
 
@@ -25,6 +29,9 @@ def generate(
     """
     try:
         loaded = load_schema(schema)
+        if check:
+            _compare(generator.render(loaded, import_from=import_from), schema, out_dir)
+            return
         generator.generate(loaded, out_dir, import_from=import_from)
     except SchemaError as error:
         typer.echo(str(error), err=True)
@@ -36,3 +43,34 @@ def generate(
     typer.echo(
         f"{out_dir}: {len(loaded.events)} events, {groups} groups, {len(loaded.enums)} enums"
     )
+
+
+def _compare(texts: dict[str, str], schema: Path, out_dir: Path) -> None:
+    """Say which files are not as they would be written.
+
+    Raises:
+        typer.Exit: with code 1, if there are any.
+        OSError: a file cannot be read.
+    """
+    findings = []
+    for name, text in texts.items():
+        file = out_dir / name
+        try:
+            written = file.read_text("utf-8")
+        except FileNotFoundError:
+            findings.append(f"{file}:1: is missing")
+            continue
+        if written != text:
+            line = _first_difference(written, text)
+            findings.append(f"{file}:{line}: is not what {schema} generates")
+    for finding in findings:
+        typer.echo(finding)
+    if findings:
+        raise typer.Exit(1)
+    typer.echo(f"{out_dir} is what {schema} generates")
+
+
+def _first_difference(one: str, other: str) -> int:
+    """Return the number of the first line that differs."""
+    pairs = zip_longest(one.splitlines(), other.splitlines())
+    return next((number for number, (a, b) in enumerate(pairs, 1) if a != b), 1)

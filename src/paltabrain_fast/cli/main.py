@@ -1,18 +1,62 @@
 """The ``paltabrain-fast`` command with its sub-commands, one file each."""
 
+from __future__ import annotations
+
 import typer
 
-from . import download_config
+from . import doctor, download_config
+from .check import check
+from .ddl import ddl
 from .dev import dev
+from .export import export
 from .generate import generate
+from .own_parser import OwnParserCommand
+from .reset import reset
+from .run import run
+from .sql import sql
+from .tail import tail
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 well, 1 findings or a failure, 2 wrong usage.",
+)
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", help="Show the version, and exit."),
+) -> None:
+    """Tools for the events of PaltaBrain: see them arrive, check them, find out why they do not."""
+    # ``cli.main()`` answers --version, which needs no extra.
+    del version
+
+
 app.command()(generate)
 app.command()(dev)
+app.command()(tail)
+app.command()(sql)
+app.command()(export)
+app.command()(ddl)
+app.command()(reset)
+app.command()(check)
+app.command(context_settings={"allow_interspersed_args": False})(run)
+
+
+@app.command(
+    "doctor",
+    cls=OwnParserCommand.of(doctor.OPTIONS),
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def _doctor(context: typer.Context) -> None:
+    """Find out why events do not arrive: network, key, config module, engine, versions."""
+    raise typer.Exit(doctor.main(context.args))
 
 
 @app.command(
     "download-config",
+    cls=OwnParserCommand.of(download_config.OPTIONS),
     add_help_option=False,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )

@@ -45,14 +45,20 @@ def warn_of_overrides(cls: type, base: type) -> None:
         cls: the class of an SDK.
         base: the class that defines the options as properties: ``PaltabrainSdk``.
     """
+    if _is_ours(cls):  # nobody has derived it
+        return
     for owner in cls.__mro__:
         # most of the names are the package's own, which overrides nothing
-        if owner.__module__.partition(".")[0] == _PACKAGE:
+        if _is_ours(owner):
             continue
         for name, value in list(vars(owner).items()):
             hides_option = name in _OPTIONS and isinstance(value, property) and owner is not base
             if _has_no_effect(name) or hides_option:
                 _warn_once(cls, name, f"{owner.__qualname__}.{name} is never used")
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == _PACKAGE
 
 
 def warn_of_assignment(cls: type, name: str) -> None:

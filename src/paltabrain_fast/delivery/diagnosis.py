@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from ..constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from ..encoding.display import count_text
@@ -32,7 +32,17 @@ Ending = Literal["shutdown", "exit"]
 """What ends the work: the option that says how long it may take is named after it."""
 
 
-def diagnose(error: Exception, options: Options) -> Diagnosis:
+class Addressed(Protocol):
+    """What a diagnosis needs of the options: where events go, and the key that they go with."""
+
+    @property
+    def hostname(self) -> str: ...
+
+    @property
+    def api_key(self) -> str: ...
+
+
+def diagnose(error: Exception, options: Addressed) -> Diagnosis:
     """Diagnose why a batch, or an attempt to send it, has failed.
 
     Args:
@@ -147,7 +157,7 @@ def by_reason(options: Options) -> Mapping[str, Diagnosis]:
     return diagnoses
 
 
-def _refused(status: int, reason: str | None, options: Options) -> Diagnosis:
+def _refused(status: int, reason: str | None, options: Addressed) -> Diagnosis:
     """Diagnose a status that is not retried."""
     words = f': "{reason}"' if reason else ""
     if status in (401, 403):

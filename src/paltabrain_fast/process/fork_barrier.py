@@ -36,7 +36,12 @@ _IMPORT_SECONDS: Final = 10.0
 
 
 class _Barrier:
-    """Which threads of one process are inside, and which are forking; by ``get_ident()``."""
+    """Which threads of one process are inside, and which are forking; by ``get_ident()``.
+
+    Who enters notes that first and then looks whether anybody forks; who forks notes that first and
+    then looks whether anybody is inside. So at least one of the two sees the other, and to enter
+    and to leave takes no lock as long as nobody forks.
+    """
 
     def __init__(self) -> None:
         # its lock is re-entrant: a signal handler may fork while its own thread holds it
@@ -46,15 +51,23 @@ class _Barrier:
         self.forking: set[int] = set()
 
     def enter(self, thread: int, deadline: float | None = None) -> None:
+        self.inside.add(thread)
+        if self.forking:
+            self._await_forks(thread, deadline)
+
+    def _await_forks(self, thread: int, deadline: float | None) -> None:
         with self._changed:
-            if self.forking:  # not for itself: this may be a hook of its own fork
-                self._changed.wait_for(lambda: not self.forking - {thread}, deadline)
+            if not self.forking - {thread}:  # this may be a hook of its own fork
+                return
+            self.inside.discard(thread)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self.forking - {thread}, deadline)
             self.inside.add(thread)
 
     def leave(self, thread: int) -> None:
-        with self._changed:
-            self.inside.discard(thread)
-            if self.forking:
+        self.inside.discard(thread)
+        if self.forking:
+            with self._changed:
                 self._changed.notify_all()
 
     def begin_fork(self, thread: int) -> None:
@@ -100,7 +113,6 @@ def call_holding_forks(call: Callable[[], T], deadline: float | None = None) -> 
         barrier.enter(thread, deadline)  # within try, as a signal handler may raise when it is done
         return call()
     finally:
-        barrier.inside.discard(thread)  # at once, as a signal handler may raise in what notifies
         barrier.leave(thread)
 
 
@@ -115,7 +127,6 @@ def hold_forks(deadline: float | None = None) -> Iterator[None]:
         barrier.enter(thread, deadline)
         yield
     finally:
-        barrier.inside.discard(thread)
         barrier.leave(thread)
 
 

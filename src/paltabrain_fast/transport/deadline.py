@@ -28,17 +28,20 @@ from ..process.fork_barrier import call_allowing_forks
 from ..process.pristine import local
 from .unpatched import MAX_WAIT_SECONDS, Socket, SslSocket, getaddrinfo, reads_of, wait_for
 
-__all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempt"]
+__all__ = ["HttpPool", "HttpsPool", "TlsSocket", "attempts"]
 
 
-class _Attempt(local):
-    """The attempt that this thread is making, if it makes one; each thread sees its own.
+class _Attempt:
+    """The attempt that a thread is making, if it makes one.
 
     A signal handler may interrupt an attempt and make another, or fork.
     """
 
-    deadline: float = math.inf  # a reading of monotonic()
-    process: int | None = None
+    __slots__ = ("deadline", "process")
+
+    def __init__(self) -> None:
+        self.deadline = math.inf  # a reading of monotonic()
+        self.process: int | None = None
 
     def begin(self, seconds: float) -> tuple[float, int | None]:
         """Begin an attempt; return what ``end()`` takes, which is to be called in any case."""
@@ -76,7 +79,14 @@ class _Attempt(local):
             self.deadline = deadline
 
 
-attempt = _Attempt()
+class _Attempts(local):
+    """Each thread sees its own attempt; that is an object, since a ``local`` is slow to change."""
+
+    def __init__(self) -> None:
+        self.current = _Attempt()
+
+
+attempts = _Attempts()
 
 
 class _Deadline:
@@ -101,7 +111,7 @@ class _Deadline:
         return self._within("sendall", *arguments, **options)
 
     def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
-        self.settimeout(attempt.left())  # type: ignore[attr-defined]
+        self.settimeout(attempts.current.left())  # type: ignore[attr-defined]
         return getattr(super(), call)(*arguments, **options)
 
 
@@ -124,6 +134,7 @@ class TlsSocket(_Deadline, SslSocket):
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         if self._sslobj is None:
             return self._recv_plain(buflen, flags)
+        attempt = attempts.current
         if not self.pending():  # an answer is seldom there at once
             left = min(max(0.0, attempt.deadline - monotonic()), MAX_WAIT_SECONDS)
             call_allowing_forks(self._reads, left * 1000)
@@ -150,7 +161,7 @@ class TlsSocket(_Deadline, SslSocket):
         return reads_of(self)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        attempt.left()
+        attempts.current.left()
         try:
             sent = self.write(data)
         except _WANTS:
@@ -160,6 +171,7 @@ class TlsSocket(_Deadline, SslSocket):
 
     def _within(self, call: str, *arguments: Any, **options: Any) -> Any:
         self.settimeout(0)
+        attempt = attempts.current
         while True:
             left = attempt.left()
             try:
@@ -186,6 +198,7 @@ class _Connection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         failure: OSError | None = None
+        attempt = attempts.current
         sys.audit("http.client.connect", self, self.host, self.port)
         family = urllib3.util.connection.allowed_gai_family()
         try:

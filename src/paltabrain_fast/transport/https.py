@@ -9,7 +9,7 @@ import urllib3
 
 from ..process.clock import monotonic
 from .base import Request, SendResult, retry_after, words_of
-from .deadline import HttpPool, HttpsPool, attempt
+from .deadline import HttpPool, HttpsPool, attempts
 from .environment import Proxy, ProxyUnusableError, Trust, proxy_for
 from .exchange import Answer, exchange
 from .faults import Peer, failure, timed_out
@@ -17,7 +17,7 @@ from .mocks import MockedRequests, mocks
 from .per_process import PerProcess
 from .urls import origin_of
 
-__all__ = ["HttpsTransport"]
+__all__ = ["HttpsTransport", "make_pool"]
 
 
 class HttpsTransport:
@@ -57,6 +57,7 @@ class HttpsTransport:
         if (state := mocks()) is not None:
             return self._mocked.send(request, state)
         origin = ""
+        attempt = attempts.current
         outer = attempt.begin(request.timeout)
         deadline = attempt.deadline
         try:
@@ -113,22 +114,35 @@ class HttpsTransport:
 
     def _new_pool(self, origin: str) -> HttpPool | HttpsPool:
         proxy = self._proxies.get()[origin] = proxy_for(origin)
-        if proxy is not None and proxy.url.startswith("socks"):
-            raise ProxyUnusableError(
-                f"{proxy.variable} sets a SOCKS proxy, for which the curl transport is needed: "
-                "pip install 'paltabrain-fast[curl]', PaltabrainSdk(..., transport='curl')"
-            )
-        manager = (
-            urllib3.PoolManager(maxsize=self._connections)
-            if proxy is None
-            else urllib3.ProxyManager(
-                proxy.url,
-                proxy_headers=proxy.headers,
-                maxsize=self._connections,
-            )
+        return make_pool(origin, proxy, self._trust, self._connections)
+
+
+def make_pool(
+    origin: str, proxy: Proxy | None, trust: Trust, connections: int
+) -> HttpPool | HttpsPool:
+    """Make the connections to a host; none is there yet.
+
+    Args:
+        origin: scheme, host and port.
+        proxy: to go through, as ``proxy_for()`` finds it.
+        trust: the certificates to trust.
+        connections: how many are kept open.
+
+    Raises:
+        ProxyUnusableError: it is a SOCKS proxy.
+    """
+    if proxy is not None and proxy.url.startswith("socks"):
+        raise ProxyUnusableError(
+            f"{proxy.variable} sets a SOCKS proxy, for which the curl transport is needed: "
+            "pip install 'paltabrain-fast[curl]', PaltabrainSdk(..., transport='curl')"
         )
-        manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
-        pool = cast(HttpPool | HttpsPool, manager.connection_from_url(origin))
-        if isinstance(pool, HttpsPool):
-            pool.conn_kw["make_context"] = self._trust.context
-        return pool
+    manager = (
+        urllib3.PoolManager(maxsize=connections)
+        if proxy is None
+        else urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, maxsize=connections)
+    )
+    manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
+    pool = cast(HttpPool | HttpsPool, manager.connection_from_url(origin))
+    if isinstance(pool, HttpsPool):
+        pool.conn_kw["make_context"] = trust.context
+    return pool

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-import re
+import string
 from typing import Final
+
+# Regular expressions are not used here: to compile one takes longer than the whole constructor of
+# an SDK, and the import is to be short.
 
 __all__ = ["base_url", "origin_of"]
 
-_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
-_NUMERIC_NAME: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
+_LABEL_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "_-")
 _PLAIN_SCHEME: Final = "http://"
 _SECURE_SCHEME: Final = "https://"
 
@@ -37,7 +38,7 @@ def base_url(hostname: str) -> str:
     host, _, port = authority.rpartition(":")
     if not host or authority.endswith("]"):
         host, port = authority, "443"
-    if not _is_host(host) or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
+    if not _is_host(host) or not _is_port(port):
         raise ValueError(problem)
     if plain and not _is_loopback(host):
         raise ValueError(f"hostname may use http:// for a loopback host only, not {hostname!r}")
@@ -57,8 +58,9 @@ def _is_host(host: str) -> bool:
     also takes ``127.1`` and ``0x7f.1``, and libraries differ in how they read those.
     """
     is_bracketed = host.startswith("[") and host.endswith("]")
-    if not (is_bracketed or _NUMERIC_NAME.fullmatch(host)):
-        return _NAME.fullmatch(host) is not None
+    labels = host.removesuffix(".").split(".")
+    if not (is_bracketed or _is_number(labels[-1])):
+        return len(host) <= 253 and all(map(_is_label, labels))
     import ipaddress  # here, as few hosts are addresses
 
     try:
@@ -67,6 +69,29 @@ def _is_host(host: str) -> bool:
         return ipaddress.IPv4Address(host).version == 4
     except ValueError:
         return False
+
+
+def _is_label(label: str) -> bool:
+    return (
+        0 < len(label) <= 63
+        and _LABEL_CHARACTERS.issuperset(label)
+        and not (label.startswith("-") or label.endswith("-"))
+    )
+
+
+def _is_number(label: str) -> bool:
+    """Tell whether a resolver takes this for a number: decimal, or hexadecimal after ``0x``."""
+    if label[:2] in ("0x", "0X"):
+        return not label[2:].strip(string.hexdigits)
+    return _is_decimal(label)
+
+
+def _is_decimal(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _is_port(port: str) -> bool:
+    return _is_decimal(port) and len(port) <= 5 and 0 < int(port) < 65_536
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,0 +1,166 @@
+"""Asks a collector what has arrived while a command ran, and says it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import requests
+
+from ...constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from ...errors import PaltabrainError
+
+__all__ = ["Arrivals", "CollectorClient", "Expectation", "missing", "summary"]
+
+_SECONDS: Final = 10.0
+_EXPECTATION: Final = re.compile(r"(\w+?)(?::([1-9]\d{0,8}))?")
+_REJECTED: Final = 20
+"""How many of the invalid events are shown."""
+
+
+class Expectation(NamedTuple):
+    """That at least so many events of a type arrive."""
+
+    type: str
+    number: int
+
+    @classmethod
+    def parse(cls, text: str, types: Sequence[str]) -> Expectation:
+        """Read ``EventPageOpen:2``; the prefix and the number may be left out.
+
+        Raises:
+            ValueError: it is none, or there is no such type.
+        """
+        match = _EXPECTATION.fullmatch(text)
+        if match is None:
+            raise ValueError(f"EventX or EventX:n is wanted, with n from 1, not {text!r}")
+        name, count = match[1], int(match[2] or 1)
+        for known in (name, name.removeprefix("Event")):
+            if known in types:
+                return cls(known, count)
+        close = difflib.get_close_matches(name.removeprefix("Event"), types, n=1)
+        hint = f"; did you mean Event{close[0]}?" if close else ""
+        raise ValueError(f"the schema has no event {name}{hint}")
+
+
+class Arrivals(NamedTuple):
+    """What has arrived.
+
+    Attributes:
+        events: numbers of valid events, by type.
+        invalid: number of events and requests that were refused.
+        unauthorized: number of requests with a wrong API key, or none.
+        rejected: the first of those refused, as the collector describes them.
+    """
+
+    events: dict[str, int]
+    invalid: int
+    unauthorized: int
+    rejected: list[dict[str, Any]]
+
+
+class CollectorClient:
+    """Asks a collector by its HTTP API.
+
+    Args:
+        url: scheme, host and port.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = self._url.startswith("https:")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def types(self) -> list[str]:
+        """Return the names of the types of events.
+
+        Raises:
+            PaltabrainError: the collector cannot be asked.
+        """
+        return [str(event["name"]) for event in self._get("schema")["events"]]
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts of the collector.
+
+        Raises:
+            PaltabrainError: the collector cannot be asked.
+        """
+        return self._get("counts")
+
+    def since(self, before: dict[str, Any]) -> Arrivals:
+        """Return what has arrived since ``counts()`` were asked for.
+
+        Raises:
+            PaltabrainError: the collector cannot be asked.
+        """
+        now = self.counts()
+        earlier = {name: count["events"] for name, count in before["by_type"].items()}
+        more = {
+            name: count["events"] - earlier.get(name, 0) for name, count in now["by_type"].items()
+        }
+        invalid, unauthorized = (now[name] - before[name] for name in ("invalid", "unauthorized"))
+        page = f"events?valid=false&order=asc&limit={_REJECTED}&after={before['last_id']}"
+        rejected = self._get(page)["events"] if invalid > 0 else []
+        arrived = {name: count for name, count in sorted(more.items()) if count > 0}
+        return Arrivals(arrived, invalid, unauthorized, rejected)
+
+    def _get(self, path: str) -> dict[str, Any]:
+        url = f"{self._url}/api/{path}"
+        try:
+            with self._session.get(url, timeout=_SECONDS, allow_redirects=False) as answer:
+                answer.raise_for_status()
+                document = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise PaltabrainError(f"no collector answers at {self._url}: {error}") from None
+        if not isinstance(document, dict):
+            raise PaltabrainError(f"no collector answers at {self._url}")
+        return document
+
+
+def summary(arrivals: Arrivals, expected: Sequence[Expectation]) -> Iterator[str]:
+    """Yield the lines that say what has arrived, and what was to arrive and has not."""
+    total = sum(arrivals.events.values())
+    if not total and arrivals.invalid <= 0:
+        yield "no event arrived"
+        yield "  An application that gives hostname= in its code is not reached by the environment:"
+        yield f"  leave it out there, so that {HOSTNAME_VARIABLE} counts."
+        yield "  Or a signal or os._exit() has ended it before it sent what it had tracked."
+    else:
+        yield f"{_number(total, 'event')} arrived" + (
+            f", and {arrivals.invalid} invalid" if arrivals.invalid > 0 else ""
+        )
+    width = max(map(len, arrivals.events), default=0)
+    for name, count in arrivals.events.items():
+        yield f"  {name:<{width}}  {count}"
+    for rejected in arrivals.rejected:
+        yield f"  invalid: {_rejected(rejected)}"
+    if arrivals.invalid > len(arrivals.rejected):
+        yield f"  and {arrivals.invalid - len(arrivals.rejected)} more"
+    if arrivals.unauthorized > 0:
+        yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own."
+    for each in missing(arrivals, expected):
+        arrived = arrivals.events.get(each.type, 0)
+        yield f"missing: {each.type}: {arrived} arrived, {each.number} expected"
+
+
+def missing(arrivals: Arrivals, expected: Sequence[Expectation]) -> list[Expectation]:
+    """Return what was to arrive and has not."""
+    return [each for each in expected if arrivals.events.get(each.type, 0) < each.number]
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _rejected(event: dict[str, Any]) -> str:
+    status = event.get("status")
+    what = event.get("type") or (f"request ({status})" if status else "request")
+    field = f" {event['field']}" if event.get("field") else ""
+    text = f"{what}{field}: {event.get('reason') or 'no reason is known'}"
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,0 +1,184 @@
+"""Reads what is stored: pages of event objects, one of them, and answers to queries in SQL."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+import duckdb
+
+from .errors import RefusedError
+from .filters import REFUSED, Filter, Page, refused_events, valid_events
+from .layout import Layout, quoted
+from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, plain
+
+_FIRST_BATCHES: Final = 4
+_GROWTH: Final = 16
+
+_Found = tuple[int, int, int]
+"""Id of an event, number of its table, and of its row there."""
+
+QUERY_SECONDS: Final = 30
+"""Seconds that a query in SQL may take."""
+
+MAX_ROWS: Final = 1_000_000
+"""Rows that a query in SQL may give."""
+
+
+class Reader:
+    """Reads a file beside its writer: each call sees what was committed before it.
+
+    Use it in one thread at a time.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, layout: Layout) -> None:
+        self._cursor = cursor
+        self._layout = layout
+        self._objects = EventObjects(layout)
+
+    def events(
+        self, wanted: Filter, page: Page, seen: frozenset[str], last_id: int
+    ) -> list[EventObject]:
+        """Return the events of a page.
+
+        Args:
+            wanted: which events.
+            page: which part of them.
+            seen: the types that have events at all; other tables are not asked.
+            last_id: the highest id that is asked for.
+        """
+        found: list[_Found] = []
+        with self._snapshot():
+            for part in _windows(page, last_id):
+                found += self._find(wanted, replace(part, limit=page.limit - len(found)), seen)
+                if len(found) == page.limit:
+                    break
+            return self._read(found)
+
+    def count(self, wanted: Filter, page: Page, seen: frozenset[str]) -> int:
+        """Return how many events there are between the ids of a page."""
+        sql, parameters = self._union(wanted, page, seen)
+        if not sql:
+            return 0
+        row = self._cursor.execute(f"SELECT count(*) FROM ({sql})", parameters).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _find(self, wanted: Filter, page: Page, seen: frozenset[str]) -> list[_Found]:
+        sql, parameters = self._union(wanted, page, seen)
+        if not sql:
+            return []
+        order = "DESC" if page.newest_first else "ASC"
+        return self._cursor.execute(
+            f"SELECT id, number, row FROM ({sql}) ORDER BY id {order} LIMIT {page.limit}",
+            parameters,
+        ).fetchall()
+
+    def _union(self, wanted: Filter, page: Page, seen: frozenset[str]) -> tuple[str, list[Any]]:
+        """Return SQL for id, number of the table and row of the wanted events, with parameters."""
+        parts = [refused_events(wanted, page)]
+        parts += [
+            valid_events(number, self._layout, wanted, page)
+            for number, table in enumerate(self._layout.tables)
+            if table.event.name in seen
+        ]
+        found = [part for part in parts if part is not None]
+        return " UNION ALL ".join(sql for sql, _ in found), [
+            value for _, parameters in found for value in parameters
+        ]
+
+    def _read(self, found: list[_Found]) -> list[EventObject]:
+        by_table: dict[int, dict[int, int]] = {}
+        for event_id, number, row in found:
+            by_table.setdefault(number, {})[row] = event_id
+        objects: dict[int, EventObject] = {}
+        for number, ids in by_table.items():
+            table = None if number == REFUSED else self._layout.tables[number]
+            names = ["object"] if table is None else list(table.columns)
+            source = f"event.{quoted(table.name)}" if table else "collector.rejected"
+            rows = self._cursor.execute(
+                f"SELECT rowid, {', '.join(map(quoted, names))} FROM {source}"
+                f" WHERE rowid IN ({', '.join(map(str, ids))})"
+            ).fetchall()
+            for row, *values in rows:
+                event_id = ids[row]
+                if table is None:
+                    objects[event_id] = json.loads(values[0])
+                else:
+                    columns = dict(zip(names, values, strict=True))
+                    objects[event_id] = self._objects.make(event_id, table, columns)
+        return [objects[event_id] for event_id, _, _ in found]
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let all queries see the same; the numbers of rows are fixed meanwhile."""
+        self._cursor.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            yield
+        finally:
+            self._cursor.execute("ROLLBACK")
+
+
+def _windows(page: Page, last_id: int) -> Iterator[Page]:
+    """Divide a page into parts, from its begin on, each of which has far more batches.
+
+    Most pages end in the first parts; to sort all events for each would take long.
+    """
+    lowest = page.after if page.after is not None else -1
+    highest = last_id + 1 if page.before is None else min(page.before, last_id + 1)
+    batches = _FIRST_BATCHES
+    while lowest + 1 < highest:
+        if page.newest_first:
+            start = max(lowest, (highest // EVENTS_IN_BATCH - batches) * EVENTS_IN_BATCH - 1)
+            yield replace(page, before=highest, after=start)
+            highest = start + 1
+        else:
+            end = min(highest, (lowest // EVENTS_IN_BATCH + batches) * EVENTS_IN_BATCH)
+            yield replace(page, before=end, after=lowest)
+            lowest = end - 1
+        batches *= _GROWTH
+
+
+def select(cursor: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
+    """Answer one SELECT; it can change nothing and reads no other file.
+
+    Raises:
+        RefusedError: 400 if it is anything else, is wrong, or takes or gives too much.
+    """
+    try:
+        statements = cursor.extract_statements(query)
+        if len(statements) != 1:
+            raise RefusedError(
+                400, f"the query must be one SELECT, not {len(statements)} statements"
+            )
+        if statements[0].type is not duckdb.StatementType.SELECT:
+            kind = statements[0].type.name.replace("_", " ")
+            raise RefusedError(400, f"the query must be a SELECT, not {kind}")
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        timer = threading.Timer(QUERY_SECONDS, cursor.interrupt)
+        timer.start()
+        try:
+            cursor.execute(statements[0])
+            columns = [
+                {"name": name, "type": str(type_)} for name, type_, *_ in cursor.description or ()
+            ]
+            rows = cursor.fetchmany(MAX_ROWS + 1)
+        finally:
+            timer.cancel()
+            cursor.execute("ROLLBACK")
+    except duckdb.InterruptException:
+        raise RefusedError(
+            400, f"the query took over {QUERY_SECONDS} seconds; ask for less at once"
+        ) from None
+    except (duckdb.Error, UnicodeError) as error:
+        raise RefusedError(400, str(error)) from None
+    if len(rows) > MAX_ROWS:
+        raise RefusedError(400, f"the query gives over {MAX_ROWS} rows; add a LIMIT")
+    return {
+        "columns": columns,
+        "rows": [[plain(value, has_integers=True) for value in row] for row in rows],
+    }

@@ -1,0 +1,1 @@
+"""The programs of ``examples/``, each run and ended as its users would."""
