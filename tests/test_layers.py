@@ -20,7 +20,7 @@ SUFFIXES: Final = (".py", ".pyx", ".pxd")
 
 LAYERS: Final = [
     {"", "__main__", "__pyinstaller"},
-    {"cli", "alias", "contrib"},
+    {"cli", "alias", "contrib", "testing"},
     {"collector"},
     {"schema"},
     {"sdk"},
@@ -28,6 +28,7 @@ LAYERS: Final = [
     {"delivery"},
     {"base", "utils", "options", "scope"},
     {"transport"},
+    {"decoding"},
     {"_engine.choice"},
     {"_native", "_reference"},
     {"encoding"},
@@ -38,7 +39,7 @@ LAYERS: Final = [
 ]
 """From the highest to the lowest. A package imports from its own modules and from lower layers."""
 
-UNUSED_BY_THE_SDK: Final = ("cli", "collector", "contrib", "schema")
+UNUSED_BY_THE_SDK: Final = ("cli", "collector", "contrib", "schema", "testing")
 
 _CIMPORT: Final = re.compile(r"^\s*from\s+(\.+)([\w.]*)\s+c?import\s+(\([^)]*\)|.*)", re.MULTILINE)
 

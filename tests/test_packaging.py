@@ -49,6 +49,8 @@ def test_wheel_is_complete(dist: Path) -> None:
         entry_points = archive.read(metadata_name.replace("METADATA", "entry_points.txt")).decode()
     assert {
         "paltabrain_fast/py.typed",
+        "paltabrain_fast/testing/__init__.py",
+        "paltabrain_fast_pytest.py",
         "paltabrain_fast/sdk_pb2.pyi",
         "paltabrain_fast/__pyinstaller/hook-paltabrain_fast.py",
         "paltabrain_fast/_native/engine.pyi",
@@ -69,6 +71,7 @@ def test_wheel_is_complete(dist: Path) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     assert "paltabrain-fast = " in entry_points
     assert "[pyinstaller40]" in entry_points
+    assert "[pytest11]\npaltabrain_fast = paltabrain_fast_pytest" in entry_points
     assert "paltabrain-sdk-download-config = " in entry_points
 
 

@@ -20,6 +20,7 @@ FILES = [
     "test_context_argument.py",
     "test_copying.py",
     "test_debug.py",
+    "test_decoding.py",
     "test_drop_in.py",
     "test_results.py",
     "test_scoped_context.py",

@@ -22,6 +22,7 @@ from .constant import (
     REQUEST_MAX_WORKERS,
     REQUEST_TIMEOUT,
 )
+from .delivery import diversion
 from .delivery.before_send import BeforeSend, BeforeSendHook
 from .delivery.callbacks import Callback, check_callback
 from .delivery.event_loop import await_without_hiding, call_in_thread, running_loop
@@ -440,6 +441,7 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         )
         self._finalizer = weakref.finalize(self, self._pipeline.release)
         self._finalizer.atexit = False  # type: ignore[misc,unused-ignore]
+        diversion.note(self, self._pipeline)
 
     def _reinit_after_fork(self) -> None:
         """Replace buffer and pipeline in a forked child; see ``process.forks``."""

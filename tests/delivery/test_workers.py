@@ -469,3 +469,12 @@ def test_without_threads_shutdown_sends_by_itself(make_sdk: MakeSdk) -> None:
         sdk.track(TextEvent())
         assert sdk.shutdown(timeout=30)
     assert len(transport.batches) == 1
+
+
+def test_calls_that_wait_for_their_time_are_made_at_once_if_asked(workers: Workers) -> None:
+    made = [threading.Event() for _ in range(2)]
+    for event in made:
+        workers.submit(call_of(event), 3600)
+    workers.retry_now()
+    workers.provide_threads()
+    assert all(event.wait(30) for event in made)

@@ -170,6 +170,11 @@ class Pipeline:
         after = self._snapshot()  # before it is asked: nothing of what is settled then is pending
         return self._result(before, after, settled=self._is_settled(mark))
 
+    def retry_now(self) -> None:
+        """Have the batches try again now that wait for another attempt: the server has changed."""
+        self._workers.retry_now()
+        self._control.wake()
+
     def shutdown(self, timeout: float | None) -> DeliveryResult:
         """Flush, wait until all is settled or the timeout is over, end the threads; idempotent.
 

@@ -32,7 +32,7 @@ from ..transport.headers import Headers
 from ..transport.urls import base_url
 from ..utils import time_ms
 from ..version import __version__
-from . import backoff
+from . import backoff, diversion
 from .batch import Batch, BatchState
 from .diagnosis import diagnose, internal_error
 from .ledger import Ledger
@@ -185,7 +185,7 @@ class Sender:
             target.headers.with_number("X-SDK-Client-Upload-TS", time_ms()),
             min(options.request_timeout, max(0.001, end - monotonic())),
         )
-        result = self._transport.send(request)
+        result = diversion.send(self._transport, request)
         if type(result) is SendResult and type(result.status) is int and result.retry_after is None:
             return result
         return _checked(result)

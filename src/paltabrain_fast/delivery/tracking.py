@@ -50,11 +50,30 @@ class Tracking(Tracker):
     _pipeline: Pipeline
     _reporter: Reporter
     _known_classes: set[type]
+    _number_before: int
 
     def _reinit_if_forked(self) -> None:
         """Notice a fork that has called no hooks of Python."""
         if self._engine.forked:
             forks.reinit_if_forked()
+
+    def _number_all(self) -> bool:
+        """Number events without a session as well: they have session 0, which is as good as none.
+
+        Returns:
+            Whether this has changed anything, and is to be undone.
+        """
+        if self._session_wire_id is not None:
+            return False
+        self._number_before = self._engine.last_number
+        self._session_wire_id = 0
+        return True
+
+    def _number_sessions_only(self) -> None:
+        """Undo ``_number_all()``, unless the SDK has got a session meanwhile."""
+        if self._session_wire_id == 0:
+            self._session_wire_id = None
+            self._engine.last_number = self._number_before
 
     def _event_recorded(self) -> None:
         self._pipeline.event_recorded()

@@ -169,10 +169,15 @@ class Workers:
         with self._changed:
             self._is_hurried = True
             if at_once:
-                for entry in sorted(self._later):
-                    self.submit(entry[2])
-                self._later = []
-                self._changed.notify_all()
+                self.retry_now()
+
+    def retry_now(self) -> None:
+        """Have the calls made now that wait for their time."""
+        with self._changed:
+            for entry in sorted(self._later):
+                self.submit(entry[2])
+            self._later = []
+            self._changed.notify_all()
 
     @property
     def _hands_over(self) -> bool:

@@ -33,7 +33,7 @@ class Parts(NamedTuple):
     header: Mapping[str, Mapping[str, Any]] = {}
 
 
-def call_text(instance: object, parts: Callable[[], Parts]) -> str:
+def call_text(instance: object, parts: Callable[[], Parts], name: str | None = None) -> str:
     """Return the text of a call that would make such an object: ``EventPageOpen(page_id='abc')``.
 
     Properties that are ``None`` are left out, since they are not sent. The text is cut at 1,000
@@ -42,8 +42,9 @@ def call_text(instance: object, parts: Callable[[], Parts]) -> str:
     Args:
         instance: the event or context.
         parts: returns what it holds; it may raise.
+        name: of what is called; the class of the instance if not given.
     """
-    name = type(instance).__name__
+    name = name or type(instance).__name__
     try:
         found = parts()
         texts = [f"{key}={_short.repr(value)}" for key, value in _present(found.properties)]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..sdk_pb2 import Batch
 from .base import Request, SendResult
+
+if TYPE_CHECKING:
+    from ..decoding import TrackedEvent
 
 __all__ = ["InMemoryTransport"]
 
@@ -27,6 +31,19 @@ class InMemoryTransport:
     def batches(self) -> list[Batch]:
         """The bodies of the requests so far, in their order, as ``Batch`` messages."""
         return [Batch.FromString(request.body) for request in self.requests]
+
+    @property
+    def events(self) -> list[TrackedEvent]:
+        """The events of the requests so far, decoded by the config modules in use.
+
+        They are in the order in which they were tracked; without a session, those of one
+        millisecond are by context. What was sent several times, as ``answer`` asked for it, is
+        there once.
+        """
+        from ..decoding import tracked_events  # here, as few programs decode anything
+
+        batches = {batch.common.batch_id: batch for batch in self.batches}
+        return tracked_events(batches.values())
 
     def send(self, request: Request) -> SendResult:
         """Keep the request and answer it."""

@@ -1,0 +1,35 @@
+"""Runs test suites of a user's, each in a process and a directory of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from ..support.programs import PROGRAMS
+from ..support.sdk import ROOT
+
+SUITES = PROGRAMS / "testing"
+DEADLINE = 100.0
+PLUGIN = "paltabrain_fast"
+
+RunSuite = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run_suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> RunSuite:
+    """Run one of the suites in ``tests/programs/testing``, with options for pytest.
+
+    The other plugins that are installed here take seconds to import.
+    """
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def run(name: str, *options: str) -> pytest.RunResult:
+        for path in SUITES / "shop.py", SUITES / f"{name}.py":
+            shutil.copy(path, pytester.path)
+        pytester.makeini(f"[pytest]\npythonpath = {ROOT / 'examples'}\nfilterwarnings = error\n")
+        pytester.plugins = ["no:cacheprovider", PLUGIN]
+        return pytester.runpytest_subprocess("-rA", *options, f"{name}.py", timeout=DEADLINE)
+
+    return run

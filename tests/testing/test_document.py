@@ -1,0 +1,57 @@
+"""The examples of docs/testing.md run, and print what it says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ..support.sdk import ROOT
+from .suites import DEADLINE, PLUGIN
+
+pytest_plugins = "pytester"
+
+DOCUMENT = (ROOT / "docs" / "testing.md").read_text("utf-8")
+_FILE = re.compile(r"^```python\n# (\w+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TRANSCRIPT = re.compile(r"^```\n\$ pytest ([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILES = dict(_FILE.findall(DOCUMENT))
+TRANSCRIPTS = dict(_TRANSCRIPT.findall(DOCUMENT))
+FAILING = {"test_fails.py", "test_careless.py"}
+
+
+@pytest.fixture
+def directory(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    shutil.copytree(ROOT / "examples" / "config", pytester.path / "my_config")
+    for name, content in FILES.items():
+        (pytester.path / name).write_text(f"# {name}\n{content}", "utf-8")
+    pytester.plugins = ["no:cacheprovider", PLUGIN]
+    return pytester.path
+
+
+def without_times(output: str) -> str:
+    lines = [line.rstrip() for line in output.splitlines()]
+    return re.sub(r"in \d+\.\d+s", "in 0.05s", "\n".join(lines)).strip()
+
+
+def test_examples_pass(pytester: pytest.Pytester, directory: Path) -> None:
+    names = sorted(path.name for path in directory.glob("test_*.py"))
+    passing = [name for name in names if name not in FAILING]
+    result = pytester.runpytest_subprocess("-rA", *passing, timeout=DEADLINE)
+    result.assert_outcomes(passed=8)
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("options", list(TRANSCRIPTS))
+def test_transcript(pytester: pytest.Pytester, options: str) -> None:
+    result = pytester.runpytest_subprocess(*options.split(), timeout=DEADLINE)
+    printed = without_times(result.stdout.str())
+    assert printed == TRANSCRIPTS[options].strip()
+
+
+def test_there_are_transcripts() -> None:
+    assert len(TRANSCRIPTS) == 3
+    assert {line.split()[-1] for line in TRANSCRIPTS} == {*FAILING, "test_first.py"}

@@ -1,0 +1,175 @@
+"""Assertions on what was tracked, where their texts or arguments are out of the ordinary."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paltabrain_fast import InMemoryTransport, PaltabrainSdk, Request, SendResult
+from paltabrain_fast.schema.load import load_schema
+from paltabrain_fast.testing import PaltabrainEvents, capture_events
+
+from ..schema.packages import generated, imported
+from ..support.sdk import ROOT
+
+MakeSdk = Callable[..., PaltabrainSdk[Any]]
+
+SCHEMA = """
+context: {User: {id: 1, properties: {user_id: {id: 1, type: string}}}}
+header: {Parent: {id: 1, properties: {class: {id: 1, type: string}}}}
+event:
+  Meeting:
+    id: 1
+    properties:
+      times: {id: 1, type: integer}
+      header: {id: 2, type: string}
+      context: {id: 3, type: string}
+"""
+
+
+@pytest.fixture
+def config() -> Iterator[Any]:
+    with imported(ROOT / "examples" / "config") as module:
+        yield module
+
+
+@pytest.fixture
+def events() -> Iterator[PaltabrainEvents]:
+    with capture_events() as events:
+        yield events
+
+
+def text_of(call: Callable[..., object], *arguments: Any, **options: Any) -> list[str]:
+    with pytest.raises(AssertionError) as raised:
+        call(*arguments, **options)
+    return str(raised.value).splitlines()
+
+
+def test_many_events(events: PaltabrainEvents, make_sdk: MakeSdk, config: Any) -> None:
+    sdk = make_sdk()
+    for _ in range(22):
+        sdk.track(config.EventSessionStart())
+    sdk.track(config.EventPageOpen(page_id="a"))
+    lines = text_of(events.assert_tracked, config.EventPageOpen, page_id="b")
+    assert lines[:2] == [
+        "EventPageOpen(page_id='b') was not tracked.",
+        "The nearest is EventPageOpen(page_id='a'):",
+    ]
+    assert lines[-2:] == ["  20. EventSessionStart()", "  and 3 more"]
+
+
+def test_nearest_has_the_fewest_differences(
+    events: PaltabrainEvents, make_sdk: MakeSdk, config: Any
+) -> None:
+    sdk = make_sdk()
+    for properties in {"currency": "EUR"}, {"currency": "USD", "items": ["a"]}, {"items": ["a"]}:
+        sdk.track(config.EventPurchase(**properties))
+    lines = text_of(events.assert_tracked, config.EventPurchase(currency="USD", items=["b"]))
+    assert lines[1:6] == [
+        "The nearest is event 2:",
+        "",
+        "  property  expected  tracked",
+        "  items     ['b']     ['a']",
+        "",
+    ]
+
+
+def test_nothing_of_that_type(events: PaltabrainEvents, make_sdk: MakeSdk, config: Any) -> None:
+    make_sdk().track(config.EventSessionStart())
+    assert text_of(events.assert_tracked, config.EventPageOpen, page_id="a", times=2) == [
+        "EventPageOpen(page_id='a') was not tracked, but should have been 2 times.",
+        "All events, in order:",
+        "  1. EventSessionStart()",
+    ]
+    assert text_of(events.assert_tracked, config.EventSessionStart, times=0)[0] == (
+        "EventSessionStart was tracked once, but should not have been."
+    )
+
+
+def test_event_that_cannot_be_serialized(
+    events: PaltabrainEvents, make_sdk: MakeSdk, config: Any
+) -> None:
+    make_sdk().track(config.EventPageOpen(page_id=5))
+    lines = text_of(events.assert_tracked, config.EventPageOpen)
+    assert lines[1] == "1 event was dropped by the SDK: serialization_error."
+    events.clear()
+    assert len(text_of(events.assert_tracked, config.EventPageOpen)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"page": "a"}, "EventPageOpen has no property 'page': did you mean 'page_id'?"),
+        ({"xyz": "a"}, "EventPageOpen has no property 'xyz': it has page_id, title"),
+        ({"context": {"usr": {}}}, "the context has no group 'usr': did you mean 'user'?"),
+        (
+            {"context": {"user": {"id": 1}}},
+            "group 'user' of the context has no property 'id': it has user_id, country_code,"
+            " is_trial, is_paying, birth_year",
+        ),
+        ({"header": {"parents": {}}}, "the header has no group 'parents': did you mean 'parent'?"),
+        (
+            {"context": {"user_id": "u"}},
+            "give properties by group, as {'user': {'user_id': 'u-1'}}: {'user_id': 'u'}",
+        ),
+    ],
+)
+def test_mistakes(
+    events: PaltabrainEvents, config: Any, options: dict[str, Any], text: str
+) -> None:
+    for check in events.assert_tracked, events.assert_not_tracked:
+        with pytest.raises(TypeError) as raised:
+            check(config.EventPageOpen, **options)
+        assert str(raised.value) == text
+
+
+def test_what_is_no_event(events: PaltabrainEvents, config: Any) -> None:
+    wrongs: list[Any] = [config.Context, 5, "EventPageOpen"]
+    for wrong in wrongs:
+        with pytest.raises(TypeError, match="is neither an event nor the class of one"):
+            events.assert_tracked(wrong)
+    with pytest.raises(TypeError, match="give either an event, or a class"):
+        events.assert_tracked(config.EventPageOpen(), page_id="a")
+
+
+def test_properties_that_are_named_like_arguments(
+    events: PaltabrainEvents, make_sdk: MakeSdk, tmp_path: Path
+) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text(SCHEMA, "utf-8")
+    with generated(load_schema(path)) as config:
+        event = config.EventMeeting(times=3, header="h", context="c").set_parent(class_="x")
+        make_sdk().track(event, config.Context().set_user(user_id="u"))
+        given: dict[str, Any] = {"times_": 3, "header_": "h", "context_": "c"}
+        events.assert_tracked(config.EventMeeting, **given, times=1)
+        events.assert_tracked(config.EventMeeting, header={"parent": {"class": "x"}})
+        events.assert_tracked(config.EventMeeting, header={"parent": {"class_": "x"}})
+        events.assert_not_tracked(config.EventMeeting, times_=4)
+
+
+def test_batch_that_waits_for_another_attempt_makes_it_now(
+    events: PaltabrainEvents, make_sdk: MakeSdk, config: Any
+) -> None:
+    answers = [SendResult(status=503, retry_after=30), SendResult(status=200)]
+    answered = threading.Event()
+
+    def answer(_request: Request) -> SendResult:
+        answered.set()
+        return answers.pop(0)
+
+    sdk = make_sdk(transport=InMemoryTransport(answer))
+    sdk.track(config.EventSessionStart())
+    sdk.flush()
+    assert answered.wait(30)
+    assert len(events) == 1
+    assert answers == []
+    assert sdk.stats().delivered == 1
+
+
+def test_text_of_the_events(events: PaltabrainEvents, make_sdk: MakeSdk, config: Any) -> None:
+    make_sdk().track(config.EventSessionStart())
+    assert repr(events) == "<PaltabrainEvents [EventSessionStart()]>"

@@ -1,0 +1,82 @@
+"""Tests that would send for real fail, and say so; the others, and the exit, notice nothing."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import entry_points
+
+import pytest
+
+from ..support.scarce import needs
+from .suites import PLUGIN, RunSuite, run_suite
+
+pytest_plugins = "pytester"
+__all__ = ["run_suite"]
+
+REFUSED = "would have been sent to telemetry.example.com"
+
+
+def outcomes(result: pytest.RunResult) -> dict[str, set[str]]:
+    """Return the names of tests by their outcome, from the summary."""
+    found: dict[str, set[str]] = {}
+    for line in result.outlines:
+        if match := re.match(r"(PASSED|FAILED|ERROR) \S+::(\w+)", line):
+            found.setdefault(match[1], set()).add(match[2])
+    return found
+
+
+@needs("responses")
+def test_tests_that_send_fail_and_no_others(run_suite: RunSuite) -> None:
+    result = run_suite("test_sending")
+    found = outcomes(result)
+    assert all(name.startswith("test_fails") for name in found["FAILED"]), result.stdout
+    assert len(found["FAILED"]) == 5
+    assert found["ERROR"] == {"test_has_an_error_in_setup", "test_has_an_error_in_teardown"}
+    assert {name for name in found["PASSED"] if "passes" not in name} == {
+        "test_has_an_error_in_teardown"  # itself
+    }
+    assert len(found["PASSED"]) == 10
+    result.stdout.fnmatch_lines(
+        [f"3 events {REFUSED}: 2 × EventPageOpen, EventSessionStart.", "*RuntimeError: its own*"]
+    )
+    result.stdout.fnmatch_lines(["*with @pytest.mark.paltabrain_allow_send"])
+
+
+def test_option_allows_all(run_suite: RunSuite) -> None:
+    """A server of the test's own gets what no marker allows."""
+    options = "-o", "paltabrain_allow_send=true", "-k", "test_fails_if_it_flushes"
+    result = run_suite("test_sending", *options)
+    result.assert_outcomes(failed=1, deselected=15)
+    result.stdout.fnmatch_lines(["*assert (1, 1) == (1, 0)*"])
+
+
+def test_what_an_import_tracks_is_told_with_the_first_test(run_suite: RunSuite) -> None:
+    result = run_suite("test_at_import")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines([f"Before this test, perhaps at an import: 1 event {REFUSED}*"])
+
+
+def test_fixture_for_all_tests_keeps_everything_from_being_sent(run_suite: RunSuite) -> None:
+    result = run_suite("test_at_import", "-o", "usefixtures=paltabrain_events")
+    result.assert_outcomes(passed=2)
+
+
+def test_sdk_is_not_imported_for_tests_without_it(run_suite: RunSuite) -> None:
+    run_suite("test_without_sdk").assert_outcomes(passed=1)
+
+
+def test_installation_brings_the_plugin(pytestconfig: pytest.Config) -> None:
+    (entry,) = entry_points(group="pytest11", name=PLUGIN)
+    assert pytestconfig.pluginmanager.get_plugin(PLUGIN) is entry.load()
+
+
+def test_fixture_and_marker_are_listed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    fixtures = pytester.runpytest_subprocess("-p", PLUGIN, "--fixtures", timeout=60)
+    fixtures.stdout.fnmatch_lines(
+        ["paltabrain_events -- *", "*What the SDKs of the process track*"]
+    )
+    markers = pytester.runpytest_subprocess("-p", PLUGIN, "--markers", timeout=60)
+    markers.stdout.fnmatch_lines(["@pytest.mark.paltabrain_allow_send: *"])
