@@ -186,6 +186,7 @@ def test_the_environment_that_it_prints_is_enough_for_an_unchanged_application(d
                 timeout=_DEADLINE,
                 check=True,
                 cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(EXAMPLE.parent)},
             )
             assert (done.stdout, done.stderr) == ("1\n", "")
 
