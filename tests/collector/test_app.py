@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import paltabrain_fast
 from paltabrain_fast.collector.server import Collector
+from paltabrain_fast.collector.warehouse import Warehouse
 from paltabrain_fast.constant import BATCH_MAX_BYTE_SIZE, ENDPOINT_BATCH
 
 from .batches import EVENT_TS, PAGE_OPEN, Client, batch, context, payload, rows
@@ -102,6 +103,23 @@ def test_a_repeat_is_answered_200_and_stored_once(client: Client) -> None:
     assert [answer.status_code for answer in answers] == [200] * 3
     assert [answer.json()["status"] for answer in answers] == ["stored", "repeated", "repeated"]
     assert client.counts()["events"]["PageOpen"] == 1
+
+
+def test_what_cannot_be_stored_is_not_acknowledged_and_the_next_is(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = batch(PAGE_OPEN)
+
+    def failing(*arguments: Any) -> Any:
+        del arguments
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Warehouse, "store", failing)
+        answer = client.post(message)
+        assert answer.status_code == 500
+        assert answer.json() == {"error": "the batch cannot be stored: no space left"}
+    assert client.post(message).json()["status"] == "stored"
 
 
 def test_clients_in_parallel(start: Callable[..., Collector]) -> None:

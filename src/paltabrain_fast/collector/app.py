@@ -26,7 +26,7 @@ from .body import Bodies
 from .decode import DecodedBatch, Decoder, RefusedEvent, timestamp
 from .errors import RefusedError
 from .guard import Guard
-from .store import StoppingError, Store
+from .store import StoppingError, Store, StoringError
 from .warehouse import Entry, Upload
 
 SETTINGS_PATH: Final = "/v2/config"
@@ -90,6 +90,7 @@ class CollectorApp:
                 HTTPException: _http_error,
                 RefusedError: _refusal,
                 StoppingError: _stopping,
+                StoringError: _storing_failed,
             },
         )
         routes.router.redirect_slashes = False
@@ -235,3 +236,9 @@ def _stopping(request: Request, error: Exception) -> Response:
     return JSONResponse(
         {"error": "the collector is stopping"}, 503, headers={"Connection": "close"}
     )
+
+
+def _storing_failed(request: Request, error: Exception) -> Response:
+    """Answer 500, after which a client sends the batch again."""
+    del request
+    return JSONResponse({"error": f"the batch cannot be stored: {error}"}, 500)

@@ -16,7 +16,7 @@ import uvicorn
 
 from ..schema.model import Schema
 from ..version import __version__
-from .api import Api
+from .api import Api, EventReading
 from .app import CollectorApp
 from .authority import load_or_create_authority
 from .body import Bodies
@@ -118,18 +118,18 @@ def running(
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
         described = schema_document(schema, layout)
         warehouse.keep_schema(json.dumps(described))
-        writer, reading, querying = (
+        writer, paging, streaming, querying = (
             stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
-            for name in ("writer", "reader", "query")
+            for name in ("writer", "pages", "stream", "query")
         )
-        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(2)]
+        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
         store = Store(warehouse, writer, on_refused)
         bodies = Bodies()
         api = Api(
             store,
-            Reader(cursors[0], layout),
-            reading,
-            cursors[1],
+            EventReading(store, Reader(cursors[0], layout), paging),
+            EventReading(store, Reader(cursors[1], layout), streaming),
+            cursors[2],
             querying,
             bodies,
             {"version": __version__, "schema": schema_name, "db": str(db.absolute())},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
@@ -12,14 +13,23 @@ from .objects import EventObject
 from .tally import Tally
 from .warehouse import Entry, Upload, Warehouse, Written
 
+_log: Final = logging.getLogger(__name__)
+
 OnRefused = Callable[[EventObject], None]
 
-_LARGEST_GROUP: Final = 64
+_MOST_ENTRIES: Final = 64
 """Entries that are stored in one transaction at most."""
+
+_MANY_EVENTS: Final = 20_000
+"""Events after which no further entry is added to a transaction."""
 
 
 class StoppingError(Exception):
     """The collector stops: what waits is not stored."""
+
+
+class StoringError(Exception):
+    """An entry cannot be stored; the text says why."""
 
 
 class Store:
@@ -67,7 +77,7 @@ class Store:
 
         Raises:
             StoppingError: the collector stops, and the entry is not stored.
-            Exception: it cannot be stored.
+            StoringError: it cannot be stored.
         """
         if self._is_stopping:
             raise StoppingError
@@ -103,31 +113,41 @@ class Store:
             event.set()
 
     async def _store_all(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting and not self._is_stopping:
-                group, self._waiting = (
-                    self._waiting[:_LARGEST_GROUP],
-                    self._waiting[_LARGEST_GROUP:],
-                )
-                entries = [entry for entry, _ in group]
-                results = await loop.run_in_executor(self._writer, self._warehouse.store, entries)
-                for (entry, future), result in zip(group, results, strict=True):
-                    if isinstance(result, Written):
-                        self._count(entry, result)
-                    if future.done():  # its request was cancelled
-                        continue
-                    if isinstance(result, Written):
-                        future.set_result(result)
-                    else:
-                        future.set_exception(result)
-                self.changed()
+                await self._store_group(self._next_group())
         finally:
             self._storing = None
             for _, future in self._waiting:
-                if not future.done():
-                    future.set_exception(StoppingError())
+                _fail(future, StoppingError())
             self._waiting.clear()
+
+    def _next_group(self) -> list[tuple[Entry, asyncio.Future[Written]]]:
+        events = 0
+        for number, (entry, _) in enumerate(self._waiting, start=1):
+            events += len(entry.batch.events) if entry.batch else 0
+            if number == _MOST_ENTRIES or events >= _MANY_EVENTS:
+                break
+        group, self._waiting = self._waiting[:number], self._waiting[number:]
+        return group
+
+    async def _store_group(self, group: list[tuple[Entry, asyncio.Future[Written]]]) -> None:
+        entries = [entry for entry, _ in group]
+        loop = asyncio.get_running_loop()
+        results: list[Written | Exception]
+        try:
+            results = await loop.run_in_executor(self._writer, self._warehouse.store, entries)
+        except Exception as error:
+            results = [error] * len(group)
+        for (entry, future), result in zip(group, results, strict=True):
+            if isinstance(result, Exception):
+                _log.error("a batch cannot be stored: %s", result)
+                _fail(future, StoringError(str(result)))
+                continue
+            self._count(entry, result)
+            if not future.done():  # its request may have been cancelled
+                future.set_result(result)
+        self.changed()
 
     def _count(self, entry: Entry, written: Written) -> None:
         tally = self.tally
@@ -142,3 +162,8 @@ class Store:
         batch = entry.batch
         if batch is not None and entry.refusal is None and (batch.events or not batch.refused):
             tally.stored(batch.envelope["instance_id"], written.types)
+
+
+def _fail(future: asyncio.Future[Written], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
