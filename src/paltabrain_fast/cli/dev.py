@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..collector.app import Counters
 from ..collector.errors import CollectorError
 from ..collector.server import Collector, running
+from ..collector.tally import Tally
 from ..constant import API_KEY_VARIABLE
 from ..schema.errors import SchemaError
 from ..schema.load import load_schema
@@ -53,12 +53,12 @@ def dev(
             console = Console(soft_wrap=True, highlight=False)
             console.print(_introduction(collector, loaded, db, has_key=bool(api_key)))
             with Live(
-                get_renderable=lambda: _progress(collector.counters),
+                get_renderable=lambda: _progress(collector.tally),
                 console=console,
                 transient=True,
             ):
                 signal.sigwait(_STOP_SIGNALS)
-        console.print(_progress(collector.counters))
+        console.print(_progress(collector.tally))
     except (CollectorError, SchemaError) as error:
         errors.print(Text(str(error), style="red"))
         raise typer.Exit(1) from None
@@ -81,10 +81,10 @@ def _introduction(collector: Collector, schema: Schema, db: Path, *, has_key: bo
     )
 
 
-def _progress(counters: Counters) -> Text:
+def _progress(tally: Tally) -> Text:
     return Text.assemble(
         "events: ",
-        (f"{counters.events:,}", "bold green"),
-        f", batches: {counters.batches:,}, repeated: {counters.repeats:,}, rejected: ",
-        (f"{counters.rejected:,}", "bold red" if counters.rejected else ""),
+        (f"{tally.events:,}", "bold green"),
+        f", batches: {tally.batches:,}, repeated: {tally.repeats:,}, rejected: ",
+        (f"{tally.invalid:,}", "bold red" if tally.invalid else ""),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
@@ -16,7 +17,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from ..schema.descriptor import message_classes
 from ..schema.model import Enum, Kind, Property, Schema
 from ..sdk_pb2 import Batch
-from .errors import RefusedError
+from .errors import RefusedError, UnfitError
 from .layout import GroupColumns, Layout, Table
 
 Value = Any
@@ -37,20 +38,43 @@ _DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCI
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event that does not fit the schema.
+
+    Attributes:
+        number: its position in the batch.
+        table: the table of its type, ``None`` if the type is not known.
+        row: what could be decoded.
+        field: path of what does not fit, such as ``payload.9``.
+        reason: what is wrong and what to do, for a person.
+        body: the event as it came, serialized.
+    """
+
+    number: int
+    table: Table | None
+    row: Row
+    field: str
+    reason: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedBatch:
-    """A valid batch.
+    """A batch of which at least one event is valid, or that has none.
 
     Attributes:
         batch_id: id of the batch.
         envelope: columns of the table ``collector.batch``.
         context: columns of the context, which all events share.
-        events: table and row of each event, in the order of the batch.
+        events: table and row of each valid event, in the order of the batch.
+        refused: the other events, in the order of the batch.
     """
 
     batch_id: str
     envelope: Row
     context: Row
     events: list[tuple[Table, Row]]
+    refused: list[RefusedEvent]
 
 
 def timestamp(unix_ms: int) -> datetime:
@@ -85,56 +109,69 @@ class Decoder:
 
         Raises:
             RefusedError: 400 if the body is no ``Batch``, or lacks ``batch_id`` or ``instance_id``;
-                422 if its context or one of its events does not fit the schema.
+                422 if its context, which all its events share, does not fit the schema.
         """
         batch = Batch()
         try:
             batch.ParseFromString(body)
         except DecodeError:
             raise RefusedError(400, "the body is not a serialized Batch") from None
-        batch_id = batch.common.batch_id
+        batch_id, instance_id = batch.common.batch_id, batch.common.instance_id
         if not batch_id:
-            raise RefusedError(400, "the batch has no common.batch_id")
+            raise RefusedError(400, "the batch has no common.batch_id", field="common.batch_id")
+        if not instance_id:
+            raise RefusedError(
+                400, "the batch has no common.instance_id", batch_id, "common.instance_id"
+            )
         try:
-            if not batch.common.instance_id:
-                raise ValueError("the batch has no common.instance_id")
-            _refuse_unknown_fields(batch, "the batch")
-        except ValueError as error:
-            raise RefusedError(400, str(error), batch_id) from None
+            _refuse_unknown_fields_of_batch(batch)
+        except UnfitError as unfit:
+            raise RefusedError(400, unfit.reason, batch_id, unfit.field, instance_id) from None
         try:
             context = self._groups(self._messages.context, batch.context, self._context, "context")
-            events = [
-                self._event(event, number) for number, event in enumerate(batch.events, start=1)
-            ]
-        except ValueError as error:
-            raise RefusedError(422, str(error), batch_id) from None
-        return DecodedBatch(batch_id, _envelope(batch), context, events)
+        except UnfitError as unfit:
+            raise RefusedError(422, unfit.reason, batch_id, unfit.field, instance_id) from None
+        events: list[tuple[Table, Row]] = []
+        refused: list[RefusedEvent] = []
+        for number, event in enumerate(batch.events, start=1):
+            try:
+                events.append(self._event(event, number))
+            except UnfitError as unfit:
+                table, row = self._readable(event, number)
+                body = event.SerializeToString()
+                refused.append(RefusedEvent(number, table, row, unfit.field, unfit.reason, body))
+        return DecodedBatch(batch_id, _envelope(batch), context, events, refused)
 
     def _event(self, event: Any, number: int) -> tuple[Table, Row]:
-        where = f"event {number}"
-        _refuse_unknown_fields(event, where)
         if not event.HasField("common"):
-            raise ValueError(f"{where} has no common.event_ts")
-        payload = _parse(self._messages.payload, event.payload, f"{where}: payload")
+            raise UnfitError("event_ts", "the event has no common.event_ts")
+        payload = _parse(self._messages.payload, event.payload, "payload")
         members = payload.ListFields()
         if not members:
-            unknown = _unknown_fields(payload)
-            detail = f"of unknown type {unknown[0]}" if unknown else "without a type"
-            raise ValueError(f"{where} is an event {detail}")
+            unknown = unknown_fields(payload)
+            if unknown:
+                raise UnfitError(
+                    f"payload.event_{unknown[0]}", _newer(f"it has an unknown event {unknown[0]}")
+                )
+            raise UnfitError("payload", "the event has no type: its payload is empty")
         member, properties = members[0]
         table, plan = self._payload[member.name]
-        where = f"{where} ({table.event.name})"
-        _refuse_unknown_fields(payload, f"{where}: payload")
-        row: Row = {"batch_event_seq_num": number, "event_type": table.event.name}
+        name = table.event.name
+        _refuse_unknown_fields(properties, name, "payload")
+        _refuse_unknown_fields(payload, "the payload", "payload")
+        row: Row = {"batch_event_seq_num": number, "event_type": name}
+        common = event.common
         try:
-            row["event_ts"] = timestamp(event.common.event_ts)
+            row["event_ts"] = timestamp(common.event_ts)
         except ValueError as error:
-            raise ValueError(f"{where}: common.event_ts: {error}") from None
-        for name in ("session_id", "session_event_seq_num"):
-            if event.common.HasField(name):
-                row[name] = getattr(event.common, name)
-        row |= self._groups(self._messages.header, event.header, self._header, f"{where}: header")
-        _fill(row, properties, plan, f"{where}: payload")
+            raise UnfitError("event_ts", str(error)) from None
+        if common.HasField("session_id"):
+            row["session_id"] = common.session_id
+        if common.HasField("session_event_seq_num"):
+            row["session_event_seq_num"] = common.session_event_seq_num
+        if event.header:
+            row |= self._groups(self._messages.header, event.header, self._header, "header")
+        _fill(row, properties, plan, "payload")
         return table, row
 
     def _groups(
@@ -142,11 +179,43 @@ class Decoder:
     ) -> Row:
         """Decode a ``Context`` or an ``EventHeader``."""
         message = _parse(message_class, data, where)
-        _refuse_unknown_fields(message, where)
+        _refuse_unknown_fields(message, f"the {where}", where, kind="group")
         row: Row = {}
         for group, properties in message.ListFields():
-            _fill(row, properties, plans[group.name], f"{where}.{group.name}")
+            path = f"{where}.{group.name}"
+            _refuse_unknown_fields(properties, path, path)
+            _fill(row, properties, plans[group.name], path)
         return row
+
+    def _readable(self, event: Any, number: int) -> tuple[Table | None, Row]:
+        """Return as much as can be decoded of an event that was refused."""
+        row: Row = {"batch_event_seq_num": number}
+        with suppress(ValueError):
+            row["event_ts"] = timestamp(event.common.event_ts)
+        for name in ("session_id", "session_event_seq_num"):
+            if event.common.HasField(name):
+                row[name] = getattr(event.common, name)
+        with suppress(DecodeError):
+            header = self._messages.header()
+            header.ParseFromString(event.header)
+            for group, properties in header.ListFields():
+                _fill_what_fits(row, properties, self._header[group.name])
+        with suppress(DecodeError):
+            payload = self._messages.payload()
+            payload.ParseFromString(event.payload)
+            for member, properties in payload.ListFields():
+                table, plan = self._payload[member.name]
+                row["event_type"] = table.event.name
+                _fill_what_fits(row, properties, plan)
+                return table, row
+        return None, row
+
+
+def _newer(what: str) -> str:
+    return (
+        f"the app's module is newer than this schema: {what}; start the collector with the"
+        " schema that the module was made from"
+    )
 
 
 def _parse(message_class: type[Message], data: bytes, where: str) -> Message:
@@ -154,7 +223,9 @@ def _parse(message_class: type[Message], data: bytes, where: str) -> Message:
     try:
         message.ParseFromString(data)
     except DecodeError:
-        raise ValueError(f"{where} is not a serialized {message_class.DESCRIPTOR.name}") from None
+        raise UnfitError(
+            where, f"the {where} is not a serialized {message_class.DESCRIPTOR.name}"
+        ) from None
     return message
 
 
@@ -164,19 +235,41 @@ def _fill(row: Row, properties: Message, plan: _Plan, where: str) -> None:
         try:
             row[column] = convert(value)
         except ValueError as error:
-            raise ValueError(f"{where}.{field.name}: {error}") from None
+            raise UnfitError(f"{where}.{field.name}", f"{field.name}: {error}") from None
 
 
-def _refuse_unknown_fields(message: Message, where: str) -> None:
+def _fill_what_fits(row: Row, properties: Message, plan: _Plan) -> None:
+    for field, value in properties.ListFields():
+        column, convert = plan[field.name]
+        with suppress(ValueError):
+            row[column] = convert(value)
+
+
+def _refuse_unknown_fields(
+    message: Message, owner: str, where: str, *, kind: str = "property"
+) -> None:
     """Refuse fields that the schema does not have: they have no column, and would be lost."""
-    for number in _unknown_fields(message):
-        raise ValueError(f"{where} has an unknown field, number {number}")
-    for descriptor, value in message.ListFields():
-        if isinstance(value, Message):
-            _refuse_unknown_fields(value, f"{where}.{descriptor.name}")
+    for number in unknown_fields(message):
+        known = message.DESCRIPTOR.fields_by_number.get(number)
+        if known is not None:
+            raise UnfitError(
+                f"{where}.{known.name}",
+                f"{owner}.{known.name} has another type in the app's module than in this schema;"
+                " generate the module from this schema again",
+            )
+        raise UnfitError(f"{where}.{number}", _newer(f"{owner} has an unknown {kind} {number}"))
 
 
-def _unknown_fields(message: Message) -> list[int]:
+def _refuse_unknown_fields_of_batch(batch: Any) -> None:
+    for part, where in ((batch, "batch"), (batch.common, "common"), (batch.telemetry, "telemetry")):
+        for number in unknown_fields(part):
+            raise UnfitError(
+                f"{where}.{number}", f"the {where} has an unknown field, number {number}"
+            )
+
+
+def unknown_fields(message: Message) -> list[int]:
+    """Return the numbers of the fields that a message's class does not know."""
     fields = UnknownFieldSet(message)
     return [fields[index].field_number for index in range(len(fields))]
 

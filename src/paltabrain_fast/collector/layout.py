@@ -96,6 +96,11 @@ def plan_layout(schema: Schema) -> Layout:
     return Layout(context, header, tuple(tables))
 
 
+def quoted(name: str) -> str:
+    """Return a name as an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _name_columns(prefix: str, groups: tuple[Group, ...]) -> tuple[GroupColumns, ...]:
     """Name the column of each property; a name that several groups have gets the group's name."""
     uses = Counter(prop.name.lower() for group in groups for prop in group.properties)

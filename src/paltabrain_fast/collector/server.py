@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,16 +16,24 @@ from weakref import WeakSet
 import uvicorn
 
 from ..schema.model import Schema
-from .app import CollectorApp, Counters
+from .api import Api
+from .app import CollectorApp
 from .authority import load_or_create_authority
+from .body import Bodies
 from .config_zip import config_zip
 from .decode import Decoder
 from .errors import CollectorError
+from .guard import LOCAL_HOSTS
 from .layout import plan_layout
+from .objects import EventObject
+from .openapi import openapi_document
+from .reading import Reader
+from .schema_document import schema_document
+from .store import Store
+from .tally import Tally
 from .warehouse import Warehouse
 
 _LOOPBACK: Final = "127.0.0.1"
-_CERTIFIED_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
 
@@ -38,13 +46,13 @@ class Collector:
         http_port: port of HTTP on 127.0.0.1.
         https_port: port of HTTPS on 127.0.0.1.
         ca_file: PEM file of the authority that signed the HTTPS certificate.
-        counters: what arrived since the start.
+        tally: the counts; read them only.
     """
 
     http_port: int
     https_port: int
     ca_file: Path
-    counters: Counters
+    tally: Tally
 
     @property
     def hostname(self) -> str:
@@ -65,6 +73,9 @@ def running(
     port: int = 0,
     https_port: int = 0,
     api_key: str | None = None,
+    strict: bool = False,
+    schema_name: str = "",
+    on_refused: Callable[[EventObject], None] | None = None,
 ) -> Iterator[Collector]:
     """Run a collector, in a thread of its own, while the block of the ``with`` statement runs.
 
@@ -83,6 +94,10 @@ def running(
         port: port of HTTP; 0 means any free one.
         https_port: port of HTTPS; 0 means any free one.
         api_key: the key that requests must have; ``None`` accepts any key, but not a missing one.
+        strict: refuse a batch as a whole if one of its events does not fit the schema; otherwise
+            its valid events are stored.
+        schema_name: what ``/api/health`` tells as the name of the schema.
+        on_refused: called in the collector's thread with each event or request that was refused.
 
     Raises:
         CollectorError: a port is in use, ``db`` cannot be used, or two events or properties of the
@@ -95,8 +110,35 @@ def running(
         ]
         layout = plan_layout(schema)
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
-        writer = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="warehouse"))
-        app = CollectorApp(Decoder(schema, layout), warehouse, writer, config_zip(schema), api_key)
+        writer, reading, querying = (
+            stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
+            for name in ("writer", "reader", "query")
+        )
+        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(2)]
+        store = Store(warehouse, writer, on_refused)
+        bodies = Bodies()
+        api = Api(
+            store,
+            Reader(cursors[0], layout),
+            reading,
+            cursors[1],
+            querying,
+            bodies,
+            schema_name,
+            schema_document(schema, layout),
+            openapi_document(),
+        )
+        app = CollectorApp(
+            Decoder(schema, layout),
+            store,
+            api,
+            bodies,
+            config_zip(schema),
+            api_key=api_key,
+            is_strict=strict,
+            hosts=(),
+        )
+        stack.callback(app.close)
         ca_file = db.with_name(f"{db.name}.ca.pem")
         servers = [_http_server(app), _https_server(app, ca_file)]
         stopping = threading.Event()
@@ -106,9 +148,11 @@ def running(
         thread.start()
         try:
             http_port, https_port = (sock.getsockname()[1] for sock in listeners)
-            yield Collector(http_port, https_port, ca_file, app.counters)
+            yield Collector(http_port, https_port, ca_file, store.tally)
         finally:
             stopping.set()
+            for cursor in cursors:
+                cursor.interrupt()
             thread.join()
 
 
@@ -176,7 +220,7 @@ def _http_server(app: CollectorApp) -> uvicorn.Server:
 
 def _https_server(app: CollectorApp, ca_file: Path) -> uvicorn.Server:
     authority = load_or_create_authority(ca_file, ca_file.with_suffix(".key"))
-    certificate = authority.issue_cert(*_CERTIFIED_NAMES)
+    certificate = authority.issue_cert(*LOCAL_HOSTS)
     with certificate.private_key_and_cert_chain_pem.tempfile() as pem:
         config = _config(app, pem)
         config.load()  # reads the key from the temporary file, which is deleted then

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
-from .decode import DecodedBatch, Row
+from .decode import DecodedBatch, RefusedEvent, Row
 from .errors import CollectorError, RefusedError
-from .layout import Columns, Layout, Table
-
-_SHARED_BASE_COLUMNS: Final = frozenset(
-    ("instance_id", "batch_id", "client_upload_ts", "server_upload_ts", "sdk_name", "sdk_version")
-)
+from .inserting import EventsOfBatch, Insert
+from .layout import Columns, Layout, quoted
+from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, as_json, texts
+from .tally import Tally
 
 _OWN_TABLES: Final[dict[str, Columns]] = {
     "batch": {
+        "number": "BIGINT",
         "batch_id": "VARCHAR",
         "instance_id": "VARCHAR",
         "server_upload_ts": "TIMESTAMP_MS",
@@ -40,8 +38,16 @@ _OWN_TABLES: Final[dict[str, Columns]] = {
         "sdk_name": "VARCHAR",
         "sdk_version": "VARCHAR",
         "body": "BLOB",
+        "id": "BIGINT",
+        "event_type": "VARCHAR",
+        "texts": "VARCHAR",
+        "object": "VARCHAR",
     },
+    "reset": {"last_number": "BIGINT"},
 }
+
+
+_UNFIT_STATUS: Final = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,53 @@ class Upload:
     sdk_version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be stored of a request.
+
+    Attributes:
+        upload: what the request told.
+        batch: the batch; without ``refusal``, its events are stored, and those that were refused.
+        refusal: why the request is refused as a whole.
+        body: the body of such a request, ``None`` if it was not read.
+    """
+
+    upload: Upload
+    batch: DecodedBatch | None = None
+    refusal: RefusedError | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was stored of an entry.
+
+    Attributes:
+        last_id: the highest id that was given; ``None`` if the batch was stored already, and
+            nothing is stored now.
+        types: number of events that were stored, by type.
+        refused: what was refused.
+    """
+
+    last_id: int | None
+    types: dict[str, int] = field(default_factory=dict)
+    refused: list[EventObject] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of a group of entries, by table."""
+
+    batches: list[Row] = field(default_factory=list)
+    rejected: list[Row] = field(default_factory=list)
+    events: dict[str, list[EventsOfBatch]] = field(default_factory=dict)
+
+
 class Warehouse:
     """A DuckDB file with the tables of a schema. Not thread-safe: use it in one thread at a time.
 
     The tables are ``event.f_<name>`` for each type of event, ``collector.batch`` with a row for
-    each stored batch, and ``collector.rejected`` with a row for each refused request.
+    each stored batch, and ``collector.rejected`` with a row for each refused event or request.
 
     If the file has the tables of an earlier schema, missing tables and columns are added. Columns
     that the schema no longer has stay; they are NULL for new events.
@@ -76,90 +124,194 @@ class Warehouse:
         except duckdb.Error as error:
             raise CollectorError(f"cannot open {path}: {_first_line(error)}") from None
         self._tables = layout.tables
+        self._objects = EventObjects(layout)
         try:
+            self._connection.execute("SET enable_external_access = false")
             with self._transaction():
                 self._migrate("collector", _OWN_TABLES, path)
                 self._migrate("event", {t.name: t.columns for t in layout.tables}, path)
+                # An earlier collector had an index and no numbers.
+                self._connection.execute("DROP INDEX IF EXISTS collector.batch_id")
                 self._connection.execute(
-                    "CREATE UNIQUE INDEX IF NOT EXISTS batch_id ON collector.batch (batch_id)"
+                    "UPDATE collector.batch SET number = rowid + 1 WHERE number IS NULL"
                 )
-            self._inserts = {
-                table.name: _Insert(self._connection, table) for table in layout.tables
-            }
+            self._inserts = {table.name: Insert(self._connection, table) for table in layout.tables}
+            self._number = self._last_number()
         except BaseException:
             self._connection.close()
             raise
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection to the same file, for another thread."""
+        return self._connection.cursor()
 
     def close(self) -> None:
         """Close the file. DuckDB writes its write-ahead log into it, and others can open it."""
         self._connection.close()
 
-    def store(self, batch: DecodedBatch, upload: Upload) -> bool:
-        """Store a batch completely, in one transaction.
+    def store(self, entries: Sequence[Entry]) -> list[Written | Exception]:
+        """Store entries, each completely, in one transaction.
 
         Returns:
-            Whether it was stored: ``False`` if a batch with its id is stored already.
+            For each entry what was stored; if it could not be stored, the error.
         """
+        try:
+            return self._store(entries)
+        except Exception as error:
+            if len(entries) == 1:
+                return [error]
+            return [written for entry in entries for written in self.store([entry])]
+
+    def reset(self) -> int:
+        """Delete all events, batches and refusals.
+
+        Returns:
+            How many events and refusals there were.
+        """
+        deleted = 0
         with self._transaction() as connection:
-            known = connection.execute(
-                "SELECT 1 FROM collector.batch WHERE batch_id = ?", [batch.batch_id]
-            )
-            if known.fetchone():
-                return False
-            envelope = batch.envelope | {"server_upload_ts": upload.server_upload_ts}
-            self._insert_row("batch", envelope)
-            shared = batch.context | {
-                "instance_id": batch.envelope["instance_id"],
-                "batch_id": batch.batch_id,
-                "client_upload_ts": upload.client_upload_ts,
-                "server_upload_ts": upload.server_upload_ts,
-                "sdk_name": upload.sdk_name,
-                "sdk_version": upload.sdk_version,
-            }
-            rows: dict[str, list[Row]] = {}
-            for table, row in batch.events:
-                rows.setdefault(table.name, []).append(row)
-            for name, table_rows in rows.items():
-                self._inserts[name].execute(shared, table_rows)
-        return True
+            for table in self._tables:
+                deleted += self._number_of(f"DELETE FROM event.{quoted(table.name)}")
+            deleted += self._number_of("DELETE FROM collector.rejected")
+            connection.execute("DELETE FROM collector.batch")
+            connection.execute("DELETE FROM collector.reset")
+            connection.execute("INSERT INTO collector.reset VALUES (?)", [self._number])
+        return deleted
 
-    def reject(self, refused: RefusedError, upload: Upload, body: bytes | None) -> None:
-        """Store a refused request, with the reason; ``body`` is ``None`` if it was not read."""
+    def tally(self) -> Tally:
+        """Return the counts of what is stored."""
+        tally = Tally(
+            last_id=self._number_of(
+                f"SELECT max(id) FROM (SELECT max(number * {EVENTS_IN_BATCH} + event_count) AS id"
+                " FROM collector.batch UNION ALL SELECT max(id) FROM collector.rejected UNION ALL"
+                f" SELECT max(last_number) * {EVENTS_IN_BATCH} FROM collector.reset)"
+            )
+        )
+        for table in self._tables:
+            count = self._number_of(f"SELECT count(*) FROM event.{quoted(table.name)}")
+            tally.of_type(table.event.name).events = count
+            tally.events += count
+        tally.batches = self._number_of("SELECT count(*) FROM collector.batch")
+        for type_, count in self._connection.execute(
+            "SELECT event_type, count(*) FROM collector.rejected WHERE id IS NOT NULL GROUP BY ALL"
+        ).fetchall():
+            tally.invalid += count
+            if type_ is not None:
+                tally.of_type(type_).invalid += count
+        for (instance,) in self._connection.execute(
+            "SELECT instance_id FROM collector.batch GROUP BY ALL ORDER BY min(number)"
+        ).fetchall():
+            tally.instances[instance] = None
+        return tally
+
+    def _store(self, entries: Sequence[Entry]) -> list[Written | Exception]:
+        number = self._number
+        rows = _Rows()
+        written: list[Written | Exception] = []
         with self._transaction():
-            self._insert_row(
-                "rejected",
-                {
-                    "server_upload_ts": upload.server_upload_ts,
-                    "status": refused.status,
-                    "reason": refused.reason,
-                    "batch_id": refused.batch_id,
-                    "sdk_name": upload.sdk_name,
-                    "sdk_version": upload.sdk_version,
-                    "body": body,
-                },
+            known = self._known(entries)
+            for entry in entries:
+                batch = entry.batch
+                if entry.refusal is not None or batch is None:
+                    number += 1
+                    written.append(self._refuse(rows, number, entry))
+                elif batch.batch_id in known:
+                    written.append(Written(last_id=None))
+                else:
+                    number += 1
+                    written.append(self._accept(rows, number, batch, entry.upload))
+                    if batch.events or not batch.refused:
+                        known.add(batch.batch_id)
+            self._insert_rows("batch", rows.batches)
+            self._insert_rows("rejected", rows.rejected)
+            for name, batches in rows.events.items():
+                self._inserts[name].execute(batches)
+        self._number = number
+        return written
+
+    def _known(self, entries: Sequence[Entry]) -> set[str]:
+        """Return the ids of the batches that are stored already."""
+        ids = [entry.batch.batch_id for entry in entries if entry.batch and not entry.refusal]
+        if not ids:
+            return set()
+        marks = ", ".join("?" * len(ids))
+        found = self._connection.execute(
+            f"SELECT batch_id FROM collector.batch WHERE batch_id IN ({marks})", ids
+        )
+        return {batch_id for (batch_id,) in found.fetchall()}
+
+    def _accept(self, rows: _Rows, number: int, batch: DecodedBatch, upload: Upload) -> Written:
+        shared = batch.context | _shared(upload, batch)
+        first_id = number * EVENTS_IN_BATCH
+        refused = [self._refused_event(each, shared, first_id) for each in batch.refused]
+        rows.rejected += [
+            _rejected_row(event, upload, each.body)
+            for event, each in zip(refused, batch.refused, strict=True)
+        ]
+        types: dict[str, int] = {}
+        own: dict[str, list[Row]] = {}
+        last = 0
+        for table, row in batch.events:
+            own.setdefault(table.name, []).append(row)
+            types[table.event.name] = types.get(table.event.name, 0) + 1
+        for name, table_rows in own.items():
+            rows.events.setdefault(name, []).append((shared, table_rows))
+        if batch.events or not batch.refused:
+            rows.batches.append(
+                batch.envelope | {"number": number, "server_upload_ts": upload.server_upload_ts}
             )
+        if batch.events:
+            last = batch.events[-1][1]["batch_event_seq_num"]
+        if batch.refused:
+            last = max(last, batch.refused[-1].number)
+        return Written(first_id + last, types, refused)
 
-    def counts(self) -> dict[str, Any]:
-        """Return the numbers of stored batches, of rejected requests, and of events by type."""
-        events = {
-            table.event.name: self._count(f"event.{_quoted(table.name)}") for table in self._tables
-        }
-        return {
-            "batches": self._count("collector.batch"),
-            "rejected": self._count("collector.rejected"),
-            "events": events,
+    def _refused_event(self, each: RefusedEvent, shared: Row, first_id: int) -> EventObject:
+        event = self._objects.make(first_id + each.number, each.table, shared | each.row)
+        return event | {
+            "valid": False,
+            "status": _UNFIT_STATUS,
+            "reason": each.reason,
+            "field": each.field,
         }
 
-    def _count(self, table: str) -> int:
-        row = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    def _refuse(self, rows: _Rows, number: int, entry: Entry) -> Written:
+        refusal, upload = entry.refusal, entry.upload
+        assert refusal is not None
+        row = _shared(upload, entry.batch) | {
+            "instance_id": refusal.instance_id,
+            "batch_id": refusal.batch_id,
+        }
+        event = self._objects.make(number * EVENTS_IN_BATCH, None, row) | {
+            "valid": False,
+            "status": refusal.status,
+            "reason": refusal.reason,
+            "field": refusal.field,
+        }
+        rows.rejected.append(_rejected_row(event, upload, entry.body))
+        return Written(event["id"], refused=[event])
+
+    def _last_number(self) -> int:
+        return self._number_of(
+            "SELECT max(number) FROM (SELECT max(number) AS number FROM collector.batch UNION ALL"
+            f" SELECT max(id) // {EVENTS_IN_BATCH} FROM collector.rejected UNION ALL"
+            " SELECT max(last_number) FROM collector.reset)"
+        )
+
+    def _number_of(self, query: str) -> int:
+        """Return the one number that a query gives; 0 instead of NULL."""
+        row = self._connection.execute(query).fetchone()
         assert row is not None
-        return int(row[0])
+        return int(row[0] or 0)
 
-    def _insert_row(self, table: str, row: Row) -> None:
-        names = ", ".join(_quoted(name) for name in row)
-        marks = ", ".join("?" * len(row))
+    def _insert_rows(self, table: str, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        names = list(_OWN_TABLES[table])
+        marks = ", ".join(["(" + ", ".join("?" * len(names)) + ")"] * len(rows))
         self._connection.execute(
-            f"INSERT INTO collector.{table} ({names}) VALUES ({marks})", list(row.values())
+            f"INSERT INTO collector.{table} ({', '.join(names)}) VALUES {marks}",
+            [row.get(name) for row in rows for name in names],
         )
 
     @contextmanager
@@ -194,65 +346,44 @@ class Warehouse:
                 " choose another --db"
             )
         for table, columns in tables.items():
-            name = f"{schema}.{_quoted(table)}"
+            name = f"{schema}.{quoted(table)}"
             if table not in found:
-                definitions = (f"{_quoted(column)} {type_}" for column, type_ in columns.items())
+                definitions = (f"{quoted(column)} {type_}" for column, type_ in columns.items())
                 self._connection.execute(f"CREATE TABLE {name} ({', '.join(definitions)})")
                 continue
             for column, type_ in columns.items():
                 if column not in found[table]:
                     self._connection.execute(
-                        f"ALTER TABLE {name} ADD COLUMN {_quoted(column)} {type_}"
+                        f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {type_}"
                     )
 
 
-class _Insert:
-    """Inserts all events of one type and batch with one prepared statement.
-
-    The statement takes two JSON texts: the columns that all events of the batch share, and a list
-    with the other columns of each event. DuckDB converts JSON to its types strictly, and far faster
-    than it binds single parameters. Decimals and timestamps are JSON strings, so that none becomes
-    a float. The statement is prepared, since planning it takes longer than executing it.
-    """
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-        self._connection = connection
-        self._statement = _quoted(table.name)
-        self._shared: Columns = {}
-        self._own: Columns = {}
-        for name, type_ in table.columns.items():
-            of_batch = name in _SHARED_BASE_COLUMNS or name.startswith("c_")
-            (self._shared if of_batch else self._own)[name] = type_
-        columns = [f"shared.{_quoted(name)}" for name in self._shared]
-        columns += [f"own.{_quoted(name)}" for name in self._own]
-        names = ", ".join(_quoted(name) for name in (*self._shared, *self._own))
-        connection.execute(
-            f"PREPARE {self._statement} AS"
-            f" INSERT INTO event.{_quoted(table.name)} ({names}) SELECT {', '.join(columns)} FROM"
-            f" (SELECT from_json_strict($1::VARCHAR, {_json_literal(self._shared)}) AS shared),"
-            f" (SELECT unnest(from_json_strict($2::VARCHAR, {_json_literal([self._own])})) AS own)"
-        )
-
-    def execute(self, shared: Row, rows: list[Row]) -> None:
-        first = {name: shared.get(name) for name in self._shared}
-        second = [{name: row.get(name) for name in self._own} for row in rows]
-        # DuckDB accepts no bound parameters in EXECUTE, so the JSON texts are SQL literals.
-        self._connection.execute(
-            f"EXECUTE {self._statement} ({_json_literal(first)}, {_json_literal(second)})"
-        )
+def _shared(upload: Upload, batch: DecodedBatch | None) -> Row:
+    row: Row = {
+        "client_upload_ts": upload.client_upload_ts,
+        "server_upload_ts": upload.server_upload_ts,
+        "sdk_name": upload.sdk_name,
+        "sdk_version": upload.sdk_version,
+    }
+    if batch is not None:
+        row |= {"instance_id": batch.envelope["instance_id"], "batch_id": batch.batch_id}
+    return row
 
 
-def _json_literal(document: Any) -> str:
-    text = json.dumps(document, default=_text)
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _text(value: datetime | Decimal) -> str:
-    return value.isoformat() if isinstance(value, datetime) else format(value, "f")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _rejected_row(event: EventObject, upload: Upload, body: bytes | None) -> Row:
+    return {
+        "server_upload_ts": upload.server_upload_ts,
+        "status": event["status"],
+        "reason": event["reason"],
+        "batch_id": event["batch_id"],
+        "sdk_name": upload.sdk_name,
+        "sdk_version": upload.sdk_version,
+        "body": body,
+        "id": event["id"],
+        "event_type": event["type"],
+        "texts": texts(event),
+        "object": as_json(event),
+    }
 
 
 def _first_line(error: duckdb.Error) -> str:

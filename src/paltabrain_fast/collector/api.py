@@ -1,0 +1,148 @@
+"""The routes of the HTTP API: what arrived, counts, the stream, queries in SQL, the schema."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+import duckdb
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ..version import __version__
+from .body import Bodies
+from .errors import RefusedError
+from .filters import Filter, Page, read_filter, read_number, read_page
+from .objects import EventObject
+from .reading import Reader, select
+from .store import Store
+from .stream import stream
+
+_Result = TypeVar("_Result")
+
+
+class Api:
+    """The HTTP API of one collector; its routes run in the event loop's thread.
+
+    Args:
+        store: what is counted and reset.
+        reader: reads events, in the thread of ``reading``.
+        reading: an executor with one thread.
+        cursor: answers queries in SQL, in the thread of ``querying``.
+        querying: an executor with one thread.
+        bodies: reads bodies; knows whether the collector stops.
+        schema_name: name of the schema, as ``/api/health`` tells it.
+        schema: what ``/api/schema`` answers.
+        openapi: what ``/openapi.json`` answers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        reader: Reader,
+        reading: Executor,
+        cursor: duckdb.DuckDBPyConnection,
+        querying: Executor,
+        bodies: Bodies,
+        schema_name: str,
+        schema: dict[str, Any],
+        openapi: dict[str, Any],
+    ) -> None:
+        self._store = store
+        self._reader = reader
+        self._reading = reading
+        self._cursor = cursor
+        self._querying = querying
+        self._bodies = bodies
+        self._schema_name = schema_name
+        self._schema = schema
+        self._openapi = openapi
+        self.routes = [
+            Route("/api/events", self._get_events, methods=["GET"]),
+            Route("/api/events/{id}", self._get_event, methods=["GET"]),
+            Route("/api/rejected", self._get_rejected, methods=["GET"]),
+            Route("/api/counts", self._get_counts, methods=["GET"]),
+            Route("/api/stream", self._get_stream, methods=["GET"]),
+            Route("/api/health", self._get_health, methods=["GET"]),
+            Route("/api/schema", self._get_schema, methods=["GET"]),
+            Route("/api/reset", self._post_reset, methods=["POST"]),
+            Route("/api/sql", self._post_sql, methods=["POST"]),
+            Route("/openapi.json", self._get_openapi, methods=["GET"]),
+        ]
+
+    async def _get_events(self, request: Request) -> Response:
+        return await self._page(read_filter(request.query_params), request)
+
+    async def _get_rejected(self, request: Request) -> Response:
+        wanted = read_filter(request.query_params, valid=False)
+        return await self._page(wanted, request)
+
+    async def _page(self, wanted: Filter, request: Request) -> Response:
+        page = read_page(request.query_params)
+        events, count = await self._find(wanted, page)
+        following = events[-1]["id"] if count > len(events) else None
+        return JSONResponse({"events": events, "next": following})
+
+    async def _get_event(self, request: Request) -> Response:
+        text = request.path_params["id"]
+        seen = self._store.tally.types_seen()
+        event = None
+        if text.isascii() and text.isdigit() and int(text) < 2**63 - 1:
+            event = await _run(self._reading, lambda: self._reader.event(int(text), seen))
+        if event is None:
+            return JSONResponse({"error": f"there is no event {text[:40]}"}, 404)
+        return JSONResponse(event)
+
+    async def _get_counts(self, request: Request) -> Response:
+        del request
+        return JSONResponse(self._store.tally.document())
+
+    async def _get_health(self, request: Request) -> Response:
+        del request
+        status = "stopping" if self._bodies.is_stopping else "ok"
+        return JSONResponse({"status": status, "version": __version__, "schema": self._schema_name})
+
+    async def _get_schema(self, request: Request) -> Response:
+        del request
+        return JSONResponse(self._schema)
+
+    async def _get_openapi(self, request: Request) -> Response:
+        del request
+        return JSONResponse(self._openapi)
+
+    async def _get_stream(self, request: Request) -> Response:
+        wanted = read_filter(request.query_params)
+        after = read_number(request.query_params, "after")
+        resumed = request.headers.get("last-event-id", "")
+        if resumed.isascii() and resumed.isdigit() and len(resumed) <= 19:
+            after = int(resumed)  # a browser sends it when it connects again
+        messages = stream(self._store, self._find, wanted, after, lambda: self._bodies.is_stopping)
+        return StreamingResponse(messages, media_type="text/event-stream")
+
+    async def _post_reset(self, request: Request) -> Response:
+        del request
+        self._bodies.refuse_if_stopping()
+        return JSONResponse({"deleted": await self._store.reset()})
+
+    async def _post_sql(self, request: Request) -> Response:
+        body = await self._bodies.read(request)
+        try:
+            document = json.loads(body or b"")
+        except ValueError:
+            document = None
+        query = document.get("query") if isinstance(document, dict) else None
+        if not isinstance(query, str):
+            raise RefusedError(400, 'the body must be JSON such as {"query": "SELECT 1"}')
+        return JSONResponse(await _run(self._querying, lambda: select(self._cursor, query)))
+
+    async def _find(self, wanted: Filter, page: Page) -> tuple[list[EventObject], int]:
+        seen = self._store.tally.types_seen()
+        return await _run(self._reading, lambda: self._reader.events(wanted, page, seen))
+
+
+async def _run(executor: Executor, work: Callable[[], _Result]) -> _Result:
+    return await asyncio.get_running_loop().run_in_executor(executor, work)

@@ -1,0 +1,234 @@
+"""The filters of the HTTP API: read from the parameters of a request, turned into SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from starlette.datastructures import QueryParams
+
+from ..schema.model import Kind, Property
+from .errors import RefusedError
+from .layout import GroupColumns, Layout, Table, quoted
+from .objects import EVENTS_IN_BATCH
+
+Part = Literal["payload", "context", "header"]
+
+MAX_LIMIT: Final = 1000
+DEFAULT_LIMIT: Final = 100
+_LARGEST_ID: Final = 2**63 - 1
+_MILLISECONDS: Final = "'%Y-%m-%dT%H:%M:%S.%gZ'"
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyFilter:
+    """Wants a property to have a value, given as text; ``group`` is ``None`` for the payload."""
+
+    part: Part
+    group: str | None
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events are wanted; an empty filter wants all of them."""
+
+    types: tuple[str, ...] = ()
+    valid: bool | None = None
+    instance: str | None = None
+    text: str | None = None
+    properties: tuple[PropertyFilter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of the wanted events is asked for: ids between two ids, and how many."""
+
+    before: int | None = None
+    after: int | None = None
+    limit: int = DEFAULT_LIMIT
+    newest_first: bool = True
+
+
+class _Conditions(list[str]):
+    """Conditions that all hold, with their parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parameters: list[Any] = []
+
+    def add(self, condition: str, *parameters: Any) -> None:
+        self.append(f"({condition})")
+        self.parameters += parameters
+
+
+def read_filter(query: QueryParams, *, valid: bool | None = None) -> Filter:
+    """Read a filter; ``valid`` is what is wanted where the parameter is missing.
+
+    Raises:
+        RefusedError: 400, with the parameter and what it takes.
+    """
+    validity = query.get("valid")
+    if validity not in (None, "true", "false"):
+        raise RefusedError(400, "valid: takes true or false")
+    properties = [_property("payload", text, "property") for text in query.getlist("property")]
+    properties += [_property("context", text, "context") for text in query.getlist("context")]
+    properties += [_property("header", text, "header") for text in query.getlist("header")]
+    return Filter(
+        types=tuple(query.getlist("type")),
+        valid=valid if validity is None else validity == "true",
+        instance=query.get("instance"),
+        text=query.get("q") or None,
+        properties=tuple(properties),
+    )
+
+
+def read_page(query: QueryParams) -> Page:
+    """Read which part is asked for.
+
+    Raises:
+        RefusedError: 400, with the parameter and what it takes.
+    """
+    order = query.get("order", "desc")
+    if order not in ("desc", "asc"):
+        raise RefusedError(400, "order: takes desc or asc")
+    limit = read_number(query, "limit")
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
+        raise RefusedError(400, f"limit: takes 1 to {MAX_LIMIT}")
+    return Page(
+        before=read_number(query, "before"),
+        after=read_number(query, "after"),
+        limit=DEFAULT_LIMIT if limit is None else limit,
+        newest_first=order == "desc",
+    )
+
+
+def read_number(query: QueryParams, name: str) -> int | None:
+    """Read an id or a number.
+
+    Raises:
+        RefusedError: 400 if it is no integer from 0 to 2**63 - 1.
+    """
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) > _LARGEST_ID:
+        raise RefusedError(400, f"{name}: takes an integer from 0 to 2**63 - 1")
+    return int(text)
+
+
+def _property(part: Part, text: str, parameter: str) -> PropertyFilter:
+    path, colon, value = text.partition(":")
+    group, dot, name = path.partition(".") if part != "payload" else ("", ".", path)
+    if not (colon and dot and name):
+        example = "page_id:abc" if part == "payload" else "user.user_id:u1"
+        raise RefusedError(400, f"{parameter}: takes a property and its value, such as {example}")
+    return PropertyFilter(part, group or None, name, value)
+
+
+def valid_events(
+    table: Table, layout: Layout, wanted: Filter, page: Page
+) -> tuple[str, list[Any]] | None:
+    """Return SQL for ``(id, type)`` of the wanted events of a table, with parameters.
+
+    Returns:
+        ``None`` if the table has none for sure.
+    """
+    if wanted.valid is False or (wanted.types and table.event.name not in wanted.types):
+        return None
+    where = _Conditions()
+    event_id = f"(b.number * {EVENTS_IN_BATCH} + e.batch_event_seq_num)"
+    if page.after is not None:
+        where.add("b.number >= ?", page.after // EVENTS_IN_BATCH)
+        where.add(f"{event_id} > ?", page.after)
+    if page.before is not None:
+        where.add("b.number <= ?", page.before // EVENTS_IN_BATCH)
+        where.add(f"{event_id} < ?", page.before)
+    if wanted.instance is not None:
+        where.add("e.instance_id = ?", wanted.instance)
+    for each in wanted.properties:
+        found = _column(table, layout, each)
+        if found is None:
+            return None
+        where.add(_has_value(*found), each.value)
+    if wanted.text is not None:
+        texts = [_as_text(f"e.{quoted(name)}", type_) for name, type_ in table.columns.items()]
+        where.add(f"contains(lower(concat_ws(chr(31), {', '.join(texts)})), lower(?))", wanted.text)
+    sql = (
+        f"SELECT {event_id} AS id, {_literal(table.name)} AS name FROM event.{quoted(table.name)} e"
+        " JOIN collector.batch b USING (batch_id)"
+    )
+    return sql + (f" WHERE {' AND '.join(where)}" if where else ""), where.parameters
+
+
+def refused_events(wanted: Filter, page: Page) -> tuple[str, list[Any]] | None:
+    """Return SQL for ``(id, type)`` of the wanted events that were refused, with parameters."""
+    if wanted.valid is True:
+        return None
+    where = _Conditions()
+    where.add("id IS NOT NULL")
+    if page.after is not None:
+        where.add("id > ?", page.after)
+    if page.before is not None:
+        where.add("id < ?", page.before)
+    if wanted.types:
+        where.add(f"event_type IN ({', '.join('?' * len(wanted.types))})", *wanted.types)
+    if wanted.instance is not None:
+        where.add("object->>'/instance_id' = ?", wanted.instance)
+    for each in wanted.properties:
+        path = "".join(
+            "/" + step.replace("~", "~0").replace("/", "~1")
+            for step in (each.part, each.group, each.name)
+            if step is not None
+        )
+        where.add(
+            f"(object->>{_literal(path)}) = ?"
+            f" OR json_contains(object->{_literal(path)}, to_json(?::VARCHAR))",
+            *(each.value, each.value),
+        )
+    if wanted.text is not None:
+        where.add("contains(lower(texts), lower(?))", wanted.text)
+    return f"SELECT id, NULL AS name FROM collector.rejected WHERE {' AND '.join(where)}", (
+        where.parameters
+    )
+
+
+def _column(table: Table, layout: Layout, wanted: PropertyFilter) -> tuple[str, Property] | None:
+    """Return the column of a property, and the property; ``None`` if the table has it not."""
+    groups: tuple[GroupColumns, ...] = (table.payload,)
+    if wanted.part != "payload":
+        parts = layout.context if wanted.part == "context" else layout.header
+        groups = tuple(each for each in parts if each.group.field_name == wanted.group)
+    for each in groups:
+        for prop in each.group.properties:
+            if prop.name == wanted.name:
+                return f"e.{quoted(each.names[prop.name])}", prop
+    return None
+
+
+def _has_value(column: str, prop: Property) -> str:
+    """Return the condition that a property has a value; of arrays and maps, that one of them."""
+    if not (prop.is_repeated or prop.is_map):
+        return f"{_element_text(column, prop.kind)} = ?"
+    values = f"map_values({column})" if prop.is_map else column
+    return f"list_contains(list_transform({values}, lambda x: {_element_text('x', prop.kind)}), ?)"
+
+
+def _element_text(value: str, kind: Kind) -> str:
+    if kind is Kind.TIMESTAMP:
+        return f"strftime({value}::TIMESTAMP, {_MILLISECONDS})"
+    return f"{value}::VARCHAR"
+
+
+def _as_text(column: str, type_: str) -> str:
+    """Return a column as text, as the API shows it where it is a scalar."""
+    return (
+        f"strftime({column}::TIMESTAMP, {_MILLISECONDS})"
+        if type_ == "TIMESTAMP_MS"
+        else (f"{column}::VARCHAR")
+    )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,114 @@
+"""Counts what arrives: events by type, what was refused, who sends, and how many a second."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+SECONDS: Final = 60
+"""Seconds of which the rates are told."""
+
+
+@dataclass(slots=True)
+class TypeCount:
+    """Numbers of one type of event."""
+
+    events: int = 0
+    invalid: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of a collector; used in the event loop's thread.
+
+    What is stored is counted from the file at the start; ``repeats`` and ``unauthorized`` are
+    counted from the start of the process.
+
+    Attributes:
+        events: events stored.
+        invalid: events and requests that were refused.
+        batches: batches stored.
+        repeats: batches that were stored already.
+        unauthorized: requests without the right API key.
+        last_id: id of what arrived last.
+        by_type: numbers by type of event.
+        instances: ids of the SDKs that sent something, in the order of their first batch.
+    """
+
+    events: int = 0
+    invalid: int = 0
+    batches: int = 0
+    repeats: int = 0
+    unauthorized: int = 0
+    last_id: int = 0
+    by_type: dict[str, TypeCount] = field(default_factory=dict)
+    instances: dict[str, None] = field(default_factory=dict)
+    _seconds: deque[tuple[int, dict[str, int]]] = field(
+        default_factory=lambda: deque(maxlen=SECONDS)
+    )
+
+    def stored(self, instance: str, types: dict[str, int]) -> None:
+        """Count a batch with so many events of each type."""
+        self.batches += 1
+        self.instances.setdefault(instance)
+        now = int(time.monotonic())
+        if not self._seconds or self._seconds[-1][0] != now:
+            self._seconds.append((now, {}))
+        second = self._seconds[-1][1]
+        for name, count in types.items():
+            self.events += count
+            self.of_type(name).events += count
+            second[name] = second.get(name, 0) + count
+
+    def refused(self, type: str | None, status: int) -> None:
+        """Count an event or request that was refused."""
+        self.invalid += 1
+        self.unauthorized += status == 401
+        if type is not None:
+            self.of_type(type).invalid += 1
+
+    def of_type(self, name: str) -> TypeCount:
+        """Return the numbers of a type."""
+        return self.by_type.setdefault(name, TypeCount())
+
+    def reset(self) -> None:
+        """Begin again at zero; ids go on."""
+        self.events = self.invalid = self.batches = self.repeats = self.unauthorized = 0
+        for count in self.by_type.values():
+            count.events = count.invalid = 0
+        self.instances = {}
+        self._seconds.clear()
+
+    def types_seen(self) -> frozenset[str]:
+        """Return the types that have events."""
+        return frozenset(name for name, count in self.by_type.items() if count.events)
+
+    def document(self) -> dict[str, Any]:
+        """Return the counts as the HTTP API tells them."""
+        return {
+            "events": self.events,
+            "invalid": self.invalid,
+            "batches": self.batches,
+            "repeats": self.repeats,
+            "unauthorized": self.unauthorized,
+            "by_type": {
+                name: {"events": count.events, "invalid": count.invalid}
+                for name, count in self.by_type.items()
+            },
+            "instances": list(self.instances),
+            "rates": {"seconds": SECONDS, "by_type": self._rates()},
+            "last_id": self.last_id,
+        }
+
+    def _rates(self) -> dict[str, list[int]]:
+        now = int(time.monotonic())
+        rates: dict[str, list[int]] = {}
+        for second, types in self._seconds:
+            age = now - second
+            if age >= SECONDS:
+                continue
+            for name, count in types.items():
+                rates.setdefault(name, [0] * SECONDS)[SECONDS - 1 - age] += count
+        return rates
