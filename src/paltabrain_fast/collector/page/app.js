@@ -125,20 +125,22 @@ list.addEventListener("select", () => {
 byId("newer").addEventListener("click", () => list.toTop());
 
 function showEmpty() {
-  const isEmpty = feed.isLoaded && feed.log.isEmpty && counts !== null;
+  const isEmpty = feed.isLoaded && feed.log.isEmpty && (counts !== null || feed.refusal !== null);
   byId("empty").hidden = !isEmpty;
   byId("list").classList.toggle("is-empty", isEmpty);
   if (!isEmpty) {
     delete byId("empty").dataset.shown;
     return;
   }
-  const shown = `${filters.isEmpty}/${counts.unauthorized}/${filters.isEmpty ? "" : counts.events}`;
+  const shown = JSON.stringify(
+    filters.isEmpty ? counts.unauthorized : [feed.refusal, counts?.events, counts?.invalid],
+  );
   if (byId("empty").dataset.shown === shown) return;
   byId("empty").dataset.shown = shown;
   byId("empty").replaceChildren(
     ...(filters.isEmpty
       ? firstSteps(schema, counts, location.origin)
-      : noMatch(counts, () => apply(new Filters()))),
+      : noMatch(counts, feed.refusal, () => apply(new Filters()))),
   );
 }
 

@@ -18,10 +18,7 @@ export function asSql(event) {
         : `\n  AND batch_event_seq_num = ${event.batch_event_seq_num}`;
     return `SELECT *\nFROM event.${event.table}\nWHERE batch_id = ${sqlText(event.batch_id)}${sequence};`;
   }
-  const which = event.batch_id
-    ? `batch_id = ${sqlText(event.batch_id)}`
-    : `server_upload_ts = TIMESTAMP ${sqlText(event.received_ts.replace("T", " ").replace("Z", ""))}`;
-  return `SELECT *\nFROM collector.rejected\nWHERE ${which};`;
+  return `SELECT *\nFROM collector.rejected\nWHERE id = ${event.id};`;
 }
 
 const sqlText = (text) => `'${String(text ?? "").replaceAll("'", "''")}'`;

@@ -19,7 +19,7 @@ export async function ask(path, options) {
 
 /**
  * `connection` is "connecting", "live", or "waiting" to connect again. While `paused`, what arrives
- * is put in `waiting`, a log of its own. Events: "log", "counts", "state".
+ * is put in `waiting`, a log of its own. `refusal` says why the filters are not taken. Events: "log", "counts", "state".
  */
 export class Feed extends EventTarget {
   constructor() {
@@ -29,6 +29,7 @@ export class Feed extends EventTarget {
     this.connection = "connecting";
     this.retryAt = 0;
     this.isLoaded = false;
+    this.refusal = null;
     this.view = { first: 0, last: 0 };
     this.filters = "";
     this.run = 0;
@@ -55,8 +56,9 @@ export class Feed extends EventTarget {
       this.#tell("counts", counts);
       this.#tell("log");
       this.#open(run);
-    } catch {
-      this.#retry(run, () => this.start(this.filters));
+    } catch (error) {
+      if (error.status === 400) this.#refused(run, error.message);
+      else this.#retry(run, () => this.start(this.filters));
     }
   }
 
@@ -98,8 +100,19 @@ export class Feed extends EventTarget {
     this.source?.close();
     clearTimeout(this.timer);
     this.run += 1;
+    this.refusal = null;
     this.#connect("connecting");
     return this.run;
+  }
+
+  /** The collector does not take the filters: say so in place of the events. */
+  #refused(run, reason) {
+    if (run !== this.run) return;
+    this.log = new EventLog();
+    this.refusal = reason;
+    this.isLoaded = true;
+    this.#connect("live");
+    this.#tell("log");
   }
 
   #open(run) {

@@ -133,7 +133,7 @@ export class EventList extends EventTarget {
     this.#markSelected();
     this.#fadeIn();
     this.dispatchEvent(new CustomEvent("view", { detail: { first, last } }));
-    for (const row of rows.slice(this.above, this.above + seen))
+    for (const row of rows.slice(first, last))
       if (row.gap) this.dispatchEvent(new CustomEvent("gap", { detail: row }));
   }
 

@@ -76,11 +76,12 @@ function tracked(events) {
   return [(usual[0] ?? events[0])?.name ?? "…", ""];
 }
 
-/** Where the filters match nothing. */
-export function noMatch(counts, clear) {
+/** Where the filters match nothing, or the collector refuses them. */
+export function noMatch(counts, refusal, clear) {
+  const arrived = counts && `${counted(counts.events + counts.invalid, "event")} arrived. `;
   return [
-    el("h2", {}, "No event matches"),
-    el("p", {}, `${counted(counts.events + counts.invalid, "event")} arrived. New ones that match appear here.`),
+    el("h2", {}, refusal === null ? "No event matches" : "A filter is not understood"),
+    el("p", {}, refusal ?? `${arrived}New ones that match appear here.`),
     el("button", { class: "button primary", onclick: clear }, "Clear the filters"),
   ];
 }
