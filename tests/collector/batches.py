@@ -113,8 +113,8 @@ class Client:
     def get_config(self) -> requests.Response:
         return self._session.get(self._url + ENDPOINT_CONFIG, timeout=30)
 
-    def request(self, method: str, path: str) -> requests.Response:
-        return self._session.request(method, self._url + path, timeout=30)
+    def request(self, method: str, path: str, *, json: Any = None) -> requests.Response:
+        return self._session.request(method, self._url + path, json=json, timeout=30)
 
     def counts(self) -> Any:
         return self.request("GET", "/").json()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from paltabrain_fast.collector.server import Collector
+
 from ...support.browser import CHROMIUM
+from ..batches import Client
 from .live_page import LivePage
 
 OpenPage = Callable[..., LivePage]
@@ -16,7 +20,7 @@ OpenPage = Callable[..., LivePage]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium. It ends with the module: Playwright keeps an event loop in the thread."""
+    """A headless Chromium, for one module: Playwright keeps an event loop in this thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         yield browser
@@ -41,3 +45,16 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert [page.problems for page in pages] == [[]] * len(pages)
+
+
+@pytest.fixture
+def collector(start: Callable[..., Collector]) -> Collector:
+    """A collector that takes any key."""
+    return start()
+
+
+@pytest.fixture
+def client(collector: Collector) -> Iterator[Client]:
+    """A client of that collector, over HTTP."""
+    with closing(Client(collector.http_url)) as client:
+        yield client

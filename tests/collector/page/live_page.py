@@ -84,5 +84,3 @@ def send(client: Client, *page_ids: str, user: str | None = None) -> None:
 def send_refused(client: Client) -> None:
     """Send an event that the schema does not know; what is answered depends on the others."""
     client.post(batch(UNKNOWN_PROPERTY))
-
-

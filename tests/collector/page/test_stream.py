@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from paltabrain_fast.collector.server import Collector, running
@@ -14,17 +13,6 @@ from paltabrain_fast.collector.server import Collector, running
 from ..batches import SCHEMA, Client
 from .conftest import OpenPage
 from .live_page import LivePage, page_opens, send, send_refused
-
-
-@pytest.fixture
-def collector(start: Callable[..., Collector]) -> Collector:
-    return start()
-
-
-@pytest.fixture
-def client(collector: Collector) -> Iterator[Client]:
-    with closing(Client(collector.http_url)) as client:
-        yield client
 
 
 def test_events_appear_as_they_arrive(
@@ -167,8 +155,10 @@ def _read_all(page: LivePage) -> list[str]:
                     await frame();
                     const rows = [...list.querySelectorAll(".row:not([hidden])")];
                     if (rows.some((row) => row.classList.contains("gap"))) continue;
-                    for (const row of rows)
-                        seen.set(row.id, [row.id.slice(4), row.querySelector(".value").textContent]);
+                    for (const row of rows) {
+                        const value = row.querySelector(".value").textContent;
+                        seen.set(row.id, [row.id.slice("row-".length), value]);
+                    }
                     if (list.scrollTop + list.clientHeight >= list.scrollHeight - 1) break;
                     list.scrollTop += list.clientHeight;
                 }
@@ -181,14 +171,14 @@ def _read_all(page: LivePage) -> list[str]:
 def test_more_than_the_stream_sends_is_loaded_where_the_reader_scrolls(
     collector: Collector, client: Client, open_page: OpenPage
 ) -> None:
-    send(client, *(f"before-{number}" for number in range(300)))
+    send(client, *(f"before-{number}" for number in range(250)))
     page = open_page(collector.http_url)
-    expect(page.rows.first).to_contain_text("before-299")
-    send(client, *(f"after-{number}" for number in range(900)))
-    expect(page.rows.first).to_contain_text("after-899")
+    expect(page.rows.first).to_contain_text("before-249")
+    send(client, *(f"after-{number}" for number in range(450)))
+    expect(page.rows.first).to_contain_text("after-449")
     assert _read_all(page) == [
-        *(f"after-{number}" for number in reversed(range(900))),
-        *(f"before-{number}" for number in reversed(range(300))),
+        *(f"after-{number}" for number in reversed(range(450))),
+        *(f"before-{number}" for number in reversed(range(250))),
     ]
 
 
