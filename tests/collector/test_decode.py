@@ -18,6 +18,8 @@ from .batches import PAGE_OPEN, SCHEMA, batch, context, header, payload
 
 _DECODER = Decoder(SCHEMA, plan_layout(SCHEMA))
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+_NEWER = "the app's module is newer than this schema: "
+_REMEDY = "; start the collector with the schema that the module was made from"
 _UNKNOWN_FIELD_99 = b"\x98\x06\x01"  # number 99, varint 1
 
 
@@ -25,10 +27,14 @@ def _decode(message: Any) -> Any:
     return _DECODER.decode(message.SerializeToString())
 
 
-def _refusal(body: bytes) -> tuple[int, str]:
-    with pytest.raises(RefusedError) as caught:
-        _DECODER.decode(body)
-    return caught.value.status, caught.value.reason
+def _refusal(body: bytes) -> tuple[int, str, str]:
+    """Return status, field and reason of the refusal of a body, or of its one bad event."""
+    try:
+        decoded = _DECODER.decode(body)
+    except RefusedError as refused:
+        return refused.status, refused.field or "", refused.reason
+    (event,) = decoded.refused
+    return 422, event.field, event.reason
 
 
 def test_each_event_gets_a_row_in_its_order() -> None:
@@ -69,12 +75,12 @@ def test_timestamps_are_exact(unix_ms: int, expected: datetime) -> None:
 
 @pytest.mark.parametrize("unix_ms", [_FIRST_MS - 1, _LAST_MS + 1, 2**63 - 1, -(2**63)])
 def test_a_timestamp_that_no_datetime_holds_is_refused(unix_ms: int) -> None:
-    status, reason = _refusal(batch(payload(3, moment=unix_ms)).SerializeToString())
-    assert status == 422
-    assert "event 1 (Everything): payload.moment" in reason
+    body = batch(payload(3, moment=unix_ms)).SerializeToString()
+    reason = f"timestamp {unix_ms} ms is outside the years 1 to 9999"
+    assert _refusal(body) == (422, "payload.moment", f"moment: {reason}")
     message = batch(PAGE_OPEN)
     message.events[0].common.event_ts = unix_ms
-    assert "common.event_ts" in _refusal(message.SerializeToString())[1]
+    assert _refusal(message.SerializeToString()) == (422, "event_ts", reason)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +108,9 @@ _NO_NUMBER = ("NaN", "sNaN", "Infinity", "-Infinity", "", " 1", "1_0", "0x1", "Ù
 
 @pytest.mark.parametrize("text", _TOO_LARGE + _TOO_FINE + _NO_NUMBER, ids=lambda text: text[:15])
 def test_a_decimal_that_does_not_fit_is_refused_not_rounded(text: str) -> None:
-    status, reason = _refusal(batch(PAGE_OPEN, payload(4, price=text)).SerializeToString())
-    assert status == 422
-    assert "event 2 (Price): payload.price" in reason
+    status, field, reason = _refusal(batch(PAGE_OPEN, payload(4, price=text)).SerializeToString())
+    assert (status, field) == (422, "payload.price")
+    assert reason.startswith("price: ")
     assert len(reason) < 200
 
 
@@ -120,9 +126,10 @@ def test_text_beyond_what_the_warehouse_holds_is_refused(letter: str) -> None:
     ((_, row),) = _decode(batch(payload(3, label=longest))).events
     assert row["p_label"] == longest
     for properties in ({"label": longest + "x"}, {"label_array": ["a", longest + "x"]}):
-        status, reason = _refusal(batch(payload(3, **properties)).SerializeToString())
-        assert status == 422
-        assert reason.startswith(f"event 1 (Everything): payload.{next(iter(properties))}: 65537 ")
+        name = next(iter(properties))
+        status, field, reason = _refusal(batch(payload(3, **properties)).SerializeToString())
+        assert (status, field) == (422, f"payload.{name}")
+        assert reason.startswith(f"{name}: 65537 characters ")
 
 
 def test_an_enum_becomes_its_name_and_an_unknown_number_is_refused() -> None:
@@ -133,7 +140,8 @@ def test_an_enum_becomes_its_name_and_an_unknown_number_is_refused() -> None:
     assert row["p_color_map"] == {"a": "RED"}
     assert _refusal(batch(payload(3, color_array=[1, 5])).SerializeToString()) == (
         422,
-        "event 1 (Everything): payload.color_array: enum Color has no value 5",
+        "payload.color_array",
+        f"color_array: {_NEWER}enum Color has no value 5{_REMEDY}",
     )
 
 
@@ -161,59 +169,109 @@ _NOT_PROTOBUF = b"\xff\xff\xff"
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "reason"),
+    ("body", "status", "field", "reason"),
     [
-        (b"", 400, "no common.batch_id"),
-        (_NOT_PROTOBUF, 400, "not a serialized Batch"),
-        (_without("batch_id"), 400, "no common.batch_id"),
-        (_without("instance_id"), 400, "no common.instance_id"),
+        (b"", 400, "common.batch_id", "the batch has no common.batch_id"),
+        (_NOT_PROTOBUF, 400, "", "the body is not a serialized Batch"),
+        (_without("batch_id"), 400, "common.batch_id", "the batch has no common.batch_id"),
+        (_without("instance_id"), 400, "common.instance_id", "the batch has no common.instance_id"),
         (
             bytes(batch(PAGE_OPEN).SerializeToString()) + _UNKNOWN_FIELD_99,
             400,
+            "batch.99",
             "the batch has an unknown field, number 99",
         ),
         (
             batch(PAGE_OPEN, context=_NOT_PROTOBUF).SerializeToString(),
             422,
-            "context is not a serialized Context",
+            "context",
+            "the context is not a serialized Context",
         ),
         (
-            batch(
-                PAGE_OPEN, context=context(user={}) + b"\x0a\x03" + _UNKNOWN_FIELD_99
-            ).SerializeToString(),
+            batch(PAGE_OPEN, context=b"\x0a\x03" + _UNKNOWN_FIELD_99).SerializeToString(),
             422,
-            "context.user has an unknown field, number 99",
+            "context.user.99",
+            f"{_NEWER}context.user has an unknown property 99{_REMEDY}",
         ),
-        (_with_event(header=_NOT_PROTOBUF), 422, "event 1 (PageOpen): header is not a serialized"),
-        (_with_event(header=_UNKNOWN_FIELD_99), 422, "event 1 (PageOpen): header has an unknown"),
-        (_with_event(payload=_NOT_PROTOBUF), 422, "event 1: payload is not a serialized"),
-        (_with_event(payload=b""), 422, "event 1 is an event without a type"),
-        (_with_event(payload=_UNKNOWN_FIELD_99), 422, "event 1 is an event of unknown type 99"),
+        (
+            batch(PAGE_OPEN, context=_UNKNOWN_FIELD_99).SerializeToString(),
+            422,
+            "context.99",
+            f"{_NEWER}the context has an unknown group 99{_REMEDY}",
+        ),
+        (
+            _with_event(header=_NOT_PROTOBUF),
+            422,
+            "header",
+            "the header is not a serialized EventHeader",
+        ),
+        (
+            _with_event(header=_UNKNOWN_FIELD_99),
+            422,
+            "header.99",
+            f"{_NEWER}the header has an unknown group 99{_REMEDY}",
+        ),
+        (
+            _with_event(payload=_NOT_PROTOBUF),
+            422,
+            "payload",
+            "the payload is not a serialized EventPayload",
+        ),
+        (_with_event(payload=b""), 422, "payload", "the event has no type: its payload is empty"),
+        (
+            _with_event(payload=_UNKNOWN_FIELD_99),
+            422,
+            "payload.event_99",
+            f"{_NEWER}it has an unknown event 99{_REMEDY}",
+        ),
         (
             _with_event(payload=PAGE_OPEN + _UNKNOWN_FIELD_99),
             422,
-            "event 1 (PageOpen): payload has an unknown field, number 99",
+            "payload.99",
+            f"{_NEWER}the payload has an unknown event 99{_REMEDY}",
         ),
         (
             _with_event(payload=b"\x12\x03" + _UNKNOWN_FIELD_99),
             422,
-            "event 1 (PageOpen): payload.event_2 has an unknown field, number 99",
+            "payload.99",
+            f"{_NEWER}PageOpen has an unknown property 99{_REMEDY}",
         ),
-        (_with_event(payload=b"\x12\x03\x0a\x01\xff"), 422, "event 1: payload is not a serialized"),
-        (_with_event(payload=_STRING_FOR_NUMBER), 422, "has an unknown field, number 4"),
-        (_without_common(), 422, "event 1 has no common.event_ts"),
+        (
+            _with_event(payload=b"\x12\x03\x0a\x01\xff"),
+            422,
+            "payload",
+            "the payload is not a serialized EventPayload",
+        ),
+        (
+            _with_event(payload=_STRING_FOR_NUMBER),
+            422,
+            "payload.number",
+            "Everything.number has another type in the app's module than in this schema; generate"
+            " the module from this schema again",
+        ),
+        (_without_common(), 422, "event_ts", "the event has no common.event_ts"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_body_that_does_not_fit_is_refused_with_the_place(
-    body: bytes, status: int, reason: str
+    body: bytes, status: int, field: str, reason: str
 ) -> None:
-    refused = _refusal(body)
-    assert refused[0] == status
-    assert reason in refused[1]
+    assert _refusal(body) == (status, field, reason)
+
+
+def test_the_valid_events_of_a_batch_with_a_bad_one_are_decoded() -> None:
+    message = batch(PAGE_OPEN, payload(3, label="x", amount="no"), payload(1), batch_id="the-id")
+    message.events[1].header = header(parent={"elements": ["a"]})
+    decoded = _decode(message)
+    assert [row["batch_event_seq_num"] for _, row in decoded.events] == [1, 3]
+    (refused,) = decoded.refused
+    assert (refused.number, refused.table.name) == (2, "f_everything")
+    assert (refused.row["p_label"], refused.row["h_elements"]) == ("x", ["a"])
+    assert "p_amount" not in refused.row
+    assert refused.body == message.events[1].SerializeToString()
 
 
 def test_a_refusal_carries_the_batch_id_when_it_is_known() -> None:
     with pytest.raises(RefusedError) as caught:
-        _decode(batch(b"", batch_id="the-id"))
-    assert caught.value.batch_id == "the-id"
+        _decode(batch(PAGE_OPEN, batch_id="the-id", context=_NOT_PROTOBUF))
+    assert (caught.value.batch_id, caught.value.instance_id) == ("the-id", "instance")

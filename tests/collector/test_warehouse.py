@@ -16,7 +16,7 @@ import pytest
 from paltabrain_fast.collector.decode import DecodedBatch, Decoder
 from paltabrain_fast.collector.errors import CollectorError
 from paltabrain_fast.collector.layout import plan_layout
-from paltabrain_fast.collector.warehouse import Upload, Warehouse
+from paltabrain_fast.collector.warehouse import Entry, Upload, Warehouse, Written
 from paltabrain_fast.schema.model import Group, Kind, Property, Schema
 
 from .batches import PAGE_OPEN, SCHEMA, batch, payload, rows
@@ -32,6 +32,12 @@ def _decode(message: Any, schema: Schema = SCHEMA) -> DecodedBatch:
     return Decoder(schema, plan_layout(schema)).decode(message.SerializeToString())
 
 
+def _store(warehouse: Warehouse, batch: DecodedBatch) -> Written:
+    (written,) = warehouse.store([Entry(_UPLOAD, batch)])
+    assert isinstance(written, Written)
+    return written
+
+
 def _with_page_open(*properties: Property) -> Schema:
     return replace(SCHEMA, events=(Group("PageOpen", 2, properties=properties),))
 
@@ -39,12 +45,12 @@ def _with_page_open(*properties: Property) -> Schema:
 def test_a_batch_is_stored_once_also_after_a_restart(db: Path) -> None:
     message = batch(PAGE_OPEN, payload(1))
     with _open(db) as warehouse:
-        assert warehouse.store(_decode(message), _UPLOAD)
-        assert not warehouse.store(_decode(message), _UPLOAD)
+        assert _store(warehouse, _decode(message)).types == {"PageOpen": 1, "Empty": 1}
+        assert _store(warehouse, _decode(message)).last_id is None
     with _open(db) as warehouse:
-        assert not warehouse.store(_decode(message), _UPLOAD)
-        assert warehouse.counts()["batches"] == 1
-        assert warehouse.counts()["events"]["PageOpen"] == 1
+        assert _store(warehouse, _decode(message)).last_id is None
+        tally = warehouse.tally()
+        assert (tally.batches, tally.by_type["PageOpen"].events) == (1, 1)
 
 
 def test_a_batch_that_fails_half_way_leaves_nothing(db: Path) -> None:
@@ -56,11 +62,12 @@ def test_a_batch_that_fails_half_way_leaves_nothing(db: Path) -> None:
     first, (table, row) = decoded.events
     broken = replace(decoded, events=[first, (table, row | {"event_type": endless})])
     with _open(db) as warehouse:
-        with pytest.raises(ValueError, match="Circular"):
-            warehouse.store(broken, _UPLOAD)
-        assert warehouse.counts()["batches"] == 0
-        assert not any(warehouse.counts()["events"].values())
-        assert warehouse.store(decoded, _UPLOAD)
+        other = _decode(batch(payload(1)))
+        failed, written = warehouse.store([Entry(_UPLOAD, broken), Entry(_UPLOAD, other)])
+        assert isinstance(failed, ValueError)
+        assert isinstance(written, Written)
+        assert (warehouse.tally().batches, warehouse.tally().events) == (1, 1)
+        assert _store(warehouse, decoded).types == {"PageOpen": 1, "Empty": 1}
 
 
 def test_the_batch_table_keeps_what_a_batch_says_of_itself(db: Path) -> None:
@@ -69,9 +76,10 @@ def test_the_batch_table_keeps_what_a_batch_says_of_itself(db: Path) -> None:
     message.common.utc_offset = -3600
     message.telemetry.events_dropped = 3
     with _open(db) as warehouse:
-        warehouse.store(_decode(message), _UPLOAD)
+        _store(warehouse, _decode(message))
     assert rows(db, "FROM collector.batch") == [
         {
+            "number": 1,
             "batch_id": "b",
             "instance_id": "instance",
             "server_upload_ts": _UPLOAD.server_upload_ts,
@@ -90,10 +98,11 @@ def test_a_new_property_and_a_new_event_are_added_to_an_old_file(db: Path) -> No
     new = _with_page_open(page_id, Property("title", 2, Kind.STRING, is_repeated=True))
     new = replace(new, events=(*new.events, Group("Empty", 1)))
     with _open(db, old) as warehouse:
-        warehouse.store(_decode(batch(PAGE_OPEN), old), _UPLOAD)
+        _store(warehouse, _decode(batch(PAGE_OPEN), old))
     with _open(db, new) as warehouse:
-        warehouse.store(_decode(batch(PAGE_OPEN, payload(1)), new), _UPLOAD)
-        assert warehouse.counts()["events"] == {"PageOpen": 2, "Empty": 1}
+        _store(warehouse, _decode(batch(PAGE_OPEN, payload(1)), new))
+        counts = warehouse.tally().by_type
+        assert {name: count.events for name, count in counts.items()} == {"PageOpen": 2, "Empty": 1}
     assert (
         rows(db, "SELECT p_page_id, p_title FROM event.f_page_open")
         == [{"p_page_id": "home", "p_title": None}] * 2
@@ -102,10 +111,10 @@ def test_a_new_property_and_a_new_event_are_added_to_an_old_file(db: Path) -> No
 
 def test_a_property_that_is_gone_keeps_its_column(db: Path) -> None:
     with _open(db) as warehouse:
-        warehouse.store(_decode(batch(PAGE_OPEN)), _UPLOAD)
+        _store(warehouse, _decode(batch(PAGE_OPEN)))
     schema = _with_page_open()
     with _open(db, schema) as warehouse:
-        warehouse.store(_decode(batch(b"\x12\x00"), schema), _UPLOAD)
+        _store(warehouse, _decode(batch(b"\x12\x00"), schema))
     found = rows(db, "SELECT p_page_id FROM event.f_page_open ORDER BY 1")
     assert found == [{"p_page_id": "home"}, {"p_page_id": None}]
 

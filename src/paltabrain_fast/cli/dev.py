@@ -53,12 +53,12 @@ def dev(
             console = Console(soft_wrap=True, highlight=False)
             console.print(_introduction(collector, loaded, db, has_key=bool(api_key)))
             with Live(
-                get_renderable=lambda: _progress(collector.tally),
+                get_renderable=lambda: _progress(collector.counters),
                 console=console,
                 transient=True,
             ):
                 signal.sigwait(_STOP_SIGNALS)
-        console.print(_progress(collector.tally))
+        console.print(_progress(collector.counters))
     except (CollectorError, SchemaError) as error:
         errors.print(Text(str(error), style="red"))
         raise typer.Exit(1) from None

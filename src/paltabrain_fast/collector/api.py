@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import duckdb
@@ -83,19 +84,20 @@ class Api:
 
     async def _page(self, wanted: Filter, request: Request) -> Response:
         page = read_page(request.query_params)
-        events, count = await self._find(wanted, page)
-        following = events[-1]["id"] if count > len(events) else None
-        return JSONResponse({"events": events, "next": following})
+        # One more tells whether there are more.
+        events = await self._find(wanted, replace(page, limit=page.limit + 1))
+        following = events[page.limit - 1]["id"] if len(events) > page.limit else None
+        return JSONResponse({"events": events[: page.limit], "next": following})
 
     async def _get_event(self, request: Request) -> Response:
         text = request.path_params["id"]
-        seen = self._store.tally.types_seen()
-        event = None
-        if text.isascii() and text.isdigit() and int(text) < 2**63 - 1:
-            event = await _run(self._reading, lambda: self._reader.event(int(text), seen))
-        if event is None:
+        events: list[EventObject] = []
+        if text.isascii() and text.isdigit() and len(text) <= 18:
+            page = Page(before=int(text) + 1, after=int(text) - 1, limit=1)
+            events = await self._find(Filter(), page)
+        if not events:
             return JSONResponse({"error": f"there is no event {text[:40]}"}, 404)
-        return JSONResponse(event)
+        return JSONResponse(events[0])
 
     async def _get_counts(self, request: Request) -> Response:
         del request
@@ -120,7 +122,14 @@ class Api:
         resumed = request.headers.get("last-event-id", "")
         if resumed.isascii() and resumed.isdigit() and len(resumed) <= 19:
             after = int(resumed)  # a browser sends it when it connects again
-        messages = stream(self._store, self._find, wanted, after, lambda: self._bodies.is_stopping)
+        messages = stream(
+            self._store,
+            self._find,
+            self._count,
+            wanted,
+            after,
+            lambda: self._bodies.is_stopping,
+        )
         return StreamingResponse(messages, media_type="text/event-stream")
 
     async def _post_reset(self, request: Request) -> Response:
@@ -139,9 +148,14 @@ class Api:
             raise RefusedError(400, 'the body must be JSON such as {"query": "SELECT 1"}')
         return JSONResponse(await _run(self._querying, lambda: select(self._cursor, query)))
 
-    async def _find(self, wanted: Filter, page: Page) -> tuple[list[EventObject], int]:
+    async def _find(self, wanted: Filter, page: Page) -> list[EventObject]:
+        tally = self._store.tally
+        seen, last_id = tally.types_seen(), tally.last_id
+        return await _run(self._reading, lambda: self._reader.events(wanted, page, seen, last_id))
+
+    async def _count(self, wanted: Filter, page: Page) -> int:
         seen = self._store.tally.types_seen()
-        return await _run(self._reading, lambda: self._reader.events(wanted, page, seen))
+        return await _run(self._reading, lambda: self._reader.count(wanted, page, seen))
 
 
 async def _run(executor: Executor, work: Callable[[], _Result]) -> _Result:

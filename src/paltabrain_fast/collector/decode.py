@@ -158,7 +158,7 @@ class Decoder:
         table, plan = self._payload[member.name]
         name = table.event.name
         _refuse_unknown_fields(properties, name, "payload")
-        _refuse_unknown_fields(payload, "the payload", "payload")
+        _refuse_unknown_fields(payload, "the payload", "payload", kind="event")
         row: Row = {"batch_event_seq_num": number, "event_type": name}
         common = event.common
         try:
@@ -249,6 +249,8 @@ def _refuse_unknown_fields(
     message: Message, owner: str, where: str, *, kind: str = "property"
 ) -> None:
     """Refuse fields that the schema does not have: they have no column, and would be lost."""
+    if not len(UnknownFieldSet(message)):
+        return
     for number in unknown_fields(message):
         known = message.DESCRIPTOR.fields_by_number.get(number)
         if known is not None:
@@ -321,7 +323,7 @@ def _element_converter(prop: Property, enums: Mapping[str, Enum]) -> _Convert:
 
 def _fitting_text(text: str) -> str:
     if len(text) > MAX_CHARACTERS:
-        raise ValueError(f"{len(text)} characters do not fit, at most {MAX_CHARACTERS} do")
+        raise ValueError(f"{len(text)} characters do not fit; shorten it to {MAX_CHARACTERS}")
     return text
 
 
@@ -337,7 +339,8 @@ def _decimal_converter(precision: int, scale: int) -> _Convert:
             return Decimal(text).quantize(exponent, context=exact)
         except DecimalException:
             raise ValueError(
-                f"{_shortened(text)} does not fit decimal({precision},{scale}) exactly"
+                f"{_shortened(text)} does not fit decimal({precision},{scale}) exactly; round it"
+                f" to {scale} places, and keep it below 1E+{precision - scale}"
             ) from None
 
     return convert
@@ -350,7 +353,7 @@ def _enum_converter(enum: Enum) -> _Convert:
         try:
             return names[number]
         except KeyError:
-            raise ValueError(f"enum {enum.name} has no value {number}") from None
+            raise ValueError(_newer(f"enum {enum.name} has no value {number}")) from None
 
     return convert
 

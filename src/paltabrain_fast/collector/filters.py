@@ -16,6 +16,9 @@ Part = Literal["payload", "context", "header"]
 
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
+REFUSED: Final = -1
+"""Number of the table of what was refused, in place of that of a table of events."""
+
 _LARGEST_ID: Final = 2**63 - 1
 _MILLISECONDS: Final = "'%Y-%m-%dT%H:%M:%S.%gZ'"
 
@@ -128,13 +131,14 @@ def _property(part: Part, text: str, parameter: str) -> PropertyFilter:
 
 
 def valid_events(
-    table: Table, layout: Layout, wanted: Filter, page: Page
+    number: int, layout: Layout, wanted: Filter, page: Page
 ) -> tuple[str, list[Any]] | None:
-    """Return SQL for ``(id, type)`` of the wanted events of a table, with parameters.
+    """Return SQL for id, number of the table and row of the wanted events of a table.
 
     Returns:
-        ``None`` if the table has none for sure.
+        It, with its parameters; ``None`` if the table has none for sure.
     """
+    table = layout.tables[number]
     if wanted.valid is False or (wanted.types and table.event.name not in wanted.types):
         return None
     where = _Conditions()
@@ -154,16 +158,17 @@ def valid_events(
         where.add(_has_value(*found), each.value)
     if wanted.text is not None:
         texts = [_as_text(f"e.{quoted(name)}", type_) for name, type_ in table.columns.items()]
-        where.add(f"contains(lower(concat_ws(chr(31), {', '.join(texts)})), lower(?))", wanted.text)
+        finds = " OR ".join(f"contains(lower({text}), lower(?))" for text in texts)
+        where.add(finds, *[wanted.text] * len(texts))
     sql = (
-        f"SELECT {event_id} AS id, {_literal(table.name)} AS name FROM event.{quoted(table.name)} e"
-        " JOIN collector.batch b USING (batch_id)"
+        f"SELECT {event_id} AS id, {number} AS number, e.rowid AS row"
+        f" FROM event.{quoted(table.name)} e JOIN collector.batch b USING (batch_id)"
     )
     return sql + (f" WHERE {' AND '.join(where)}" if where else ""), where.parameters
 
 
 def refused_events(wanted: Filter, page: Page) -> tuple[str, list[Any]] | None:
-    """Return SQL for ``(id, type)`` of the wanted events that were refused, with parameters."""
+    """Return the same for the wanted events and requests that were refused."""
     if wanted.valid is True:
         return None
     where = _Conditions()
@@ -189,9 +194,8 @@ def refused_events(wanted: Filter, page: Page) -> tuple[str, list[Any]] | None:
         )
     if wanted.text is not None:
         where.add("contains(lower(texts), lower(?))", wanted.text)
-    return f"SELECT id, NULL AS name FROM collector.rejected WHERE {' AND '.join(where)}", (
-        where.parameters
-    )
+    sql = f"SELECT id, {REFUSED} AS number, rowid AS row FROM collector.rejected"
+    return f"{sql} WHERE {' AND '.join(where)}", where.parameters
 
 
 def _column(table: Table, layout: Layout, wanted: PropertyFilter) -> tuple[str, Property] | None:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
 
 from .errors import RefusedError
-from .filters import Filter, Page, refused_events, valid_events
+from .filters import REFUSED, Filter, Page, refused_events, valid_events
 from .layout import Layout, quoted
 from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, plain
+
+_FIRST_BATCHES: Final = 4
+_GROWTH: Final = 16
+
+_Found = tuple[int, int, int]
+"""Id of an event, number of its table, and of its row there."""
 
 QUERY_SECONDS: Final = 30
 """Seconds that a query in SQL may take."""
@@ -30,74 +39,109 @@ class Reader:
     def __init__(self, cursor: duckdb.DuckDBPyConnection, layout: Layout) -> None:
         self._cursor = cursor
         self._layout = layout
-        self._tables = {table.name: table for table in layout.tables}
         self._objects = EventObjects(layout)
 
     def events(
-        self, wanted: Filter, page: Page, seen: frozenset[str]
-    ) -> tuple[list[EventObject], int]:
-        """Return the events of a page, and how many there are without its limit.
+        self, wanted: Filter, page: Page, seen: frozenset[str], last_id: int
+    ) -> list[EventObject]:
+        """Return the events of a page.
 
         Args:
             wanted: which events.
             page: which part of them.
             seen: the types that have events at all; other tables are not asked.
+            last_id: the highest id that is asked for.
         """
+        found: list[_Found] = []
+        with self._snapshot():
+            for part in _windows(page, last_id):
+                found += self._find(wanted, replace(part, limit=page.limit - len(found)), seen)
+                if len(found) == page.limit:
+                    break
+            return self._read(found)
+
+    def count(self, wanted: Filter, page: Page, seen: frozenset[str]) -> int:
+        """Return how many events there are between the ids of a page."""
+        sql, parameters = self._union(wanted, page, seen)
+        if not sql:
+            return 0
+        row = self._cursor.execute(f"SELECT count(*) FROM ({sql})", parameters).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _find(self, wanted: Filter, page: Page, seen: frozenset[str]) -> list[_Found]:
+        sql, parameters = self._union(wanted, page, seen)
+        if not sql:
+            return []
+        order = "DESC" if page.newest_first else "ASC"
+        return self._cursor.execute(
+            f"SELECT id, number, row FROM ({sql}) ORDER BY id {order} LIMIT {page.limit}",
+            parameters,
+        ).fetchall()
+
+    def _union(self, wanted: Filter, page: Page, seen: frozenset[str]) -> tuple[str, list[Any]]:
+        """Return SQL for id, number of the table and row of the wanted events, with parameters."""
         parts = [refused_events(wanted, page)]
         parts += [
-            valid_events(table, self._layout, wanted, page)
-            for table in self._layout.tables
+            valid_events(number, self._layout, wanted, page)
+            for number, table in enumerate(self._layout.tables)
             if table.event.name in seen
         ]
         found = [part for part in parts if part is not None]
-        if not found:
-            return [], 0
-        rows = self._rows(
-            "SELECT id, name, count(*) OVER () FROM ("
-            + " UNION ALL ".join(sql for sql, _ in found)
-            + f") ORDER BY id {'DESC' if page.newest_first else 'ASC'} LIMIT {page.limit}",
-            [value for _, parameters in found for value in parameters],
-        )
-        if not rows:
-            return [], 0
-        return self._read([(event_id, name) for event_id, name, _ in rows]), rows[0][2]
+        return " UNION ALL ".join(sql for sql, _ in found), [
+            value for _, parameters in found for value in parameters
+        ]
 
-    def event(self, id: int, seen: frozenset[str]) -> EventObject | None:
-        """Return the event with an id; ``None`` if there is none."""
-        page = Page(before=id + 1, after=id - 1, limit=1)
-        events, _ = self.events(Filter(), page, seen)
-        return events[0] if events else None
-
-    def _read(self, found: list[tuple[int, str | None]]) -> list[EventObject]:
-        ids: dict[str | None, list[int]] = {}
-        for event_id, name in found:
-            ids.setdefault(name, []).append(event_id)
+    def _read(self, found: list[_Found]) -> list[EventObject]:
+        by_table: dict[int, dict[int, int]] = {}
+        for event_id, number, row in found:
+            by_table.setdefault(number, {})[row] = event_id
         objects: dict[int, EventObject] = {}
-        for name, wanted in ids.items():
-            marks = ", ".join(map(str, wanted))
-            if name is None:
-                rows = self._rows(
-                    f"SELECT id, object FROM collector.rejected WHERE id IN ({marks})", []
-                )
-                objects |= {event_id: json.loads(text) for event_id, text in rows}
-                continue
-            table = self._tables[name]
-            columns = ", ".join(f"e.{quoted(column)}" for column in table.columns)
-            numbers = ", ".join({str(each // EVENTS_IN_BATCH) for each in wanted})
-            id_sql = f"b.number * {EVENTS_IN_BATCH} + e.batch_event_seq_num"
-            rows = self._rows(
-                f"SELECT {id_sql} AS id, {columns} FROM event.{quoted(name)} e"
-                " JOIN collector.batch b USING (batch_id)"
-                f" WHERE b.number IN ({numbers}) AND {id_sql} IN ({marks})",
-                [],
-            )
-            for event_id, *values in rows:
-                row = dict(zip(table.columns, values, strict=True))
-                objects[event_id] = self._objects.make(event_id, table, row)
-        return [objects[event_id] for event_id, _ in found if event_id in objects]
+        for number, ids in by_table.items():
+            table = None if number == REFUSED else self._layout.tables[number]
+            names = ["object"] if table is None else list(table.columns)
+            source = f"event.{quoted(table.name)}" if table else "collector.rejected"
+            rows = self._cursor.execute(
+                f"SELECT rowid, {', '.join(map(quoted, names))} FROM {source}"
+                f" WHERE rowid IN ({', '.join(map(str, ids))})"
+            ).fetchall()
+            for row, *values in rows:
+                event_id = ids[row]
+                if table is None:
+                    objects[event_id] = json.loads(values[0])
+                else:
+                    columns = dict(zip(names, values, strict=True))
+                    objects[event_id] = self._objects.make(event_id, table, columns)
+        return [objects[event_id] for event_id, _, _ in found]
 
-    def _rows(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-        return self._cursor.execute(sql, parameters).fetchall()
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let all queries see the same; the numbers of rows are fixed meanwhile."""
+        self._cursor.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            yield
+        finally:
+            self._cursor.execute("ROLLBACK")
+
+
+def _windows(page: Page, last_id: int) -> Iterator[Page]:
+    """Divide a page into parts, from its begin on, each of which has far more batches.
+
+    Most pages end in the first parts; to sort all events for each would take long.
+    """
+    lowest = page.after if page.after is not None else -1
+    highest = last_id + 1 if page.before is None else min(page.before, last_id + 1)
+    batches = _FIRST_BATCHES
+    while lowest + 1 < highest:
+        if page.newest_first:
+            start = max(lowest, (highest // EVENTS_IN_BATCH - batches) * EVENTS_IN_BATCH - 1)
+            yield replace(page, before=highest, after=start)
+            highest = start + 1
+        else:
+            end = min(highest, (lowest // EVENTS_IN_BATCH + batches) * EVENTS_IN_BATCH)
+            yield replace(page, before=end, after=lowest)
+            lowest = end - 1
+        batches *= _GROWTH
 
 
 def select(cursor: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:

@@ -46,13 +46,13 @@ class Collector:
         http_port: port of HTTP on 127.0.0.1.
         https_port: port of HTTPS on 127.0.0.1.
         ca_file: PEM file of the authority that signed the HTTPS certificate.
-        tally: the counts; read them only.
+        counters: the counts; read them only.
     """
 
     http_port: int
     https_port: int
     ca_file: Path
-    tally: Tally
+    counters: Tally
 
     @property
     def hostname(self) -> str:
@@ -235,5 +235,6 @@ def _config(app: CollectorApp, certificate: str | None = None) -> uvicorn.Config
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         ssl_certfile=certificate,
     )

@@ -24,18 +24,27 @@ HEARTBEAT_SECONDS: Final = 15.0
 MAX_EVENTS: Final = 200
 """Events in a message, at most: the newest."""
 
-Find = Callable[[Filter, Page], Awaitable[tuple[list[EventObject], int]]]
-"""Reads the events of a page, and how many there are without its limit."""
+Find = Callable[[Filter, Page], Awaitable[list[EventObject]]]
+"""Reads the events of a page."""
+
+Count = Callable[[Filter, Page], Awaitable[int]]
+"""Counts the events of a page as if it had no limit."""
 
 
 async def stream(
-    store: Store, find: Find, wanted: Filter, after: int | None, is_stopping: Callable[[], bool]
+    store: Store,
+    find: Find,
+    count: Count,
+    wanted: Filter,
+    after: int | None,
+    is_stopping: Callable[[], bool],
 ) -> AsyncIterator[str]:
     """Yield the messages to one client.
 
     Args:
         store: is watched for changes.
         find: reads events.
+        count: counts them.
         wanted: which events are sent.
         after: the id after which the stream goes on; ``None`` means only what arrives from now on.
         is_stopping: whether the collector stops, which ends the stream.
@@ -58,10 +67,13 @@ async def stream(
                 events_due = now + MESSAGE_SECONDS
                 upto = store.tally.last_id
                 page = Page(before=upto + 1, after=last_id, limit=MAX_EVENTS)
-                found, count = await find(wanted, page)
+                found = await find(wanted, page)
+                skipped = 0
+                if len(found) == MAX_EVENTS:
+                    skipped = await count(wanted, page) - MAX_EVENTS
                 last_id = upto
                 if found:
-                    document = {"events": found[::-1], "skipped": count - len(found)}
+                    document = {"events": found[::-1], "skipped": skipped}
                     yield _message("events", document, found[0]["id"])
                     heard = now
             if now >= counts_due:
