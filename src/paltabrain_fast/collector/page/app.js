@@ -288,4 +288,3 @@ showFilters();
 showState();
 feed.start(filters);
 openFromAddress();
-byId("list").focus({ preventScroll: true });
