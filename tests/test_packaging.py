@@ -51,6 +51,7 @@ def test_wheel_is_complete(dist: Path) -> None:
         "paltabrain_fast/__pyinstaller/hook-paltabrain_fast.py",
         "paltabrain_fast/_native/engine.pyi",
         "paltabrain_fast/_native/uuid7.pyi",
+        "paltabrain_fast/collector/page/index.html",
         "paltabrain_sdk-stubs/__init__.pyi",
         "paltabrain_sdk-stubs/sdk.pyi",
     } <= names

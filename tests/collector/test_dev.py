@@ -16,6 +16,7 @@ from typing import IO
 
 import duckdb
 import pytest
+import requests
 
 from paltabrain_fast.schema.descriptor import message_classes
 from paltabrain_fast.schema.load import load_schema
@@ -129,6 +130,78 @@ def test_on_a_terminal_the_counters_move(db: Path) -> None:
             seen += screen.read(1)
         process.terminate()
         assert process.wait(_DEADLINE) == 0
+
+
+def _until(lines: IO[str], wanted: str) -> str:
+    while wanted not in (line := lines.readline()):
+        assert line, f"{wanted!r} was not printed"
+    return line
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
+def test_each_rejection_is_printed_as_it_happens_without_a_terminal(db: Path, strict: bool) -> None:
+    newer = b"\x12\x03\x98\x06\x01"  # SessionEnd with a property 99
+    with _dev(db, "--api-key", "s3cret", *(("--strict",) if strict else ())) as process:
+        assert process.stdout is not None
+        url = _found(r"^HTTP +(http://\S+)$", _introduction(process.stdout))
+        with closing(Client(url, api_key="wr0ng")) as client:
+            assert client.post(batch(_a_session_start())).status_code == 401
+        assert "✗ 401 request: /v2/paltabrain: the API key is not" in _until(process.stdout, "✗")
+        with closing(Client(url, api_key="s3cret")) as client:
+            answer = client.post(batch(_a_session_start(), newer))
+            line = _until(process.stdout, "✗")
+            assert "the app's module is newer than this schema: " in line
+            assert "has an unknown property 99" in line
+            if strict:
+                assert answer.status_code == 422
+                assert line.startswith("✗ 422 request payload.99: event 2 (SessionEnd): ")
+            else:
+                assert (answer.status_code, answer.json()["events"]) == (200, 1)
+                assert answer.json()["refused"] == 1
+                assert line.startswith("✗ 422 SessionEnd payload.99: the app's module")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=_DEADLINE)
+    assert (process.returncode, err) == (0, "")
+    stored = 0 if strict else 1
+    assert f"events: {stored}, batches: {stored}, repeated: 0, rejected: 2" in out
+    assert "(for the API key: 1)" in out
+    assert "s3cret" not in out
+    assert "wr0ng" not in out
+
+
+def test_the_environment_that_it_prints_is_enough_for_an_unchanged_application(db: Path) -> None:
+    application = (
+        "from examples.config import Context, EventSessionStart\n"
+        "from paltabrain_fast import PaltabrainSdk\n"
+        "with PaltabrainSdk(context=Context(), start_session=True) as sdk:\n"
+        "    sdk.track(EventSessionStart())\n"
+        "print(sdk.stats().delivered)\n"
+    )
+    with _dev(db) as process:
+        assert process.stdout is not None
+        text = _introduction(process.stdout)
+        hostname = _found(r"^HTTPS +(localhost:\d+) ", text)
+        exports = re.findall(r"^export .*$", text, re.MULTILINE)
+        assert len(exports) == 2
+        for secure in ("", f"export PALTABRAIN_SDK_HOSTNAME={hostname}"):
+            shell = "\n".join([*exports, secure, f"exec {sys.executable} -c '{application}'"])
+            done = subprocess.run(
+                ["sh", "-c", shell], capture_output=True, text=True, timeout=_DEADLINE, check=True
+            )
+            assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_ctrl_c_ends_it_while_clients_read_the_stream(db: Path) -> None:
+    with _dev(db) as process:
+        assert process.stdout is not None
+        url = _found(r"^HTTP +(http://\S+)$", _introduction(process.stdout))
+        with requests.get(f"{url}/api/stream", stream=True, timeout=30) as stream:
+            lines = stream.iter_lines()
+            assert b"event: counts" in lines
+            process.send_signal(signal.SIGINT)
+            process.wait(_DEADLINE)  # that of a heartbeat is shorter, that of the stream endless
+            assert not [line for line in lines if line.startswith(b"event: events")]
+    assert process.returncode == 0
 
 
 def _fails(*arguments: str) -> str:

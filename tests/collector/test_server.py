@@ -83,7 +83,8 @@ def test_the_authority_is_kept_between_starts_its_key_for_its_owner_alone(db: Pa
     ):
         assert client.post(batch(PAGE_OPEN)).status_code == 200
     assert {path.name for path in db.parent.iterdir()} == {
-        *(db.name, f"{db.name}.ca.pem", f"{db.name}.ca.key", trusted.name)
+        *(db.name, *(f"{db.name}.{end}" for end in ("ca.pem", "ca.key", "ca-bundle.pem"))),
+        trusted.name,
     }
 
 

@@ -40,7 +40,7 @@ def load_or_create_authority(certificate: Path, private_key: Path) -> trustme.CA
         (certificate, authority.cert_pem, 0o644),
     ):
         try:
-            _replace(path, blob.bytes(), mode)
+            replace_file(path, blob.bytes(), mode)
         except OSError as error:
             raise CollectorError(f"cannot write {path}: {error.strerror}") from None
     return authority
@@ -65,7 +65,7 @@ def _read(certificate: Path, private_key: Path) -> trustme.CA:
     return trustme.CA.from_pem(certificate_pem, key_pem)
 
 
-def _replace(path: Path, data: bytes, mode: int) -> None:
+def replace_file(path: Path, data: bytes, mode: int) -> None:
     """Replace a file atomically: nobody sees another mode, or part of the content."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,6 +9,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .listening import is_address, is_unspecified
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -39,7 +40,7 @@ class Guard:
         self._app = app
         named = [host.lower() for host in hosts]
         self._hosts = {*LOCAL_HOSTS, *named}
-        self._takes_addresses = any(_is_unspecified(host) for host in named)
+        self._takes_addresses = any(is_unspecified(host) for host in named)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,7 +78,7 @@ class Guard:
         return None
 
     def _is_own(self, name: str) -> bool:
-        return name in self._hosts or (self._takes_addresses and _is_address(name))
+        return name in self._hosts or (self._takes_addresses and is_address(name))
 
 
 def _hostname(url: str) -> str | None:
@@ -88,15 +89,3 @@ def _hostname(url: str) -> str | None:
         return None
     is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
     return parts.hostname if is_bare else None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_unspecified(name: str) -> bool:
-    return _is_address(name) and ipaddress.ip_address(name).is_unspecified

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from weakref import WeakSet
+from typing import Final
 
 import uvicorn
 
@@ -20,11 +18,12 @@ from .api import Api
 from .app import CollectorApp
 from .authority import load_or_create_authority
 from .body import Bodies
+from .bundle import write_bundle
 from .config_zip import config_zip
 from .decode import Decoder
-from .errors import CollectorError
 from .guard import LOCAL_HOSTS
 from .layout import plan_layout
+from .listening import Listener, is_unspecified, listen
 from .objects import EventObject
 from .openapi import openapi_document
 from .reading import Reader
@@ -33,7 +32,6 @@ from .store import Store
 from .tally import Tally
 from .warehouse import Warehouse
 
-_LOOPBACK: Final = "127.0.0.1"
 _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
 
@@ -46,12 +44,15 @@ class Collector:
         http_port: port of HTTP on 127.0.0.1.
         https_port: port of HTTPS on 127.0.0.1.
         ca_file: PEM file of the authority that signed the HTTPS certificate.
+        bundle_file: PEM file of the usual authorities with that one, to be named by
+            ``REQUESTS_CA_BUNDLE``.
         counters: the counts; read them only.
     """
 
     http_port: int
     https_port: int
     ca_file: Path
+    bundle_file: Path
     counters: Tally
 
     @property
@@ -73,6 +74,7 @@ def running(
     port: int = 0,
     https_port: int = 0,
     api_key: str | None = None,
+    hosts: Sequence[str] = (),
     strict: bool = False,
     schema_name: str = "",
     on_refused: Callable[[EventObject], None] | None = None,
@@ -86,7 +88,7 @@ def running(
 
     The HTTPS certificate is made at each start. The authority that signs it is kept beside ``db``,
     in ``<db>.ca.pem`` and ``<db>.ca.key``, so that clients go on to trust it. Only the owner can
-    read the key.
+    read the key. ``<db>.ca-bundle.pem`` has the authorities that clients trust anyway, too.
 
     Args:
         schema: the schema of the events.
@@ -94,18 +96,20 @@ def running(
         port: port of HTTP; 0 means any free one.
         https_port: port of HTTPS; 0 means any free one.
         api_key: the key that requests must have; ``None`` accepts any key, but not a missing one.
+        hosts: names and addresses by which clients beyond this machine reach it. It listens on the
+            addresses, too; if there is a name, on all of IPv4.
         strict: refuse a batch as a whole if one of its events does not fit the schema; otherwise
             its valid events are stored.
         schema_name: what ``/api/health`` tells as the name of the schema.
         on_refused: called in the collector's thread with each event or request that was refused.
 
     Raises:
-        CollectorError: a port is in use, ``db`` cannot be used, or two events or properties of the
-            schema need the same table or column.
+        CollectorError: a port is in use, a host is none, ``db`` cannot be used, or two events or
+            properties of the schema need the same table or column.
     """
     with ExitStack() as stack:
-        listeners = [
-            stack.enter_context(closing(_listen(number, option)))
+        groups = [
+            [stack.enter_context(closing(each)) for each in listen(number, option, hosts)]
             for number, option in ((port, "--port"), (https_port, "--https-port"))
         ]
         layout = plan_layout(schema)
@@ -136,19 +140,21 @@ def running(
             config_zip(schema),
             api_key=api_key,
             is_strict=strict,
-            hosts=(),
+            hosts=hosts,
         )
         stack.callback(app.close)
         ca_file = db.with_name(f"{db.name}.ca.pem")
-        servers = [_http_server(app), _https_server(app, ca_file)]
+        servers = [_http_server(app), _https_server(app, ca_file, hosts)]
+        bundle_file = db.with_name(f"{db.name}.ca-bundle.pem")
+        write_bundle(bundle_file, ca_file.read_bytes())
         stopping = threading.Event()
         thread = threading.Thread(
-            target=asyncio.run, args=(_serve(app, servers, listeners, stopping),)
+            target=asyncio.run, args=(_serve(app, servers, groups, stopping),)
         )
         thread.start()
         try:
-            http_port, https_port = (sock.getsockname()[1] for sock in listeners)
-            yield Collector(http_port, https_port, ca_file, store.tally)
+            http_port, https_port = (group[0].getsockname()[1] for group in groups)
+            yield Collector(http_port, https_port, ca_file, bundle_file, store.tally)
         finally:
             stopping.set()
             for cursor in cursors:
@@ -159,11 +165,11 @@ def running(
 async def _serve(
     app: CollectorApp,
     servers: list[uvicorn.Server],
-    listeners: list[_Listener],
+    groups: list[list[Listener]],
     stopping: threading.Event,
 ) -> None:
     serving = asyncio.gather(
-        *(server.serve([sock]) for server, sock in zip(servers, listeners, strict=True))
+        *(server.serve(list(group)) for server, group in zip(servers, groups, strict=True))
     )
     await asyncio.to_thread(stopping.wait)
     for server in servers:
@@ -171,56 +177,21 @@ async def _serve(
     await app.stop()
     await asyncio.sleep(_ANSWER_SECONDS)
     while not serving.done():  # a client may connect just before its listener closes
-        for listener in listeners:
-            listener.hang_up()
+        for group in groups:
+            for listener in group:
+                listener.hang_up()
         await asyncio.wait({serving}, timeout=0.1)
     await serving
-
-
-class _Listener(socket.socket):
-    """A listening socket that can close the connections that it accepted.
-
-    It is needed since uvicorn, when it stops, waits for its clients: for a TLS handshake to end, or
-    for an idle client to close its connection.
-    """
-
-    def __init__(self) -> None:
-        # Given the protocol, asyncio sets TCP_NODELAY. Without that, the second part of an answer
-        # waits up to 40 ms, until the client has acknowledged the first.
-        super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._accepted: WeakSet[socket.socket] = WeakSet()
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        connection, address = super().accept()
-        self._accepted.add(connection)
-        return connection, address
-
-    def hang_up(self) -> None:
-        """Close all connections; what was written to them still arrives."""
-        for connection in tuple(self._accepted):
-            with suppress(OSError):  # it is closed already
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-def _listen(port: int, option: str) -> _Listener:
-    sock = _Listener()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((_LOOPBACK, port))
-        sock.listen()
-    except OSError as error:
-        sock.close()
-        raise CollectorError(f"{option} {port}: {error.strerror}; choose another port") from None
-    return sock
 
 
 def _http_server(app: CollectorApp) -> uvicorn.Server:
     return uvicorn.Server(_config(app))
 
 
-def _https_server(app: CollectorApp, ca_file: Path) -> uvicorn.Server:
+def _https_server(app: CollectorApp, ca_file: Path, hosts: Sequence[str]) -> uvicorn.Server:
     authority = load_or_create_authority(ca_file, ca_file.with_suffix(".key"))
-    certificate = authority.issue_cert(*LOCAL_HOSTS)
+    names = [host for host in hosts if not is_unspecified(host)]
+    certificate = authority.issue_cert(*dict.fromkeys((*LOCAL_HOSTS, *names)))
     with certificate.private_key_and_cert_chain_pem.tempfile() as pem:
         config = _config(app, pem)
         config.load()  # reads the key from the temporary file, which is deleted then
