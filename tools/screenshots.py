@@ -46,8 +46,9 @@ IMAGES: Final = ROOT / "docs" / "images"
 SECONDS: Final = 30
 """Seconds that the shop is open before the pictures are taken."""
 
-COLOURS: Final = 128
+COLOURS: Final = 256
 """Of a picture: the page has few, and the files become small."""
+
 
 class NewerPageOpen(EventPageOpen):  # type: ignore[misc]
     """A page view of a module that has a property more than the schema of the collector."""
@@ -104,10 +105,14 @@ def _page(browser: Browser, url: str, scheme: Any, width: int, height: int) -> P
 
 
 def _take(page: Page, name: str) -> None:
+    page.mouse.move(0, 0)
     page.wait_for_timeout(1_500)  # until the counts have come, and the letters are drawn
     path = IMAGES / f"{name}.png"
     with Image.open(BytesIO(page.screenshot())) as picture:
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        few = picture.convert("RGB").quantize(
+            COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE
+        )
+        few.save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KiB")
 
 

@@ -107,6 +107,24 @@ def test_it_goes_on_after_the_collector_was_restarted(db: Path, open_page: OpenP
         page.shows("fourth", "third", "second", "first")
 
 
+def test_a_tab_that_nobody_sees_leaves_its_connection_to_others(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    send(client, "first")
+    page = open_page(collector.http_url)
+    page.shows("first")
+    hide = """(hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    expect(page.page.locator("#connection")).to_have_attribute("data-state", "connecting")
+    send(client, "second")
+    page.shows("first")
+    page.evaluate(hide, False)
+    page.shows("second", "first")
+
+
 def test_another_database_at_the_same_address_begins_a_new_list(
     tmp_path: Path, open_page: OpenPage
 ) -> None:

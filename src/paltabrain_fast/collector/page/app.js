@@ -216,6 +216,11 @@ function openFromAddress() {
 
 // Buttons, dialogs and keys
 
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) feed.sleep();
+  else feed.wake();
+});
+
 byId("pause").addEventListener("click", togglePause);
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
 byId("panel").addEventListener("click", () => {

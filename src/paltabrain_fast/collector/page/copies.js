@@ -1,8 +1,9 @@
 // What an event is copied as: JSON, a query of its row, an assertion for pytest.
 
 const LINE_LENGTH = 100;
-const KEYWORDS = new Set(
-  `False None True and as assert async await break class continue def del elif else except finally
+/** Names that a parameter cannot have: Python's keywords, and the assertion's own parameters. */
+const TAKEN = new Set(
+  `header context times False None True and as assert async await break class continue def del elif else except finally
   for from global if import in is lambda nonlocal not or pass raise return try while with yield self
   super`.split(/\s+/),
 );
@@ -43,7 +44,7 @@ export function asPytest(event, schema) {
 
 const named = (properties, name) => properties.find((each) => each.name === name);
 
-const parameter = (name) => (KEYWORDS.has(name) ? `${name}_` : name);
+const parameter = (name) => (TAKEN.has(name) ? `${name}_` : name);
 
 function groups(values, known, schema) {
   const texts = Object.entries(values).map(([group, properties]) => {

@@ -44,6 +44,7 @@ export class Feed extends EventTarget {
   /** Show the events that match, from now on. */
   async start(filters) {
     this.filters = filters.toString();
+    this.isLoaded = false;
     const run = this.#begin();
     try {
       const counts = await ask("/api/counts");
@@ -73,6 +74,17 @@ export class Feed extends EventTarget {
     this.log.trim(this.view.first, this.view.last);
     this.#tell("state");
     this.#tell("log");
+  }
+
+  /** Leave the connection to others while nobody looks: a browser has six for a site. */
+  sleep() {
+    this.#begin();
+  }
+
+  /** Go on where `sleep()` stopped. */
+  wake() {
+    if (this.isLoaded) this.#reconnect();
+    else this.start(this.filters);
   }
 
   /** Load what a gap stands for, or a page of it. */
