@@ -61,7 +61,7 @@ def test_wheel_is_complete(dist: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         code = archive.read(library)
     assert library.startswith("paltabrain_fast/_native/_core.cpython")
-    assert wheel.stat().st_size < 600_000
+    assert wheel.stat().st_size < 700_000
     assert b".debug_info" not in code  # the name of a section; -g in CFLAGS asks for it
     assert not [name for name in names if name.endswith(".c") or name.startswith("tests")]
     assert [name for name in names if name.endswith("licenses/LICENSE")]
