@@ -48,7 +48,6 @@ def test_wheel_is_complete(dist: Path) -> None:
     assert {
         "paltabrain_fast/py.typed",
         "paltabrain_fast/sdk_pb2.pyi",
-        "paltabrain_fast/collector/page/index.html",
         "paltabrain_fast/collector/page/app.js",
         "paltabrain_fast/__pyinstaller/hook-paltabrain_fast.py",
         "paltabrain_fast/_native/engine.pyi",
