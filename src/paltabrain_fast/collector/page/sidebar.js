@@ -3,6 +3,7 @@
 import { byId, count, el, svg } from "./dom.js";
 
 const SECONDS = 60;
+const INSTANCES = 20;
 const HEADROOM = 1.15;
 
 export class Sidebar {
@@ -101,22 +102,22 @@ export class Sidebar {
   }
 
   #drawInstances() {
-    byId("instances-section").hidden = this.counts.instances.length === 0;
-    for (const id of this.counts.instances) {
-      if (this.instances.has(id)) continue;
-      const button = el(
-        "button",
-        { class: "choice-row", "aria-pressed": "false", onclick: () => this.toggle("instance", id) },
-        el("span", { class: "label mono", title: id }, id),
-      );
-      byId("instances").append(el("li", {}, button));
-      this.instances.set(id, button);
-    }
-    for (const [id, button] of this.instances) {
-      if (this.counts.instances.includes(id)) continue;
-      button.parentElement.remove();
-      this.instances.delete(id);
-    }
+    const newest = this.counts.instances.slice(-INSTANCES).reverse();
+    byId("instances-section").hidden = newest.length === 0;
+    if (newest.join() === [...this.instances.keys()].join()) return;
+    this.instances = new Map(
+      newest.map((id) => [
+        id,
+        el(
+          "button",
+          { class: "choice-row", onclick: () => this.toggle("instance", id) },
+          el("span", { class: "label mono", title: id }, id),
+        ),
+      ]),
+    );
+    byId("instances").replaceChildren(
+      ...[...this.instances.values()].map((button) => el("li", {}, button)),
+    );
     if (this.filters) this.mark(this.filters);
   }
 

@@ -82,6 +82,6 @@ export function noMatch(counts, refusal, clear) {
   return [
     el("h2", {}, refusal === null ? "No event matches" : "A filter is not understood"),
     el("p", {}, refusal ?? `${arrived}New ones that match appear here.`),
-    el("button", { class: "button primary", onclick: clear }, "Clear the filters"),
+    el("p", {}, el("button", { class: "button primary", onclick: clear }, "Clear the filters")),
   ];
 }
