@@ -10,7 +10,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-ONLY_AS_WHEELS = ["cffi", "cryptography", "duckdb", "gevent", "pycurl", "pydantic-core", "uvloop"]
+ONLY_AS_WHEELS = [
+    *("cffi", "cryptography", "duckdb", "gevent", "jsonschema-rs"),
+    *("pycurl", "pydantic-core", "uvloop"),
+]
 """Packages that take long to build from source, or more than a C compiler."""
 
 

@@ -98,7 +98,7 @@ class Client:
     """An HTTP client of the protocol that is not the SDK."""
 
     def __init__(self, url: str, *, api_key: str = "key", ca_file: Path | None = None) -> None:
-        self._url = url
+        self.url = url
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = str(ca_file) if ca_file else True
@@ -108,13 +108,16 @@ class Client:
         """Post bytes, a message, or an iterable of bytes (chunked); a ``None`` removes a header."""
         data = body.SerializeToString() if isinstance(body, Batch) else body
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._session.post(self._url + ENDPOINT_BATCH, data=data, headers=named, timeout=30)
+        return self._session.post(self.url + ENDPOINT_BATCH, data=data, headers=named, timeout=30)
 
     def get_config(self) -> requests.Response:
-        return self._session.get(self._url + ENDPOINT_CONFIG, timeout=30)
+        return self._session.get(self.url + ENDPOINT_CONFIG, timeout=30)
 
-    def request(self, method: str, path: str, *, json: Any = None) -> requests.Response:
-        return self._session.request(method, self._url + path, json=json, timeout=30)
+    def request(self, method: str, path: str, **headers: str) -> requests.Response:
+        return self._session.request(method, self.url + path, headers=headers, timeout=30)
+
+    def post_json(self, path: str, document: Any) -> requests.Response:
+        return self._session.post(self.url + path, json=document, timeout=30)
 
     def counts(self) -> Any:
         return self.request("GET", "/").json()

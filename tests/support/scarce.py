@@ -39,6 +39,7 @@ NOT_RUN = {
     for path, packages in {
         "collector": ["duckdb", "starlette", "uvicorn"],
         "collector/page": ["duckdb", "starlette", "uvicorn", "playwright", _BROWSER],
+        "collector/test_openapi.py": ["schemathesis"],
         "test_end_to_end.py": ["duckdb", "starlette", "uvicorn"],
     }.items()
     if (missing := lacks(*packages))

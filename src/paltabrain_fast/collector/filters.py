@@ -123,11 +123,14 @@ def read_number(query: QueryParams, name: str) -> int | None:
 
 def _property(part: Part, text: str, parameter: str) -> PropertyFilter:
     path, colon, value = text.partition(":")
-    group, dot, name = path.partition(".") if part != "payload" else ("", ".", path)
-    if not (colon and dot and name):
+    group: str | None = None
+    name = path
+    if part != "payload":
+        group, _, name = path.partition(".")
+    if not (colon and name and group != ""):
         example = "page_id:abc" if part == "payload" else "user.user_id:u1"
         raise RefusedError(400, f"{parameter}: takes a property and its value, such as {example}")
-    return PropertyFilter(part, group or None, name, value)
+    return PropertyFilter(part, group, name, value)
 
 
 def valid_events(

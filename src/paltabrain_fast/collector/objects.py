@@ -44,8 +44,14 @@ def iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="milliseconds") + "Z"
 
 
-def plain(value: Any) -> Any:
-    """Return a value of DuckDB as one that JSON has."""
+def plain(value: Any, *, has_integers: bool = False) -> Any:
+    """Return a value of DuckDB as one that JSON has.
+
+    Args:
+        value: the value.
+        has_integers: whether decimals without places are integers, as the columns of integer
+            properties have them.
+    """
     match value:
         case None | bool() | str():
             return value
@@ -54,7 +60,8 @@ def plain(value: Any) -> Any:
         case float():
             return value if value - value == 0 else str(value)  # JSON has no NaN, no infinity
         case Decimal():
-            return format(value, "f")
+            is_integer = has_integers and value.as_tuple().exponent == 0
+            return plain(int(value)) if is_integer else format(value, "f")
         case datetime():
             return iso(
                 value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
@@ -64,9 +71,12 @@ def plain(value: Any) -> Any:
         case bytes():
             return value.hex()
         case list() | tuple():
-            return [plain(element) for element in value]
+            return [plain(element, has_integers=has_integers) for element in value]
         case dict():
-            return {str(key): plain(element) for key, element in value.items()}
+            return {
+                str(key): plain(element, has_integers=has_integers)
+                for key, element in value.items()
+            }
     return str(value)
 
 

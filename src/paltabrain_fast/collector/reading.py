@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
@@ -181,12 +180,5 @@ def select(cursor: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
         raise RefusedError(400, f"the query gives over {MAX_ROWS} rows; add a LIMIT")
     return {
         "columns": columns,
-        "rows": [[_integer_or_plain(value) for value in row] for row in rows],
+        "rows": [[plain(value, has_integers=True) for value in row] for row in rows],
     }
-
-
-def _integer_or_plain(value: Any) -> Any:
-    """Return a value as JSON; columns of integer properties are decimals without places."""
-    if isinstance(value, Decimal) and value.as_tuple().exponent == 0:
-        return plain(int(value))
-    return plain(value)

@@ -63,6 +63,12 @@ async def stream(
             if resets != store.resets:
                 resets, last_id, heard = store.resets, store.tally.last_id, now
                 yield _message("reset", {})
+            if now >= counts_due:
+                counts_due = now + COUNTS_SECONDS
+                counts = store.tally.document()
+                if counts != told:
+                    told, heard = counts, now
+                    yield _message("counts", counts)
             if now >= events_due and last_id < store.tally.last_id:
                 events_due = now + MESSAGE_SECONDS
                 upto = store.tally.last_id
@@ -76,12 +82,6 @@ async def stream(
                     document = {"events": found[::-1], "skipped": skipped}
                     yield _message("events", document, found[0]["id"])
                     heard = now
-            if now >= counts_due:
-                counts_due = now + COUNTS_SECONDS
-                counts = store.tally.document()
-                if counts != told:
-                    told, heard = counts, now
-                    yield _message("counts", counts)
             if now >= heard + HEARTBEAT_SECONDS:
                 heard = now
                 yield ": the collector has nothing to tell\n\n"

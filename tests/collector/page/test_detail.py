@@ -110,7 +110,7 @@ def _copied(page: LivePage, what: str) -> str:
 
 
 def _rows_of(client: Client, query: str) -> list[list[object]]:
-    answer = client.request("POST", "/api/sql", json={"query": query})
+    answer = client.post_json("/api/sql", {"query": query})
     assert answer.status_code == 200, answer.text
     return list(answer.json()["rows"])
 
