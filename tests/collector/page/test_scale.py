@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Route, expect
 
+from paltabrain_fast.collector.app import PAGE
 from paltabrain_fast.collector.server import Collector
 from paltabrain_fast.utils import uuid_v7
 
@@ -48,15 +49,21 @@ def test_a_hundred_thousand_events(
     expect(page.detail).to_contain_text("the last")
 
 
-@pytest.fixture
-def run(collector: Collector, open_page: OpenPage) -> Callable[[str], Any]:
+@pytest.fixture(scope="module")
+def run(browser: Browser) -> Iterator[Callable[[str], Any]]:
     """Run statements with a new ``EventLog`` of the page; they end with a ``return``."""
-    page = open_page(collector.http_url)
+    page = browser.new_page()
+
+    def serve(route: Route) -> None:
+        route.fulfill(path=PAGE / (route.request.url.rpartition("/")[2] or "icon.svg"))
+
+    page.route("**/*", serve)
+    page.goto("http://page.test/")
 
     def run(statements: str) -> Any:
         return page.evaluate(
             f"""async () => {{
-                const {{ EventLog, KEPT }} = await import("/page/log.js");
+                const {{ EventLog, KEPT }} = await import("/log.js");
                 const log = new EventLog();
                 const events = (from, to) =>
                     Array.from({{ length: to - from }}, (_, index) => ({{ id: from + index }}));
@@ -66,7 +73,8 @@ def run(collector: Collector, open_page: OpenPage) -> Callable[[str], Any]:
             }}"""
         )
 
-    return run
+    yield run
+    page.close()
 
 
 def test_each_event_is_in_the_list_once(run: Callable[[str], Any]) -> None:
