@@ -215,3 +215,19 @@ def test_what_arrives_does_not_move_what_is_read(
     assert page.rows.filter(has_text="old-50").first.bounding_box() == before
     newer.click()
     expect(page.rows.filter(has_text="new-29")).to_be_in_viewport()
+
+
+def test_rows_stand_still_while_the_pointer_moves_over_them(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    send(client, *(f"old-{number}" for number in range(100)))
+    page = open_page(collector.http_url)
+    row = page.rows.filter(has_text="old-97")
+    row.hover()
+    before = row.bounding_box()
+    send(client, "new")
+    expect(page.page.get_by_role("button", name="newer")).to_have_text("1 newer")
+    assert row.bounding_box() == before
+    expect(page.rows.filter(has_text="new")).to_be_in_viewport()  # as soon as the pointer rests
+    page.page.mouse.wheel(0, 34 * 40)
+    expect(page.page.get_by_role("button", name="newer")).to_have_text("40 newer")

@@ -6,6 +6,7 @@ import { summary } from "./values.js";
 
 const ROW_HEIGHT = 34;
 const OVERSCAN = 8;
+const HOLD_MS = 1500;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** Events: "select" (the selected id changed), "open" (an event is to be shown), "gap", "view". */
@@ -22,6 +23,11 @@ export class EventList extends EventTarget {
     this.anchor = null;
     this.seenNewest = Infinity;
     this.scheduled = false;
+    this.held = 0; // the timer that lets go of rows that stand still under the pointer
+    this.drawnTop = 0;
+    viewport.addEventListener("pointermove", ({ pointerType }) => {
+      if (pointerType === "mouse") this.#hold();
+    });
     viewport.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#schedule()).observe(viewport);
     space.addEventListener("click", (event) => this.#clicked(event));
@@ -44,6 +50,7 @@ export class EventList extends EventTarget {
   }
 
   toTop() {
+    this.#letGo();
     this.anchor = null;
     this.viewport.scrollTop = 0;
     this.#schedule();
@@ -58,6 +65,7 @@ export class EventList extends EventTarget {
 
   /** Select the event that is `step` rows below the selected one; bring it into sight. */
   move(step) {
+    this.#letGo();
     const rows = this.log.rows;
     let index = this.selected === null ? this.above - 1 : this.log.indexOf(this.selected);
     if (this.selected === null && step < 0) index = this.above + 1;
@@ -70,6 +78,20 @@ export class EventList extends EventTarget {
     }
     this.#reveal(index);
     this.select(row.id);
+  }
+
+  /** Keep the rows where they are while the pointer moves, so that a click meets what it aims at. */
+  #hold() {
+    if (!this.log || (!this.held && this.anchor)) return;
+    if (!this.anchor) this.#setAnchor(0);
+    this.#letGo();
+    this.held = setTimeout(() => this.toTop(), HOLD_MS);
+  }
+
+  /** From now on, the rows stand still or move as where the reader has scrolled to asks for. */
+  #letGo() {
+    clearTimeout(this.held);
+    this.held = 0;
   }
 
   #reveal(index) {
@@ -88,15 +110,16 @@ export class EventList extends EventTarget {
   }
 
   #scrolled() {
+    if (Math.abs(this.viewport.scrollTop - this.drawnTop) > 1) this.#letGo(); // the reader did
     this.#setAnchor();
     this.#schedule();
   }
 
   /** Remember the first event that is seen, unless the newest is: then new ones push it down. */
-  #setAnchor() {
+  #setAnchor(least = ROW_HEIGHT / 2) {
     const { scrollTop } = this.viewport;
     this.anchor = null;
-    if (!this.log || scrollTop < ROW_HEIGHT / 2) return;
+    if (!this.log || scrollTop < least) return;
     let index = Math.ceil(scrollTop / ROW_HEIGHT);
     while (this.log.rows[index]?.gap) index += 1;
     const row = this.log.rows[index];
@@ -119,6 +142,7 @@ export class EventList extends EventTarget {
       const top = this.log.indexOf(this.anchor.id) * ROW_HEIGHT - this.anchor.offset;
       if (Math.abs(top - this.viewport.scrollTop) >= 1) this.viewport.scrollTop = top;
     }
+    this.drawnTop = this.viewport.scrollTop;
     const height = this.viewport.clientHeight;
     const first = Math.max(0, this.above - OVERSCAN);
     const seen = Math.ceil(height / ROW_HEIGHT) + 1;
