@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 
 import pytest
 import requests
@@ -43,30 +42,40 @@ PATHS = (
 )
 
 
-class Address(NamedTuple):
-    """Where the collector is."""
+class CollectorProcess:
+    """A running collector, and where it is."""
 
-    hostname: str
-    http_url: str
-    ca_file: str
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.hostname, self.http_url, self.ca_file = self._read().split()
+
+    def cpu_seconds(self) -> float:
+        """Return how much CPU it has used."""
+        assert self._process.stdin is not None
+        print(file=self._process.stdin, flush=True)
+        return float(self._read())
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
 
 
 @contextmanager
-def collector_process() -> Iterator[Address]:
+def collector_process() -> Iterator[CollectorProcess]:
     """Run a collector in a process of its own."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "benchmarks.bench_collector", "serve", directory]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-            assert process.stdout is not None
-            yield Address(*process.stdout.readline().split())
+            yield CollectorProcess(process)
             process.communicate()
 
 
 def serve(directory: Path) -> None:
     with running(load_schema(SCHEMA), directory / "events.duckdb") as collector:
         print(collector.hostname, collector.http_url, collector.ca_file, flush=True)
-        sys.stdin.read()
+        for _ in sys.stdin:
+            print(time.process_time(), flush=True)
 
 
 def track(sdk: PaltabrainSdk[Context], numbers: Iterator[int], count: int) -> None:
@@ -75,24 +84,28 @@ def track(sdk: PaltabrainSdk[Context], numbers: Iterator[int], count: int) -> No
         sdk.track(event.set_parent(parent_elements=PARENTS))
 
 
-def measure_storing(sdk: PaltabrainSdk[Context], numbers: Iterator[int]) -> str:
-    rates = []
+def measure_storing(
+    collector: CollectorProcess, sdk: PaltabrainSdk[Context], numbers: Iterator[int]
+) -> str:
+    rates, costs = [], []
     for _ in range(ROUNDS + 1):
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), collector.cpu_seconds()
         track(sdk, numbers, EVENTS)
         assert sdk.flush(timeout=120)
         rates.append(EVENTS / (time.perf_counter() - start))
-    del rates[0]  # the warm-up
+        costs.append((collector.cpu_seconds() - cpu) / EVENTS * 1e6)
+    del rates[0], costs[0]  # the warm-up
     return (
         f"{EVENTS:,} events from the SDK over HTTPS: {median(rates):,.0f} events/s stored"
-        f" ({min(rates):,.0f} to {max(rates):,.0f} in {ROUNDS} rounds)"
+        f" ({min(rates):,.0f} to {max(rates):,.0f} in {ROUNDS} rounds); {median(costs):.1f} µs of"
+        f" the collector's CPU an event ({min(costs):.1f} to {max(costs):.1f})"
     )
 
 
 def measure_reading(
-    address: Address, sdk: PaltabrainSdk[Context], numbers: Iterator[int]
+    collector: CollectorProcess, sdk: PaltabrainSdk[Context], numbers: Iterator[int]
 ) -> list[str]:
-    requests.post(f"{address.http_url}/api/reset", timeout=60).raise_for_status()
+    requests.post(f"{collector.http_url}/api/reset", timeout=60).raise_for_status()
     track(sdk, numbers, STORED)
     assert sdk.flush(timeout=120)
     over = threading.Event()
@@ -107,7 +120,7 @@ def measure_reading(
     messages: list[int] = []
 
     def read_stream() -> None:
-        url = f"{address.http_url}/api/stream"
+        url = f"{collector.http_url}/api/stream"
         with requests.get(url, stream=True, timeout=60) as answer:
             for line in answer.iter_lines():
                 if line == b"event: events":
@@ -124,7 +137,7 @@ def measure_reading(
         while time.perf_counter() < start + SECONDS:
             for path, samples in spent.items():
                 begun = time.perf_counter()
-                session.get(address.http_url + path, timeout=60).raise_for_status()
+                session.get(collector.http_url + path, timeout=60).raise_for_status()
                 samples.append(time.perf_counter() - begun)
                 time.sleep(0.02)
     elapsed = time.perf_counter() - start
@@ -143,16 +156,19 @@ def measure_reading(
 
 
 def measure() -> str:
-    with collector_process() as address:
-        transport = HttpsTransport(ca_bundle=address.ca_file)
+    with collector_process() as collector:
+        transport = HttpsTransport(ca_bundle=collector.ca_file)
         numbers = itertools.count()
         with PaltabrainSdk(
-            *(address.hostname, "key", make_context()),
+            *(collector.hostname, "key", make_context()),
             start_session=True,
             transport=transport,
             overflow="block",
         ) as sdk:
-            lines = [measure_storing(sdk, numbers), *measure_reading(address, sdk, numbers)]
+            lines = [
+                measure_storing(collector, sdk, numbers),
+                *measure_reading(collector, sdk, numbers),
+            ]
         transport.close()
     stats = sdk.stats()
     assert stats.delivered == stats.accepted

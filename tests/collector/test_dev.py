@@ -22,6 +22,7 @@ from paltabrain_fast.schema.descriptor import message_classes
 from paltabrain_fast.schema.load import load_schema
 
 from ..schema.packages import EXAMPLE
+from ..support.sdk import ROOT
 from .batches import Client, batch, rows
 
 _COMMAND = (sys.executable, "-c", "from paltabrain_fast.cli import main; main()", "dev")
@@ -170,13 +171,6 @@ def test_each_rejection_is_printed_as_it_happens_without_a_terminal(db: Path, st
 
 
 def test_the_environment_that_it_prints_is_enough_for_an_unchanged_application(db: Path) -> None:
-    application = (
-        "from examples.config import Context, EventSessionStart\n"
-        "from paltabrain_fast import PaltabrainSdk\n"
-        "with PaltabrainSdk(context=Context(), start_session=True) as sdk:\n"
-        "    sdk.track(EventSessionStart())\n"
-        "print(sdk.stats().delivered)\n"
-    )
     with _dev(db) as process:
         assert process.stdout is not None
         text = _introduction(process.stdout)
@@ -184,9 +178,14 @@ def test_the_environment_that_it_prints_is_enough_for_an_unchanged_application(d
         exports = re.findall(r"^export .*$", text, re.MULTILINE)
         assert len(exports) == 2
         for secure in ("", f"export PALTABRAIN_SDK_HOSTNAME={hostname}"):
-            shell = "\n".join([*exports, secure, f"exec {sys.executable} -c '{application}'"])
+            application = f"exec {sys.executable} -m tests.programs.collector.unchanged_application"
             done = subprocess.run(
-                ["sh", "-c", shell], capture_output=True, text=True, timeout=_DEADLINE, check=True
+                ["sh", "-c", "\n".join([*exports, secure, application])],
+                capture_output=True,
+                text=True,
+                timeout=_DEADLINE,
+                check=True,
+                cwd=ROOT,
             )
             assert (done.stdout, done.stderr) == ("1\n", "")
 

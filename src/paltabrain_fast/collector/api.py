@@ -26,13 +26,39 @@ from .stream import stream
 _Result = TypeVar("_Result")
 
 
+class EventReading:
+    """Reads events in a thread of its own; its methods are called in the event loop's.
+
+    Args:
+        store: knows what there is to be read.
+        reader: reads, in the thread of ``executor``.
+        executor: an executor with one thread.
+    """
+
+    def __init__(self, store: Store, reader: Reader, executor: Executor) -> None:
+        self._store = store
+        self._reader = reader
+        self._executor = executor
+
+    async def find(self, wanted: Filter, page: Page) -> list[EventObject]:
+        """Return the events of a page."""
+        tally = self._store.tally
+        seen, last_id = tally.types_seen(), tally.last_id
+        return await _run(self._executor, lambda: self._reader.events(wanted, page, seen, last_id))
+
+    async def count(self, wanted: Filter, page: Page) -> int:
+        """Return how many events a page had without its limit."""
+        seen = self._store.tally.types_seen()
+        return await _run(self._executor, lambda: self._reader.count(wanted, page, seen))
+
+
 class Api:
     """The HTTP API of one collector; its routes run in the event loop's thread.
 
     Args:
         store: what is counted and reset.
-        reader: reads events, in the thread of ``reading``.
-        reading: an executor with one thread.
+        pages: reads the events of pages.
+        live: reads those of the stream, which waits for no search.
         cursor: answers queries in SQL, in the thread of ``querying``.
         querying: an executor with one thread.
         bodies: reads bodies; knows whether the collector stops.
@@ -44,8 +70,8 @@ class Api:
     def __init__(
         self,
         store: Store,
-        reader: Reader,
-        reading: Executor,
+        pages: EventReading,
+        live: EventReading,
         cursor: duckdb.DuckDBPyConnection,
         querying: Executor,
         bodies: Bodies,
@@ -54,8 +80,8 @@ class Api:
         openapi: dict[str, Any],
     ) -> None:
         self._store = store
-        self._reader = reader
-        self._reading = reading
+        self._pages = pages
+        self._live = live
         self._cursor = cursor
         self._querying = querying
         self._bodies = bodies
@@ -85,7 +111,7 @@ class Api:
     async def _page(self, wanted: Filter, request: Request) -> Response:
         page = read_page(request.query_params)
         # One more tells whether there are more.
-        events = await self._find(wanted, replace(page, limit=page.limit + 1))
+        events = await self._pages.find(wanted, replace(page, limit=page.limit + 1))
         following = events[page.limit - 1]["id"] if len(events) > page.limit else None
         return JSONResponse({"events": events[: page.limit], "next": following})
 
@@ -94,7 +120,7 @@ class Api:
         events: list[EventObject] = []
         if text.isascii() and text.isdigit() and len(text) <= 18:
             page = Page(before=int(text) + 1, after=int(text) - 1, limit=1)
-            events = await self._find(Filter(), page)
+            events = await self._pages.find(Filter(), page)
         if not events:
             return JSONResponse({"error": f"there is no event {text[:40]}"}, 404)
         return JSONResponse(events[0])
@@ -124,8 +150,8 @@ class Api:
             after = int(resumed)  # a browser sends it when it connects again
         messages = stream(
             self._store,
-            self._find,
-            self._count,
+            self._live.find,
+            self._live.count,
             wanted,
             after,
             lambda: self._bodies.is_stopping,
@@ -147,15 +173,6 @@ class Api:
         if not isinstance(query, str):
             raise RefusedError(400, 'the body must be JSON such as {"query": "SELECT 1"}')
         return JSONResponse(await _run(self._querying, lambda: select(self._cursor, query)))
-
-    async def _find(self, wanted: Filter, page: Page) -> list[EventObject]:
-        tally = self._store.tally
-        seen, last_id = tally.types_seen(), tally.last_id
-        return await _run(self._reading, lambda: self._reader.events(wanted, page, seen, last_id))
-
-    async def _count(self, wanted: Filter, page: Page) -> int:
-        seen = self._store.tally.types_seen()
-        return await _run(self._reading, lambda: self._reader.count(wanted, page, seen))
 
 
 async def _run(executor: Executor, work: Callable[[], _Result]) -> _Result:

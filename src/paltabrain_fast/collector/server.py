@@ -14,7 +14,7 @@ from typing import Final
 import uvicorn
 
 from ..schema.model import Schema
-from .api import Api
+from .api import Api, EventReading
 from .app import CollectorApp
 from .authority import load_or_create_authority
 from .body import Bodies
@@ -114,18 +114,18 @@ def running(
         ]
         layout = plan_layout(schema)
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
-        writer, reading, querying = (
+        writer, paging, streaming, querying = (
             stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
-            for name in ("writer", "reader", "query")
+            for name in ("writer", "pages", "stream", "query")
         )
-        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(2)]
+        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
         store = Store(warehouse, writer, on_refused)
         bodies = Bodies()
         api = Api(
             store,
-            Reader(cursors[0], layout),
-            reading,
-            cursors[1],
+            EventReading(store, Reader(cursors[0], layout), paging),
+            EventReading(store, Reader(cursors[1], layout), streaming),
+            cursors[2],
             querying,
             bodies,
             schema_name,
