@@ -151,9 +151,10 @@ $(VENV)/.collector: $(VENV)/.installed
 
 # Not everything that the SDK is tested beside can be had for every interpreter. What cannot is named
 # here, and at the end of the tests with those that are not run for the want of it.
-$(ENVIRONMENTS:%=%/.test): %/.test: %/.installed tools/install_peers.py
+$(ENVIRONMENTS:%=%/.test): %/.test: %/.installed tools/install_peers.py tools/browser.sh
 	$*/bin/pip install --quiet --only-binary=:all: --group unit
 	$*/bin/python tools/install_peers.py
+	-tools/browser.sh
 	touch $@
 
 $(VENV)/.interpreter: $(VENV)/.installed

@@ -52,6 +52,7 @@ def test_wheel_is_complete(dist: Path) -> None:
         "paltabrain_fast/testing/__init__.py",
         "paltabrain_fast_pytest.py",
         "paltabrain_fast/sdk_pb2.pyi",
+        "paltabrain_fast/collector/page/app.js",
         "paltabrain_fast/__pyinstaller/hook-paltabrain_fast.py",
         "paltabrain_fast/_native/engine.pyi",
         "paltabrain_fast/_native/uuid7.pyi",
@@ -63,7 +64,7 @@ def test_wheel_is_complete(dist: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         code = archive.read(library)
     assert library.startswith("paltabrain_fast/_native/_core.cpython")
-    assert wheel.stat().st_size < 600_000
+    assert wheel.stat().st_size < 700_000
     assert b".debug_info" not in code  # the name of a section; -g in CFLAGS asks for it
     assert not [name for name in names if name.endswith(".c") or name.startswith("tests")]
     assert [name for name in names if name.endswith("licenses/LICENSE")]

@@ -1,10 +1,16 @@
-"""Packages that cannot be had for every interpreter; ``tools/install_peers.py`` tells of which."""
+"""What cannot be had everywhere: packages, of which ``tools/install_peers.py`` tells, a browser."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution
+from typing import Final
 
 import pytest
+
+from .browser import CHROMIUM
+
+_BROWSER: Final = "chromium"
+"""No package of Python's: the one that ``tools/browser.sh`` installs."""
 
 
 def lacks(*packages: str) -> list[str]:
@@ -19,6 +25,8 @@ def needs(*packages: str) -> pytest.MarkDecorator:
 
 
 def _has(package: str) -> bool:
+    if package == _BROWSER:
+        return CHROMIUM is not None
     try:
         distribution(package)
     except PackageNotFoundError:
@@ -30,6 +38,7 @@ NOT_RUN = {
     path: missing
     for path, packages in {
         "collector": ["duckdb", "starlette", "uvicorn"],
+        "collector/page": ["duckdb", "starlette", "uvicorn", "playwright", _BROWSER],
         "test_demo.py": ["duckdb", "starlette", "uvicorn"],
         "collector/test_openapi.py": ["schemathesis"],
         "test_end_to_end.py": ["duckdb", "starlette", "uvicorn"],
