@@ -30,6 +30,8 @@ from .config_server import Answer, ConfigServer, serve, status
 
 DEADLINE = 60
 KEY = "1237c694a824422a88e2a3c5a90510e3"
+TITLE = next(line.strip() for line in EXAMPLE.read_text("utf-8").splitlines() if "title: {" in line)
+"""A property of the example's schema."""
 WITHOUT_TYPER = (
     "import runpy, sys; sys.modules['typer'] = None;"
     " runpy.run_module('paltabrain_fast', run_name='__main__', alter_sys=True)"
@@ -311,11 +313,35 @@ def test_schema_that_has_drifted(
     report = examine("--hostname", server.hostname, "--api-key", KEY, "--module", module)
     told = report.told("current")
     assert "differs from the server's in 2 points" in told
-    assert "paltabrain-sdk-download-config --overwrite doctored" in told
+    assert "if the server's is newer, download the module" in told
+    assert "if the module is newer, publish its schema at the server" in told
     assert report.findings["current"]["details"] == [
         "property PageOpen.title has the id 3 for the server, 2 here",
         "property PageOpen.title is integer for the server, string here",
     ]
+
+
+def test_module_that_is_newer(
+    server: ConfigServer, module: str, examine: Examine, archive: Callable[..., bytes]
+) -> None:
+    """A download would take from the application what it tracks."""
+    server.answer = status(200, archive(TITLE))
+    report = examine("--hostname", server.hostname, "--api-key", KEY, "--module", module)
+    told = report.told("current")
+    assert "the module is newer: publish its schema at the server, or start the collector" in told
+    assert "paltabrain-sdk-download-config" not in told
+
+
+def test_module_that_is_older(
+    server: ConfigServer, module: str, examine: Examine, archive: Callable[..., bytes]
+) -> None:
+    server.answer = status(200, archive(TITLE, f"{TITLE}\n      more: {{id: 99, type: string}}"))
+    report = examine("--hostname", server.hostname, "--api-key", KEY, "--module", module)
+    told = report.told("current")
+    assert "the server's is newer: download the module" in told
+    assert "paltabrain-sdk-download-config --overwrite doctored" in told
+    assert "paltabrain-fast generate schema.yaml doctored" in told
+    assert "publish" not in told
 
 
 def test_module_that_is_not_there(examine: Examine) -> None:
@@ -333,8 +359,11 @@ def test_module_that_fails(
     assert "cannot be imported (TypeError: ***)" in report.told("config module")
 
 
-def test_module_that_has_no_events(examine: Examine) -> None:
-    assert "json defines no events" in examine("--module", "json").told("base classes")
+@pytest.mark.parametrize("name", ["json", "tomllib._types"], ids=["package", "plain file"])
+def test_module_that_has_no_events(name: str, examine: Examine) -> None:
+    told = examine("--module", name).told("base classes")
+    assert f"{name} defines no events" in told
+    assert "paltabrain-fast generate schema.yaml my_config" in told
 
 
 def test_class_that_is_not_accelerated(module: str, tmp_path: Path, examine: Examine) -> None:

@@ -108,8 +108,8 @@ def _served(hostname: str, api_key: str) -> Schema:
 
 def _outdated(directory: Path, read: ReadModule, wanted: Schema, owner: str) -> Iterator[Finding]:
     file = str(directory / "__init__.py")
-    for where, text in differences(read.schema, wanted, owner):
-        yield Finding(file, read.lines.get(where, 1), text)
+    for each in differences(read.schema, wanted, owner):
+        yield Finding(file, read.lines.get(each.where, 1), each.text)
 
 
 def _misused(directory: Path, read: ReadModule, sources: list[Path]) -> Iterator[Finding]:
