@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -398,6 +399,36 @@ def test_module_by_the_name_of_the_original(
     report = examine("--module", "by_name")
     assert report.state("base classes") == "note"
     assert report.state("accelerated") == "ok"
+
+
+def test_what_was_not_looked_at_is_said(
+    good: ConfigServer, module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--hostname", good.hostname, "--api-key", KEY]
+    assert doctor.main(command) == 0
+    out, _ = capsys.readouterr()
+    assert out.endswith("\n\nNo fault found; not checked: config module.\n")
+    assert doctor.main([*command, "--module", module]) == 0
+    out, _ = capsys.readouterr()
+    assert out.endswith("\n\nNo fault found.\n")
+
+
+def test_middleware_that_frameworks_need(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {"starlette": "1.0", "flask": "3.1", "django": "5.2"}
+
+    def version(package: str) -> str:
+        if package not in installed:
+            raise PackageNotFoundError(package)
+        return installed[package]
+
+    monkeypatch.setattr("paltabrain_fast.cli.doctor.process.version", version)
+    findings = examine().findings
+    for package, number in installed.items():
+        finding = findings[f"{package} {number}"]
+        assert finding["state"] == "note"
+        assert "ContextMiddleware" in finding["remedy"]
+        assert "docs/frameworks.md" in finding["remedy"]
+        assert ("LifespanMiddleware" in finding["remedy"]) is (package != "flask")
 
 
 def test_sdk_that_is_turned_off(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
