@@ -262,6 +262,20 @@ def test_source_that_is_no_python(project: Path, run: Run) -> None:
     assert broken == ["shop/broken.py:2: is not valid Python: invalid syntax"]
 
 
+def test_source_that_cannot_be_read(project: Path, run: Run) -> None:
+    """The others are checked all the same, each once."""
+    (project / "shop" / "gone.py").symlink_to("nowhere.py")
+    (project / "shop" / ".#lock.py").symlink_to("nowhere.py")
+    (project / "shop" / "deep.py").write_text("x = " + "-" * 50_000 + "1\n")
+    for name in ("again", "and_again"):
+        (project / "shop" / name).symlink_to(".", target_is_directory=True)
+    (project / "shop" / "broken.py").write_text("x = = 2\n")
+    done = run("check", "shop.my_config", "--source", "shop")
+    files = [line.partition(":")[0] for line in done.stdout.splitlines() if " read" in line]
+    assert files == ["shop/deep.py", "shop/gone.py"]
+    assert done.stdout.count("is not valid Python") == 1
+
+
 def test_generated_files_are_compared(project: Path, run: Run) -> None:
     command = ("generate", "--check", "schema.yaml", "shop/my_config")
     good = run(*command)

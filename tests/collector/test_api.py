@@ -336,6 +336,8 @@ def test_sql_answers_in_types_that_json_has(filled: Client) -> None:
         ("SELECT * FROM '/etc/passwd'", "Table with name /etc/passwd does not exist"),
         ("COPY event.f_page_open TO '/tmp/x'", "must be a SELECT, not COPY"),
         ("SET enable_external_access = true", "must be a SELECT, not SET"),
+        ("SELECT * FROM enable_logging(storage='file', storage_path='x')", "has been locked"),
+        ("SELECT * FROM enable_profiling(save_location='x', format='json')", "has been locked"),
         ("SELECT error('x\x00y')", ""),
         (5, 'the body must be JSON such as {"query": "SELECT 1"}'),
     ],

@@ -46,7 +46,7 @@ def without_config_modules() -> Iterator[None]:
     """
     others = {
         name: module
-        for name, module in sys.modules.items()
+        for name, module in list(sys.modules.items())  # hasattr() may import
         if hasattr(module, "EventPayloadMessage")
     }
     for name in others:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk, Request, SendResult
+from paltabrain_fast.delivery import diversion
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.testing import PaltabrainEvents, capture_events
 
@@ -47,6 +49,18 @@ def text_of(call: Callable[..., object], *arguments: Any, **options: Any) -> lis
     with pytest.raises(AssertionError) as raised:
         call(*arguments, **options)
     return str(raised.value).splitlines()
+
+
+def test_captures_that_end_in_the_order_in_which_they_began(make_sdk: MakeSdk, config: Any) -> None:
+    """As those of two tasks may."""
+    sdk, first, second = make_sdk(), ExitStack(), ExitStack()
+    first.enter_context(capture_events())
+    events = second.enter_context(capture_events())
+    first.close()
+    sdk.track(config.EventSessionStart())
+    assert len(events) == 1
+    second.close()
+    assert diversion.current() is None
 
 
 def test_many_events(events: PaltabrainEvents, make_sdk: MakeSdk, config: Any) -> None:

@@ -128,6 +128,8 @@ class Warehouse:
         self._objects = EventObjects(layout)
         try:
             self._connection.execute("SET enable_external_access = false")
+            # No query may change this or another setting, such as where to log, for all the others.
+            self._connection.execute("SET lock_configuration = true")
             with self._transaction():
                 self._migrate("collector", _OWN_TABLES, path)
                 self._migrate("event", {t.name: t.columns for t in layout.tables}, path)

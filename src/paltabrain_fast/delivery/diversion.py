@@ -71,6 +71,8 @@ class Diversion(Protocol):
 
 
 _current: Diversion | None = None
+_entered: Final[list[Diversion]] = []
+"""Those that requests are diverted to, the latest last. They may end in another order."""
 _sdks: Final[WeakValueDictionary[int, Divertible]] = WeakValueDictionary()
 _pipelines: Final[WeakValueDictionary[int, Flushable]] = WeakValueDictionary()
 
@@ -83,13 +85,15 @@ def send(transport: Transport, request: Request) -> SendResult:
 
 @contextmanager
 def divert(diversion: Diversion) -> Iterator[None]:
-    """Divert all requests that begin meanwhile; then they go again where they went before."""
+    """Divert all requests that begin meanwhile; then they go where they would go without this."""
     global _current
-    before, _current = _current, diversion
+    _entered.append(diversion)
+    _current = diversion
     try:
         yield
     finally:
-        _current = before
+        _entered.remove(diversion)
+        _current = _entered[-1] if _entered else None
 
 
 def current() -> Diversion | None:

@@ -126,6 +126,10 @@ def _misused(directory: Path, read: ReadModule, sources: list[Path]) -> Iterator
         except SyntaxError as error:
             yield Finding(str(file), error.lineno or 1, f"is not valid Python: {error.msg}")
             continue
+        except (OSError, ValueError, RecursionError, MemoryError) as error:  # nested too deep
+            trees.pop(file, None)
+            yield Finding(str(file), 1, f"cannot be read: {type(error).__name__}: {error}")
+            continue
         used |= uses.names
         for line, text in uses.problems:
             yield Finding(str(file), line, text)

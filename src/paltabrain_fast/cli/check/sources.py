@@ -38,14 +38,16 @@ def find_module(given: str) -> Path | None:
 def python_files(directory: Path, module: Path) -> Iterator[Path]:
     """Yield the source files below a directory, or the one that this is.
 
-    Left out are the module itself, hidden directories and virtual environments.
+    Left out are the module itself, what is hidden, virtual environments and linked directories.
     """
     if directory.is_file():
         yield directory
         return
     for entry in sorted(directory.iterdir()):
+        if entry.name.startswith("."):
+            continue
         if entry.is_dir():
-            is_ours = not entry.name.startswith(".") and entry.name not in _LEFT_OUT
+            is_ours = not entry.is_symlink() and entry.name not in _LEFT_OUT
             if is_ours and not (entry / "pyvenv.cfg").exists() and not _is_same(entry, module):
                 yield from python_files(entry, module)
         elif entry.suffix == ".py":
