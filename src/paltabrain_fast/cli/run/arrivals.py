@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import requests
 
+from ...collector.objects import subject
 from ...constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from ...errors import PaltabrainError
 
@@ -53,12 +54,14 @@ class Arrivals(NamedTuple):
         invalid: number of events and requests that were refused.
         unauthorized: number of requests with a wrong API key, or none.
         rejected: the first of those refused, as the collector describes them.
+        dropped: number of events that the SDK says it has dropped itself.
     """
 
     events: dict[str, int]
     invalid: int
     unauthorized: int
     rejected: list[dict[str, Any]]
+    dropped: int = 0
 
 
 class CollectorClient:
@@ -104,11 +107,13 @@ class CollectorClient:
         more = {
             name: count["events"] - earlier.get(name, 0) for name, count in now["by_type"].items()
         }
-        invalid, unauthorized = (now[name] - before[name] for name in ("invalid", "unauthorized"))
+        invalid, unauthorized, dropped = (
+            now[name] - before[name] for name in ("invalid", "unauthorized", "dropped_by_sdks")
+        )
         page = f"events?valid=false&order=asc&limit={_REJECTED}&after={before['last_id']}"
         rejected = self._get(page)["events"] if invalid > 0 else []
         arrived = {name: count for name, count in sorted(more.items()) if count > 0}
-        return Arrivals(arrived, invalid, unauthorized, rejected)
+        return Arrivals(arrived, invalid, unauthorized, rejected, dropped)
 
     def _get(self, path: str) -> dict[str, Any]:
         url = f"{self._url}/api/{path}"
@@ -126,7 +131,7 @@ class CollectorClient:
 def summary(arrivals: Arrivals, expected: Sequence[Expectation]) -> Iterator[str]:
     """Yield the lines that say what has arrived, and what was to arrive and has not."""
     total = sum(arrivals.events.values())
-    if not total and arrivals.invalid <= 0:
+    if not total and arrivals.invalid <= 0 and arrivals.dropped <= 0:
         yield "no event arrived"
         yield "  An application that gives hostname= in its code is not reached by the environment:"
         yield f"  leave it out there, so that {HOSTNAME_VARIABLE} counts."
@@ -142,6 +147,8 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation]) -> Iterator[str
         yield f"  invalid: {_rejected(rejected)}"
     if arrivals.invalid > len(arrivals.rejected):
         yield f"  and {arrivals.invalid - len(arrivals.rejected)} more"
+    if arrivals.dropped > 0:
+        yield f"  dropped by the SDK: {_number(arrivals.dropped, 'event')}; its warnings say why"
     if arrivals.unauthorized > 0:
         yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own."
     for each in missing(arrivals, expected):
@@ -160,7 +167,8 @@ def _number(count: int, noun: str) -> str:
 
 def _rejected(event: dict[str, Any]) -> str:
     status = event.get("status")
-    what = event.get("type") or (f"request ({status})" if status else "request")
+    about = subject(event)
+    what = about if event["type"] or not status else f"{about} ({status})"
     field = f" {event['field']}" if event.get("field") else ""
     text = f"{what}{field}: {event.get('reason') or 'no reason is known'}"
     return text if text.isprintable() else ascii(text)[1:-1]
