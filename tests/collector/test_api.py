@@ -132,7 +132,6 @@ _ALL = (_id(3, 0), _id(2, 1), _id(1, 3), _id(1, 2), _id(1, 1))
         ("order=asc", _ALL[::-1]),
         ("type=PageOpen", _ALL[2:]),
         ("type=PageOpen&type=Everything", _ALL[1:]),
-        ("type=Missing", ()),
         ("valid=true", (_id(2, 1), _id(1, 3), _id(1, 1))),
         ("valid=false", (_id(3, 0), _id(1, 2))),
         ("type=PageOpen&valid=false", (_id(1, 2),)),
@@ -194,6 +193,9 @@ def test_pages_have_each_event_once_in_order(client: Client, order: str, limit: 
 @pytest.mark.parametrize(
     ("query", "error"),
     [
+        ("limt=1", "limt: is no parameter; there are type, valid, instance, q, property, "),
+        ("type=PageOpn", "type: there is no PageOpn; did you mean PageOpen?"),
+        ("type=1", "type: there is no 1; there are Empty, PageOpen, Everything, Price"),
         ("limit=0", "limit: takes 1 to 1000"),
         ("limit=1001", "limit: takes 1 to 1000"),
         ("limit=-1", "limit: takes an integer"),
