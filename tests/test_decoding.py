@@ -13,7 +13,7 @@ import pytest
 from paltabrain_fast import InMemoryTransport, PaltabrainSdk
 from paltabrain_fast.testing import TrackedEvent, capture_events
 
-from .schema.packages import imported
+from .schema.packages import imported, without_config_modules
 from .support.events import TextContext, TextEvent
 from .support.sdk import ROOT
 
@@ -23,7 +23,7 @@ MakeSdk = Callable[..., PaltabrainSdk[Any]]
 
 @pytest.fixture
 def config() -> Iterator[Any]:
-    with imported(EXAMPLE) as module:
+    with without_config_modules(), imported(EXAMPLE) as module:
         yield module
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,18 @@ import tarfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from .support.programs import PROGRAMS
 
 ROOT = Path(__file__).parent.parent
+
+_TOOLS: Final = re.compile(
+    r"paltabrain_fast/(cli|collector|schema|testing)/|paltabrain_fast_pytest"
+)
+"""What a service that runs does not import."""
 
 pytestmark = pytest.mark.timeout(600)  # whichever comes first compiles the extension
 
@@ -43,6 +50,7 @@ def test_sdist_holds_the_c_core_and_nothing_built(dist: Path) -> None:
 def test_wheel_is_complete(dist: Path) -> None:
     (wheel,) = dist.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
+        entries = archive.infolist()
         names = set(archive.namelist())
         (metadata_name,) = [name for name in names if name.endswith(".dist-info/METADATA")]
         metadata = Parser().parsestr(archive.read(metadata_name).decode())
@@ -64,7 +72,8 @@ def test_wheel_is_complete(dist: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         code = archive.read(library)
     assert library.startswith("paltabrain_fast/_native/_core.cpython")
-    assert wheel.stat().st_size < 700_000
+    assert wheel.stat().st_size < 800_000
+    assert sum(each.compress_size for each in entries if not _TOOLS.match(each.filename)) < 600_000
     assert b".debug_info" not in code  # the name of a section; -g in CFLAGS asks for it
     assert not [name for name in names if name.endswith(".c") or name.startswith("tests")]
     assert [name for name in names if name.endswith("licenses/LICENSE")]

@@ -27,6 +27,10 @@ from .support.sdk import ROOT
 
 CHECK = "check hostname or PALTABRAIN_SDK_HOSTNAME"
 KEY = "check api_key or PALTABRAIN_SDK_API_KEY"
+OLDER = (
+    "if config module and server's schema differ, renew the older one: download the module again,"
+    " or publish its schema; paltabrain-fast doctor --module tells which"
+)
 SERVER = "check the server; flush_max_retries and outage_seconds say how long it is tried"
 
 
@@ -129,14 +133,12 @@ def test_what_a_server_refuses(cases: Cases, certificates: Any) -> None:
             answer(echo),
         )
         cases.add(
-            'batch refused (400: "unknown field 9 in PageOpen"): 2 events lost; if the schema has'
-            " changed, download the config module again",
+            f'batch refused (400: "unknown field 9 in PageOpen"): 2 events lost; {OLDER}',
             answer(Answer(400, body=b"unknown field 9 in PageOpen")),
             events=2,
         )
         cases.add(
-            f'batch refused (400: "{"x" * 200}"): 1 event lost; if the schema has changed,'
-            " download the config module again",
+            f'batch refused (400: "{"x" * 200}"): 1 event lost; {OLDER}',
             answer(Answer(400, body=b"x" * 4000 + b"s3cret-key" * 100_000)),
         )
         cases.add(

@@ -101,6 +101,48 @@ def test_events_that_are_never_used(module: str, project: Path, run: Run) -> Non
     assert (done.returncode, done.stderr) == (1, f"{len(unused)} findings\n")
 
 
+SERVICE = """
+sdk.context.set_application(app_id="shop")
+
+class View:
+    async def get(self, request, context):
+        def filled():
+            self.sdk.context.set_user(user_id="u")
+        context.set_user(user_id="v")
+        span.context.set_baggage("w")
+
+def post(request):
+    sdk.context.set_user(user_id="x").set_language("de")
+"""
+
+
+def test_context_of_the_process_that_is_changed_for_a_request(project: Path, run: Run) -> None:
+    (project / "shop" / "app.py").write_text(SERVICE)
+    found = [
+        line.split(": ")[0]
+        for line in run("check", "shop/my_config", "--source", "shop").stdout.splitlines()
+        if "the context of the whole process is changed within a function: " in line
+    ]
+    assert found == ["shop/app.py:7", "shop/app.py:12"]
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        "from paltabrain_fast.contrib.wsgi import ContextMiddleware as Scopes\n",
+        "MIDDLEWARE = ['paltabrain_fast.contrib.django.middleware.ContextMiddleware']\n",
+        "with sdk.scoped_context():\n    pass\n",
+    ],
+    ids=["import", "setting", "scope"],
+)
+def test_context_of_a_scope_may_be_changed(scopes: str, project: Path, run: Run) -> None:
+    """Wherever in the source the scope is made."""
+    (project / "shop" / "app.py").write_text(SERVICE)
+    (project / "shop" / "settings.py").write_text(scopes)
+    done = run("check", "shop/my_config", "--source", "shop")
+    assert "context of the whole process" not in done.stdout
+
+
 def test_nothing_is_found(project: Path, run: Run) -> None:
     generous = used_events().replace("EventTutorialGesture, ", "")
     (project / "shop" / "app.py").write_text(generous)

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,8 @@ from .config_server import Answer, ConfigServer, serve, status
 
 DEADLINE = 60
 KEY = "1237c694a824422a88e2a3c5a90510e3"
+TITLE = next(line.strip() for line in EXAMPLE.read_text("utf-8").splitlines() if "title: {" in line)
+"""A property of the example's schema."""
 WITHOUT_TYPER = (
     "import runpy, sys; sys.modules['typer'] = None;"
     " runpy.run_module('paltabrain_fast', run_name='__main__', alter_sys=True)"
@@ -311,11 +314,35 @@ def test_schema_that_has_drifted(
     report = examine("--hostname", server.hostname, "--api-key", KEY, "--module", module)
     told = report.told("current")
     assert "differs from the server's in 2 points" in told
-    assert "paltabrain-sdk-download-config --overwrite doctored" in told
+    assert "if the server's is newer, download the module" in told
+    assert "if the module is newer, publish its schema at the server" in told
     assert report.findings["current"]["details"] == [
         "property PageOpen.title has the id 3 for the server, 2 here",
         "property PageOpen.title is integer for the server, string here",
     ]
+
+
+def test_module_that_is_newer(
+    server: ConfigServer, module: str, examine: Examine, archive: Callable[..., bytes]
+) -> None:
+    """A download would take from the application what it tracks."""
+    server.answer = status(200, archive(TITLE))
+    report = examine("--hostname", server.hostname, "--api-key", KEY, "--module", module)
+    told = report.told("current")
+    assert "the module is newer: publish its schema at the server, or start the collector" in told
+    assert "paltabrain-sdk-download-config" not in told
+
+
+def test_module_that_is_older(
+    server: ConfigServer, module: str, examine: Examine, archive: Callable[..., bytes]
+) -> None:
+    server.answer = status(200, archive(TITLE, f"{TITLE}\n      more: {{id: 99, type: string}}"))
+    report = examine("--hostname", server.hostname, "--api-key", KEY, "--module", module)
+    told = report.told("current")
+    assert "the server's is newer: download the module" in told
+    assert "paltabrain-sdk-download-config --overwrite doctored" in told
+    assert "paltabrain-fast generate schema.yaml doctored" in told
+    assert "publish" not in told
 
 
 def test_module_that_is_not_there(examine: Examine) -> None:
@@ -333,8 +360,11 @@ def test_module_that_fails(
     assert "cannot be imported (TypeError: ***)" in report.told("config module")
 
 
-def test_module_that_has_no_events(examine: Examine) -> None:
-    assert "json defines no events" in examine("--module", "json").told("base classes")
+@pytest.mark.parametrize("name", ["json", "tomllib._types"], ids=["package", "plain file"])
+def test_module_that_has_no_events(name: str, examine: Examine) -> None:
+    told = examine("--module", name).told("base classes")
+    assert f"{name} defines no events" in told
+    assert "paltabrain-fast generate schema.yaml my_config" in told
 
 
 def test_class_that_is_not_accelerated(module: str, tmp_path: Path, examine: Examine) -> None:
@@ -369,6 +399,36 @@ def test_module_by_the_name_of_the_original(
     report = examine("--module", "by_name")
     assert report.state("base classes") == "note"
     assert report.state("accelerated") == "ok"
+
+
+def test_what_was_not_looked_at_is_said(
+    good: ConfigServer, module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--hostname", good.hostname, "--api-key", KEY]
+    assert doctor.main(command) == 0
+    out, _ = capsys.readouterr()
+    assert out.endswith("\n\nNo fault found; not checked: config module.\n")
+    assert doctor.main([*command, "--module", module]) == 0
+    out, _ = capsys.readouterr()
+    assert out.endswith("\n\nNo fault found.\n")
+
+
+def test_middleware_that_frameworks_need(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {"starlette": "1.0", "flask": "3.1", "django": "5.2"}
+
+    def version(package: str) -> str:
+        if package not in installed:
+            raise PackageNotFoundError(package)
+        return installed[package]
+
+    monkeypatch.setattr("paltabrain_fast.cli.doctor.process.version", version)
+    findings = examine().findings
+    for package, number in installed.items():
+        finding = findings[f"{package} {number}"]
+        assert finding["state"] == "note"
+        assert "ContextMiddleware" in finding["remedy"]
+        assert "docs/frameworks.md" in finding["remedy"]
+        assert ("LifespanMiddleware" in finding["remedy"]) is (package != "flask")
 
 
 def test_sdk_that_is_turned_off(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:

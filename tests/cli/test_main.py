@@ -125,7 +125,7 @@ def test_version(python: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        ("d", {"dev", "doctor", "download-config"}),
+        ("d", {"ddl", "dev", "doctor", "download-config"}),
         ("doctor --h", {"--hostname", "--help"}),
         ("download-config --over", {"--overwrite"}),
     ],

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from paltabrain_fast.cli.run.arrivals import Arrivals, Expectation, missing, summary
+from paltabrain_fast.cli.run.arrivals import Arrivals, Ended, Expectation, is_as_expected, summary
 from paltabrain_fast.cli.run.environment import application_environment
 from paltabrain_fast.schema.load import load_schema
 
@@ -142,7 +142,63 @@ def test_nothing_arrives(url: str, run: Run) -> None:
     done = run("--collector", url, "--", "true")
     assert done.stderr.startswith("paltabrain-fast run: no event arrived\n")
     assert "gives hostname= in its code is not reached by the environment" in done.stderr
+    assert "has failed" not in done.stderr
+    assert "pytest" not in done.stderr
     assert done.returncode == 0
+
+
+def test_nothing_arrives_of_a_command_that_failed(url: str, run: Run) -> None:
+    done = run("--collector", url, "--", "sh", "-c", "exit 3")
+    first, second, third, *_ = done.stderr.splitlines()
+    assert first == "paltabrain-fast run: no event arrived"
+    assert second == "  The command has failed, with exit code 3: look at that first."
+    assert third.startswith("  If it is not that: an application that gives hostname= in its code")
+    assert done.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "is_told"),
+    [
+        ("pytest -q", 0, True),
+        ("/bin/python3 -m pytest tests", 1, True),
+        ("pytest -o paltabrain_allow_send=true", 0, False),
+        ("python test.py", 0, False),
+    ],
+)
+def test_nothing_arrives_of_tests(command: str, code: int, is_told: bool) -> None:
+    lines = list(summary(Arrivals({}, 0, 0, [], {}), [], Ended(command.split(), code)))
+    text = "\n".join(lines)
+    assert ("pytest -o paltabrain_allow_send=true" in text) is is_told
+    assert ("hostname=" in text) is not is_told
+    assert lines[1].startswith("  The command has failed") is bool(code)
+
+
+INVALID = """
+import sys
+from config import EventPageOpen, Context
+from paltabrain_fast import PaltabrainSdk
+
+class EventWithMore(EventPageOpen):
+    def serialize_payload(self):
+        return super().serialize_payload() + bytes([0xFA, 0x07, 1, 120])  # property 127
+
+sdk = PaltabrainSdk(context=Context())
+sdk.track(EventPageOpen(page_id="a"))
+sdk.track(EventWithMore(page_id="b"))
+sdk.shutdown(30)
+"""
+
+
+@pytest.mark.parametrize(("expected", "code"), [("PageOpen", 1), (None, 0)])
+def test_invalid_event_of_an_expected_type(
+    expected: str | None, code: int, url: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "examples"))
+    given = () if expected is None else ("--expect", expected)
+    done = run("--collector", url, *given, "--", sys.executable, "-c", INVALID)
+    assert done.returncode == code, done
+    told = "paltabrain-fast run: invalid: PageOpen: 1 refused, none may be"
+    assert (told in done.stderr.splitlines()) is (code == 1)
 
 
 def test_arguments_that_look_like_options_are_the_applications(url: str, run: Run) -> None:
@@ -253,8 +309,8 @@ def test_wrong_key_and_many_invalid_are_told() -> None:
         {"type": None, "field": None, "reason": "no key", "status": 401},
         {"type": None, "field": None, "reason": "new", "status": 422, "batch_event_seq_num": 2},
     ]
-    arrivals = Arrivals({"PageOpen": 5}, 25, 1, rejected, 3)
-    assert list(summary(arrivals, [])) == [
+    arrivals = Arrivals({"PageOpen": 5}, 25, 1, rejected, {"PageOpen": 24}, 3)
+    assert list(summary(arrivals, [], Ended(["true"], 0))) == [
         "5 events arrived, and 25 invalid",
         "  PageOpen  5",
         "  invalid: PageOpen payload.9: is unknown",
@@ -264,7 +320,9 @@ def test_wrong_key_and_many_invalid_are_told() -> None:
         "  dropped by the SDK: 3 events; its warnings say why",
         "  The collector wants another API key: set PALTABRAIN_SDK_API_KEY to its own.",
     ]
-    assert missing(arrivals, [Expectation("PageOpen", 5)]) == []
+    assert is_as_expected(arrivals, [])
+    assert not is_as_expected(arrivals, [Expectation("PageOpen", 5)])
+    assert is_as_expected(Arrivals({"PageOpen": 5}, 0, 0, [], {}), [Expectation("PageOpen", 5)])
 
 
 def test_environment_of_the_application(tmp_path: Path) -> None:

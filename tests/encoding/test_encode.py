@@ -25,7 +25,7 @@ from ..schema.strategies import schemas, values
 from ..support.equality import WIDE, Package, draw_case, draw_groups, draw_properties, package
 from .rewriting import random_form
 
-CASES = int(os.environ.get("PALTABRAIN_FUZZ_CASES", "2000"))
+CASES = int(os.environ.get("PALTABRAIN_FUZZ_CASES", "1000"))
 FUZZING = "PALTABRAIN_FUZZ_CASES" in os.environ
 CASES_PER_SCHEMA = 5
 

@@ -39,6 +39,25 @@ def imported(directory: Path) -> Iterator[Any]:
 
 
 @contextmanager
+def without_config_modules() -> Iterator[None]:
+    """Unload the config modules that other tests have imported, until the end of the block.
+
+    An event is decoded by the one loaded class that has its number.
+    """
+    others = {
+        name: module
+        for name, module in sys.modules.items()
+        if hasattr(module, "EventPayloadMessage")
+    }
+    for name in others:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        sys.modules.update(others)
+
+
+@contextmanager
 def generated(schema: Schema, rewrite: Callable[[str], str] | None = None) -> Iterator[Any]:
     """Generate and import the config module of a schema; ``rewrite`` may change its source."""
     with tempfile.TemporaryDirectory() as parent:

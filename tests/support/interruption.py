@@ -59,7 +59,9 @@ def _is_entering(function: object) -> bool:
     return sys.version_info >= (3, 15) and getattr(function, "__name__", "") == "__enter__"
 
 
-def everywhere(act: Callable[[], object], *, least: int = 5) -> Iterator[Interruption]:
+def everywhere(
+    act: Callable[[], object], *, least: int = 5, step: int = 1
+) -> Iterator[Interruption]:
     """Give an interruption at each place in turn, until the code that it is used in has no more.
 
     The code may take another way each time, so it is tried a few times more.
@@ -67,10 +69,11 @@ def everywhere(act: Callable[[], object], *, least: int = 5) -> Iterator[Interru
     Args:
         act: what the signal handler does.
         least: how many places there are at least, or the code was not what it should have been.
+        step: tries each so many-th place only.
     """
     place = last = 0
-    while place < last + _MISSES:
-        place += 1
+    while place < last + _MISSES * step:
+        place += step
         interruption = Interruption(place, act)
         yield interruption
         if interruption.happened:

@@ -13,7 +13,7 @@ from paltabrain_fast import InMemoryTransport, PaltabrainSdk, Request, SendResul
 from paltabrain_fast.schema.load import load_schema
 from paltabrain_fast.testing import PaltabrainEvents, capture_events
 
-from ..schema.packages import generated, imported
+from ..schema.packages import generated, imported, without_config_modules
 from ..support.sdk import ROOT
 
 MakeSdk = Callable[..., PaltabrainSdk[Any]]
@@ -33,7 +33,7 @@ event:
 
 @pytest.fixture
 def config() -> Iterator[Any]:
-    with imported(ROOT / "examples" / "config") as module:
+    with without_config_modules(), imported(ROOT / "examples" / "config") as module:
         yield module
 
 

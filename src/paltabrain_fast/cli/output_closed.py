@@ -44,6 +44,7 @@ def ended_when_output_closes() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
+        _discard_output()
         raise OutputClosedError from None
     finally:
         signal.signal(signal.SIGPIPE, before)
@@ -54,6 +55,10 @@ def _closed(signum: int, frame: FrameType | None) -> None:
     waiting = select.poll()
     waiting.register(sys.stdout.fileno(), 0)
     if waiting.poll(0):
-        # What is buffered cannot be written, and would be complained about at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         raise OutputClosedError
+
+
+def _discard_output() -> None:
+    """Let what is buffered go nowhere: it cannot be written, and the exit would complain of it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any
 
 import typer
@@ -48,31 +48,32 @@ def tail(
     A connection that is lost is made again, and nothing is missed. Exit codes: 0, also after
     Ctrl-C, 1 if no events are found, 2 for a wrong call.
     """
-    with reported("tail"), ExitStack() as stack:
+    with (
+        reported("tail"),
+        suppress(KeyboardInterrupt, OutputClosedError),
+        ExitStack() as stack,
+    ):
         stack.enter_context(ended_when_output_closes())
-        try:
-            source = stack.enter_context(opened(url, db))
-            if follow and not isinstance(source, Api):
-                raise UsageError(f"--follow needs a running collector, and {source.name} is a file")
-            filters = _filters(source, type or [], invalid, property or [])
-            write = _writer(as_json)
-            # Asked for before the events, so that none of those that arrive meanwhile is missed.
-            last = int(source.client.counts()["last_id"]) if isinstance(source, Api) else 0
-            events = _newest(source, filters, lines)
-            write(reversed(events))
-            if follow is False or not isinstance(source, Api):
-                return
-            after = max(last, events[0]["id"] if events else 0)
-            complete = as_json or not sys.stdout.isatty()
-            for arrived in followed(source.client, filters, after, complete=complete, tell=_tell):
-                if isinstance(arrived, Reset):
-                    _tell("All events were deleted.")
-                    continue
-                write(arrived.events)
-                if arrived.skipped:
-                    _tell(f"{arrived.skipped:,} events more, too fast to show.")
-        except (KeyboardInterrupt, OutputClosedError):
+        source = stack.enter_context(opened(url, db))
+        if follow and not isinstance(source, Api):
+            raise UsageError(f"--follow needs a running collector, and {source.name} is a file")
+        filters = _filters(source, type or [], invalid, property or [])
+        write = _writer(as_json)
+        # Asked for before the events, so that none of those that arrive meanwhile is missed.
+        last = int(source.client.counts()["last_id"]) if isinstance(source, Api) else 0
+        events = _newest(source, filters, lines)
+        write(reversed(events))
+        if follow is False or not isinstance(source, Api):
             return
+        after = max(last, events[0]["id"] if events else 0)
+        complete = as_json or not sys.stdout.isatty()
+        for arrived in followed(source.client, filters, after, complete=complete, tell=_tell):
+            if isinstance(arrived, Reset):
+                _tell("All events were deleted.")
+                continue
+            write(arrived.events)
+            if arrived.skipped:
+                _tell(f"{arrived.skipped:,} events more, too fast to show.")
 
 
 def _filters(source: Source, types: list[str], invalid: bool, properties: list[str]) -> _Filters:

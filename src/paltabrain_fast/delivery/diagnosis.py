@@ -181,7 +181,10 @@ def _refused(status: int, reason: str | None, options: Addressed) -> Diagnosis:
     elif options.hostname.startswith("http://") and "https" in (reason or "").lower():
         remedy = f"leave out http:// in hostname or {HOSTNAME_VARIABLE}"
     elif status in (400, 422):
-        remedy = "if the schema has changed, download the config module again"
+        remedy = (
+            "if config module and server's schema differ, renew the older one: download the module"
+            " again, or publish its schema; paltabrain-fast doctor --module tells which"
+        )
     else:
         remedy = "see the log of the server"
     return Diagnosis("refused", cause, remedy)

@@ -113,6 +113,7 @@ def call_holding_forks(call: Callable[[], T], deadline: float | None = None) -> 
         barrier.enter(thread, deadline)  # within try, as a signal handler may raise when it is done
         return call()
     finally:
+        barrier.inside.discard(thread)  # at once, as a signal handler may raise in what follows
         barrier.leave(thread)
 
 
@@ -127,6 +128,7 @@ def hold_forks(deadline: float | None = None) -> Iterator[None]:
         barrier.enter(thread, deadline)
         yield
     finally:
+        barrier.inside.discard(thread)
         barrier.leave(thread)
 
 

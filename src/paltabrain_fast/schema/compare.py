@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import Enum as Choice
 from typing import NamedTuple
 
 from .model import Enum, EnumValue, Group, Property, Schema
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "Side", "differences"]
 
 _Deprecatable = Enum | EnumValue | Group | Property
+
+
+class Side(Choice):
+    """Which of two schemas has something that the other one has not."""
+
+    MODULE = "module"
+    OTHER = "other"
+    BOTH = "both"
+    """Each has it, and differently."""
 
 
 class Difference(NamedTuple):
@@ -19,10 +29,12 @@ class Difference(NamedTuple):
         where: the class or setter of the module, such as ``EventPageOpen`` or ``Context.set_user``;
             ``""`` if the module has none.
         text: what differs, for a person.
+        side: who has what differs.
     """
 
     where: str
     text: str
+    side: Side = Side.BOTH
 
 
 def differences(module: Schema, other: Schema, owner: str) -> list[Difference]:
@@ -52,7 +64,7 @@ def _groups(
         where = place.format(group.name if what == "event" else group.field_name)
         match = known.pop(group.name, None)
         if match is None:
-            yield Difference(where, f"{what} {group.name} is not known to {owner}")
+            yield Difference(where, f"{what} {group.name} is not known to {owner}", Side.MODULE)
             continue
         if group.id != match.id:
             text = f"{what} {group.name} has the id {match.id} for {owner}, {group.id} here"
@@ -60,7 +72,7 @@ def _groups(
         yield from _deprecation(where, f"{what} {group.name}", group, match, owner)
         yield from _properties(where, group, match, owner)
     for group in known.values():
-        yield Difference("", f"{what} {group.name} of {owner} is missing")
+        yield Difference("", f"{what} {group.name} of {owner} is missing", Side.OTHER)
 
 
 def _properties(where: str, mine: Group, theirs: Group, owner: str) -> Iterator[Difference]:
@@ -69,7 +81,7 @@ def _properties(where: str, mine: Group, theirs: Group, owner: str) -> Iterator[
         name = f"property {mine.name}.{prop.name}"
         match = known.pop(prop.name, None)
         if match is None:
-            yield Difference(where, f"{name} is not known to {owner}")
+            yield Difference(where, f"{name} is not known to {owner}", Side.MODULE)
             continue
         if prop.id != match.id:
             yield Difference(where, f"{name} has the id {match.id} for {owner}, {prop.id} here")
@@ -78,7 +90,9 @@ def _properties(where: str, mine: Group, theirs: Group, owner: str) -> Iterator[
             yield Difference(where, text)
         yield from _deprecation(where, name, prop, match, owner)
     for prop in known.values():
-        yield Difference(where, f"property {mine.name}.{prop.name} of {owner} is missing")
+        yield Difference(
+            where, f"property {mine.name}.{prop.name} of {owner} is missing", Side.OTHER
+        )
 
 
 def _enums(mine: Iterable[Enum], theirs: Iterable[Enum], owner: str) -> Iterator[Difference]:
@@ -87,7 +101,7 @@ def _enums(mine: Iterable[Enum], theirs: Iterable[Enum], owner: str) -> Iterator
         where = f"Enum{enum.name}"
         match = known.pop(enum.name, None)
         if match is None:
-            yield Difference(where, f"enum {enum.name} is not known to {owner}")
+            yield Difference(where, f"enum {enum.name} is not known to {owner}", Side.MODULE)
             continue
         yield from _deprecation(where, f"enum {enum.name}", enum, match, owner)
         values = {value.name: value for value in match.values}
@@ -95,15 +109,15 @@ def _enums(mine: Iterable[Enum], theirs: Iterable[Enum], owner: str) -> Iterator
             name = f"value {enum.name}.{value.name}"
             other = values.pop(value.name, None)
             if other is None:
-                yield Difference(where, f"{name} is not known to {owner}")
+                yield Difference(where, f"{name} is not known to {owner}", Side.MODULE)
             elif other.id != value.id:
                 yield Difference(where, f"{name} is {other.id} for {owner}, {value.id} here")
             else:
                 yield from _deprecation(where, name, value, other, owner)
         for name in values:
-            yield Difference(where, f"value {enum.name}.{name} of {owner} is missing")
+            yield Difference(where, f"value {enum.name}.{name} of {owner} is missing", Side.OTHER)
     for name in known:
-        yield Difference("", f"enum {name} of {owner} is missing")
+        yield Difference("", f"enum {name} of {owner} is missing", Side.OTHER)
 
 
 def _deprecation(

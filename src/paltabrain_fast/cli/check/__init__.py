@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from ...schema.model import Schema
 from ...schema.read_module import ReadModule, read_package
 from ..config_archive import unpack
 from ..download_config import download_config_zip
+from .context_changes import context_changes, has_scopes
 from .sources import find_module, parsed, python_files
 from .uses import ConfigModule, uses_of
 
@@ -108,23 +110,29 @@ def _served(hostname: str, api_key: str) -> Schema:
 
 def _outdated(directory: Path, read: ReadModule, wanted: Schema, owner: str) -> Iterator[Finding]:
     file = str(directory / "__init__.py")
-    for where, text in differences(read.schema, wanted, owner):
-        yield Finding(file, read.lines.get(where, 1), text)
+    for each in differences(read.schema, wanted, owner):
+        yield Finding(file, read.lines.get(each.where, 1), each.text)
 
 
 def _misused(directory: Path, read: ReadModule, sources: list[Path]) -> Iterator[Finding]:
     module = ConfigModule(directory, read)
     used: set[str] = set()
     files = dict.fromkeys(file for path in sources for file in python_files(path, directory))
+    trees: dict[Path, ast.Module] = {}
     for file in files:
         try:
-            uses = uses_of(module, file, parsed(file))
+            trees[file] = parsed(file)
+            uses = uses_of(module, file, trees[file])
         except SyntaxError as error:
             yield Finding(str(file), error.lineno or 1, f"is not valid Python: {error.msg}")
             continue
         used |= uses.names
         for line, text in uses.problems:
             yield Finding(str(file), line, text)
+    if not any(map(has_scopes, trees.values())):
+        for file, tree in trees.items():
+            for line, text in context_changes(tree, module.groups["Context"]):
+                yield Finding(str(file), line, text)
     where = ", ".join(map(str, sources))
     for event in read.schema.events:
         name = f"Event{event.name}"

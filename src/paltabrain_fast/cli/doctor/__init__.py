@@ -65,9 +65,15 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(_as_json(findings), indent=2, ensure_ascii=False))
     else:
-        summary = {0: "No fault found.", 1: "1 fault found."}
-        print(f"\n{summary.get(faults, f'{faults} faults found.')}")
+        print(f"\n{_summary(findings, faults)}")
     return 1 if faults else 0
+
+
+def _summary(findings: list[Finding], faults: int) -> str:
+    if faults:
+        return "1 fault found." if faults == 1 else f"{faults} faults found."
+    left_out = ", ".join(each.name for each in findings if each.state is State.SKIPPED)
+    return f"No fault found; not checked: {left_out}." if left_out else "No fault found."
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,13 +16,14 @@ from ..._engine.choice import name as engine
 from ...errors import Diagnosis
 from ...explanation import explain
 from ...process.masking import error_text
-from ...schema.compare import differences
+from ...schema.compare import Side, differences
 from ...schema.read_module import ModuleReadError, ReadModule, read_package
 from .findings import Finding, fault, note, skipped, well
 
 __all__ = ["module_findings"]
 
 _DOWNLOAD: Final = "paltabrain-sdk-download-config --overwrite"
+_GENERATE: Final = "paltabrain-fast generate schema.yaml"
 
 
 def module_findings(name: str | None, served: ReadModule | None, secret: str) -> Iterator[Finding]:
@@ -51,7 +52,10 @@ def module_findings(name: str | None, served: ReadModule | None, secret: str) ->
     yield well(names[0], f"{name} is {path or 'no package'}")
     classes = list(_classes(module))
     if not classes:
-        remedy = f"name the package that was downloaded: {_DOWNLOAD} my_config"
+        remedy = (
+            "name the package that was downloaded or generated; to make one,"
+            f" {_commands('my_config')}"
+        )
         cause = f"{name} defines no events and no context"
         yield fault(names[1], Diagnosis("module", cause, remedy))
     else:
@@ -66,13 +70,13 @@ def module_findings(name: str | None, served: ReadModule | None, secret: str) ->
 def _not_imported(name: str, error: BaseException, secret: str) -> Finding:
     if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
         cause = f"there is no module {name} here"
-        remedy = f"run this where your application starts, or download it: {_DOWNLOAD} {name}"
+        remedy = f"run this where your application starts, or {_commands(name)}"
     elif isinstance(error, ModuleNotFoundError) and error.name == "paltabrain_sdk":
         cause = f"{name} imports paltabrain_sdk, which is not installed"
-        remedy = "download it again, or unset PALTABRAIN_SDK_NO_ALIAS"
+        remedy = "download or generate it again, or unset PALTABRAIN_SDK_NO_ALIAS"
     else:
         cause = f"{name} cannot be imported ({error_text(error, secret)})"
-        remedy = f"download it again: {_DOWNLOAD} {name}"
+        remedy = f"make it again: {_commands(name)}"
     return fault("config module", Diagnosis("module", cause, remedy))
 
 
@@ -97,7 +101,7 @@ def _base_classes(name: str, path: Path | None, classes: list[type]) -> Iterator
         origin = bases[0].__module__.partition(".")[0] if bases else "its own"
         cause = f"{name} has the base classes of {origin}: its events are encoded more slowly"
         remedy = (
-            f"download it again: {_DOWNLOAD} {path or name}; or call"
+            f"make it again: {_commands(path or name)}; or call"
             " paltabrain_fast.install_as_paltabrain_sdk() before it is imported"
         )
         yield fault("base classes", Diagnosis("module", cause, remedy))
@@ -143,10 +147,29 @@ def _current(path: Path, served: ReadModule) -> Finding:
         return skipped("current", str(error))
     if not found:
         return well("current", "as the server's module")
-    remedy = f"download it again: {_DOWNLOAD} {_shown(path)}"
+    remedy = _of_the_older({each.side for each in found}, _shown(path))
     more = "" if len(found) == 1 else "s"
     cause = f"the module differs from the server's in {len(found)} point{more}"
     return fault("current", Diagnosis("module", cause, remedy), tuple(each.text for each in found))
+
+
+def _of_the_older(sides: set[Side], module: str) -> str:
+    """Say which of module and server to bring up to date: the one that lacks something."""
+    publish = (
+        "publish its schema at the server, or start the collector with the schema that the module"
+        " was made from; a download would replace it by the older one"
+    )
+    renew = f"{_commands(module)} again"
+    if sides == {Side.MODULE}:
+        return f"the module is newer: {publish}"
+    if sides == {Side.OTHER}:
+        return f"the server's is newer: {renew}"
+    return f"if the server's is newer, {renew}; if the module is newer, {publish}"
+
+
+def _commands(module: object) -> str:
+    """Say by which commands a module is made."""
+    return f"download the module ({_DOWNLOAD} {module}) or generate it ({_GENERATE} {module})"
 
 
 def _shown(path: Path) -> str:

@@ -24,7 +24,7 @@ from .findings import Finding, fault, note, well
 
 __all__ = ["process_findings"]
 
-_ENDS: Final = {
+_NEEDS: Final = {
     "gunicorn": (
         "its own workers (sync, gthread, gevent, asgi) deliver when they end; -k"
         " uvicorn_worker.UvicornWorker does not",
@@ -43,13 +43,24 @@ _ENDS: Final = {
         "without threads, only flush() with a timeout sends",
         "give it enable-threads",
     ),
+    "starlette": (
+        "in FastAPI and Starlette, requests share one context, and mix up their users",
+        "add ContextMiddleware of paltabrain_fast.contrib.asgi, and under uvicorn"
+        " LifespanMiddleware as well (docs/frameworks.md)",
+    ),
+    "flask": (
+        "requests share one context, and mix up their users",
+        "add ContextMiddleware of paltabrain_fast.contrib.wsgi (docs/frameworks.md)",
+    ),
     "gevent": ("needs nothing: the SDK uses the system's threads", None),
     "django": (
-        "the development server's reloader kills the application",
-        'add "paltabrain_fast.contrib.django" to INSTALLED_APPS',
+        "requests share one context; the development server's reloader kills the application",
+        'add "paltabrain_fast.contrib.django" to INSTALLED_APPS, and its'
+        " middleware.ContextMiddleware to MIDDLEWARE; under uvicorn, LifespanMiddleware as well"
+        " (docs/frameworks.md)",
     ),
 }
-"""What docs/process-ends.md and docs/frameworks.md say of each: how it ends, and the line."""
+"""What docs/process-ends.md and docs/frameworks.md say of each: what goes wrong, and the line."""
 
 
 def process_findings() -> Iterator[Finding]:
@@ -62,7 +73,7 @@ def process_findings() -> Iterator[Finding]:
         "at exit, what is buffered is delivered; a signal that nobody handles skips that",
         "where SIGTERM ends a plain program or container, give the SDK flush_on_sigterm=True",
     )
-    for package, (what, remedy) in _ENDS.items():
+    for package, (what, remedy) in _NEEDS.items():
         installed = _version_of(package)
         if installed is not None:
             yield note(f"{package} {installed}", what, remedy)

@@ -18,7 +18,7 @@ from ...errors import PaltabrainError
 from ...schema.errors import SchemaError
 from ...schema.load import load_schema
 from ...transport.urls import base_url
-from .arrivals import CollectorClient, Expectation, missing, summary
+from .arrivals import CollectorClient, Ended, Expectation, is_as_expected, summary
 from .child import CommandError, run_command
 from .environment import application_environment
 
@@ -62,7 +62,8 @@ def run(
     """Run an application, unchanged, against a local collector, and say what has arrived.
 
     The environment has hostname, API key and certificates. The exit code is that of the
-    application; if that is 0 and an expected event is missing, it is 1. The summary goes to stderr.
+    application; if that is 0, and an expected event is missing or invalid, it is 1. The summary
+    goes to stderr.
     """
     if (schema is None) == (collector is None):
         raise typer.BadParameter("give --schema, or --collector of one that runs")
@@ -113,6 +114,6 @@ def _run(command: list[str], target: _Target, expect: list[str]) -> int:
         environment = application_environment(os.environ, target.hostname, target.bundle)
         code = run_command(command, environment)
         arrivals = client.since(before)
-    for line in summary(arrivals, expected):
+    for line in summary(arrivals, expected, Ended(command, code)):
         typer.echo(line if line.startswith(" ") else f"{_PROGRAM}: {line}", err=True)
-    return code or int(bool(missing(arrivals, expected)))
+    return code or int(not is_as_expected(arrivals, expected))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
 import requests
@@ -13,10 +14,11 @@ from ...collector.objects import subject
 from ...constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from ...errors import PaltabrainError
 
-__all__ = ["Arrivals", "CollectorClient", "Expectation", "missing", "summary"]
+__all__ = ["Arrivals", "CollectorClient", "Ended", "Expectation", "is_as_expected", "summary"]
 
 _SECONDS: Final = 10.0
 _EXPECTATION: Final = re.compile(r"(\w+?)(?::([1-9]\d{0,8}))?")
+_ALLOW: Final = "paltabrain_allow_send"
 _REJECTED: Final = 20
 """How many of the invalid events are shown."""
 
@@ -54,6 +56,7 @@ class Arrivals(NamedTuple):
         invalid: number of events and requests that were refused.
         unauthorized: number of requests with a wrong API key, or none.
         rejected: the first of those refused, as the collector describes them.
+        invalid_types: numbers of refused events whose type is known, by type.
         dropped: number of events that the SDK says it has dropped itself.
     """
 
@@ -61,7 +64,15 @@ class Arrivals(NamedTuple):
     invalid: int
     unauthorized: int
     rejected: list[dict[str, Any]]
+    invalid_types: dict[str, int]
     dropped: int = 0
+
+
+class Ended(NamedTuple):
+    """The command that has ended, and its exit code."""
+
+    command: Sequence[str]
+    code: int
 
 
 class CollectorClient:
@@ -103,17 +114,15 @@ class CollectorClient:
             PaltabrainError: the collector cannot be asked.
         """
         now = self.counts()
-        earlier = {name: count["events"] for name, count in before["by_type"].items()}
-        more = {
-            name: count["events"] - earlier.get(name, 0) for name, count in now["by_type"].items()
-        }
         invalid, unauthorized, dropped = (
             now[name] - before[name] for name in ("invalid", "unauthorized", "dropped_by_sdks")
         )
         page = f"events?valid=false&order=asc&limit={_REJECTED}&after={before['last_id']}"
         rejected = self._get(page)["events"] if invalid > 0 else []
-        arrived = {name: count for name, count in sorted(more.items()) if count > 0}
-        return Arrivals(arrived, invalid, unauthorized, rejected, dropped)
+        arrived, refused = (
+            _more(before["by_type"], now["by_type"], each) for each in ("events", "invalid")
+        )
+        return Arrivals(arrived, invalid, unauthorized, rejected, refused, dropped)
 
     def _get(self, path: str) -> dict[str, Any]:
         url = f"{self._url}/api/{path}"
@@ -128,14 +137,18 @@ class CollectorClient:
         return document
 
 
-def summary(arrivals: Arrivals, expected: Sequence[Expectation]) -> Iterator[str]:
+def _more(before: dict[str, Any], now: dict[str, Any], what: str) -> dict[str, int]:
+    """Return how many more there are of each type, for those that there are more of."""
+    counts = {name: count[what] - before.get(name, {}).get(what, 0) for name, count in now.items()}
+    return {name: count for name, count in sorted(counts.items()) if count > 0}
+
+
+def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -> Iterator[str]:
     """Yield the lines that say what has arrived, and what was to arrive and has not."""
     total = sum(arrivals.events.values())
     if not total and arrivals.invalid <= 0 and arrivals.dropped <= 0:
         yield "no event arrived"
-        yield "  An application that gives hostname= in its code is not reached by the environment:"
-        yield f"  leave it out there, so that {HOSTNAME_VARIABLE} counts."
-        yield "  Or a signal or os._exit() has ended it before it sent what it had tracked."
+        yield from _why_nothing(ended)
     else:
         yield f"{_number(total, 'event')} arrived" + (
             f", and {arrivals.invalid} invalid" if arrivals.invalid > 0 else ""
@@ -151,14 +164,38 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation]) -> Iterator[str
         yield f"  dropped by the SDK: {_number(arrivals.dropped, 'event')}; its warnings say why"
     if arrivals.unauthorized > 0:
         yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own."
-    for each in missing(arrivals, expected):
+    yield from _unexpected(arrivals, expected)
+
+
+def is_as_expected(arrivals: Arrivals, expected: Sequence[Expectation]) -> bool:
+    """Tell whether what was to arrive has arrived, and none of those types was refused."""
+    return not list(_unexpected(arrivals, expected))
+
+
+def _unexpected(arrivals: Arrivals, expected: Sequence[Expectation]) -> Iterator[str]:
+    for each in expected:
         arrived = arrivals.events.get(each.type, 0)
-        yield f"missing: {each.type}: {arrived} arrived, {each.number} expected"
+        if arrived < each.number:
+            yield f"missing: {each.type}: {arrived} arrived, {each.number} expected"
+    for name in dict.fromkeys(each.type for each in expected):
+        if name in arrivals.invalid_types:
+            yield f"invalid: {name}: {arrivals.invalid_types[name]} refused, none may be"
 
 
-def missing(arrivals: Arrivals, expected: Sequence[Expectation]) -> list[Expectation]:
-    """Return what was to arrive and has not."""
-    return [each for each in expected if arrivals.events.get(each.type, 0) < each.number]
+def _why_nothing(ended: Ended) -> Iterator[str]:
+    """Yield what may be the reason that nothing has arrived, the likeliest first."""
+    reasons = [
+        "An application that gives hostname= in its code is not reached by the environment:",
+        f"leave it out there, so that {HOSTNAME_VARIABLE} counts.",
+        "Or a signal or os._exit() has ended it before it sent what it had tracked.",
+    ]
+    names = [PurePath(each).name for each in ended.command]
+    if {"pytest", "py.test"} & set(names) and _ALLOW not in " ".join(names):
+        reasons = [f"Tests send nothing unless that is allowed: pytest -o {_ALLOW}=true"]
+    if ended.code:
+        yield f"  The command has failed, with exit code {ended.code}: look at that first."
+        reasons[0] = f"If it is not that: {reasons[0][0].lower()}{reasons[0][1:]}"
+    yield from (f"  {each}" for each in reasons)
 
 
 def _number(count: int, noun: str) -> str:
