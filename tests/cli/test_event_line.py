@@ -48,6 +48,13 @@ def test_a_request_without_events_has_no_type() -> None:
     assert event_line(refused | nothing).plain == "12:00:02.000 ✗ request  401 no key"
 
 
+def test_an_event_of_no_known_type_is_an_event() -> None:
+    refused = EVENT | {"valid": False, "type": None, "status": 422, "reason": "newer"}
+    nothing: dict[str, Any] = {"header": {}, "payload": {}, "context": {}, "event_ts": None}
+    line = event_line(refused | nothing | {"batch_event_seq_num": 2})
+    assert line.plain == "12:00:02.000 ✗ event  422 newer"
+
+
 def test_contents_do_not_control_the_terminal() -> None:
     hostile = EVENT | {"payload": {"page_id": "\x1b[2J", "title": "a \x9b1m\nb"}, "header": {}}
     line = event_line(hostile).plain

@@ -125,6 +125,19 @@ def test_what_is_invalid_is_told(url: str, run: Run) -> None:
     assert done.returncode == 0
 
 
+def test_what_the_sdk_has_dropped_is_told(url: str, run: Run) -> None:
+    """Of a value of the wrong type, with the event that arrives after it."""
+    line = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'examples')!r});"
+        " from paltabrain_fast import PaltabrainSdk; from config import Context, EventPageOpen;"
+        " sdk = PaltabrainSdk[Context](context=Context());"
+        " [sdk.track(EventPageOpen(page_id=page)) for page in (7, 'home')];"
+        " sdk.shutdown()"
+    )
+    done = run("--collector", url, "--", sys.executable, "-c", line)
+    assert "  dropped by the SDK: 1 event; its warnings say why\n" in done.stderr
+
+
 def test_nothing_arrives(url: str, run: Run) -> None:
     done = run("--collector", url, "--", "true")
     assert done.stderr.startswith("paltabrain-fast run: no event arrived\n")
@@ -294,14 +307,17 @@ def test_wrong_key_and_many_invalid_are_told() -> None:
     rejected: list[dict[str, Any]] = [
         {"type": "PageOpen", "field": "payload.9", "reason": "is unknown", "status": None},
         {"type": None, "field": None, "reason": "no key", "status": 401},
+        {"type": None, "field": None, "reason": "new", "status": 422, "batch_event_seq_num": 2},
     ]
-    arrivals = Arrivals({"PageOpen": 5}, 25, 1, rejected, {"PageOpen": 24})
+    arrivals = Arrivals({"PageOpen": 5}, 25, 1, rejected, {"PageOpen": 24}, 3)
     assert list(summary(arrivals, [], Ended(["true"], 0))) == [
         "5 events arrived, and 25 invalid",
         "  PageOpen  5",
         "  invalid: PageOpen payload.9: is unknown",
         "  invalid: request (401): no key",
-        "  and 23 more",
+        "  invalid: event (422): new",
+        "  and 22 more",
+        "  dropped by the SDK: 3 events; its warnings say why",
         "  The collector wants another API key: set PALTABRAIN_SDK_API_KEY to its own.",
     ]
     assert is_as_expected(arrivals, [])

@@ -94,6 +94,15 @@ def batch(*payloads: bytes, context: bytes = b"", batch_id: str | None = None) -
     return message
 
 
+def dropping(instance: str, events: int, *errors: str) -> Any:
+    """Return a batch that tells how many events its SDK has dropped before."""
+    message = batch(PAGE_OPEN)
+    message.common.instance_id = instance
+    message.telemetry.events_dropped = events
+    message.telemetry.serialization_errors.extend(errors)
+    return message
+
+
 class Client:
     """An HTTP client of the protocol that is not the SDK."""
 

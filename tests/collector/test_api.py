@@ -14,7 +14,17 @@ from paltabrain_fast.collector.objects import EVENTS_IN_BATCH
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.version import __version__
 
-from .batches import EVENT_TS, PAGE_OPEN, SCHEMA, Client, batch, context, header, payload
+from .batches import (
+    EVENT_TS,
+    PAGE_OPEN,
+    SCHEMA,
+    Client,
+    batch,
+    context,
+    dropping,
+    header,
+    payload,
+)
 
 _NEWER = b"\x12\x03\x98\x06\x01"  # PageOpen with a property 99
 
@@ -122,7 +132,6 @@ _ALL = (_id(3, 0), _id(2, 1), _id(1, 3), _id(1, 2), _id(1, 1))
         ("order=asc", _ALL[::-1]),
         ("type=PageOpen", _ALL[2:]),
         ("type=PageOpen&type=Everything", _ALL[1:]),
-        ("type=Missing", ()),
         ("valid=true", (_id(2, 1), _id(1, 3), _id(1, 1))),
         ("valid=false", (_id(3, 0), _id(1, 2))),
         ("type=PageOpen&valid=false", (_id(1, 2),)),
@@ -184,6 +193,9 @@ def test_pages_have_each_event_once_in_order(client: Client, order: str, limit: 
 @pytest.mark.parametrize(
     ("query", "error"),
     [
+        ("limt=1", "limt: is no parameter; there are type, valid, instance, q, property, "),
+        ("type=PageOpn", "type: there is no PageOpn; did you mean PageOpen?"),
+        ("type=1", "type: there is no 1; there are Empty, PageOpen, Everything, Price"),
         ("limit=0", "limit: takes 1 to 1000"),
         ("limit=1001", "limit: takes 1 to 1000"),
         ("limit=-1", "limit: takes an integer"),
@@ -226,6 +238,7 @@ def test_counts(client: Client) -> None:
         "batches": 3,
         "repeats": 1,
         "unauthorized": 1,
+        "dropped_by_sdks": 0,
         "by_type": {
             "Empty": {"events": 0, "invalid": 0},
             "PageOpen": {"events": 3, "invalid": 1},
@@ -242,6 +255,20 @@ def test_counts(client: Client) -> None:
     }
 
 
+def test_what_sdks_have_dropped_is_added_up_once_and_forgotten_by_a_reset(client: Client) -> None:
+    first = dropping("one", 3)
+    for message in (first, first, dropping("two", 2), dropping("two", -7), batch(PAGE_OPEN)):
+        assert client.post(message).status_code == 200
+    assert _get(client, "/api/counts")["dropped_by_sdks"] == 5
+    # Its SDK hears that it was not taken, and sends the report again.
+    refused = dropping("one", 4)
+    refused.context = b"\xff"
+    assert client.post(refused).status_code == 422
+    assert _get(client, "/api/counts")["dropped_by_sdks"] == 5
+    client.post_json("/api/reset", None)
+    assert _get(client, "/api/counts")["dropped_by_sdks"] == 0
+
+
 def test_events_counts_and_ids_survive_a_restart(db: Path) -> None:
     found = []
     for start in range(2):
@@ -249,13 +276,17 @@ def test_events_counts_and_ids_survive_a_restart(db: Path) -> None:
             if not start:
                 client.post(batch(PAGE_OPEN, _NEWER))
                 client.post(b"\xff")
+                client.post(dropping("instance", 3))
+                with closing(Client(client.url, api_key="")) as stranger:
+                    stranger.post(batch(PAGE_OPEN))
             counts = _get(client, "/api/counts")
             del counts["rates"]
             found.append((counts, _get(client, "/api/events")))
     assert found[0] == found[1]
+    assert (found[0][0]["unauthorized"], found[0][0]["dropped_by_sdks"]) == (1, 3)
     with running(SCHEMA, db) as collector, closing(Client(collector.http_url)) as client:
         client.post(batch(PAGE_OPEN))
-        assert _ids(client, "limit=1") == [_id(3, 1)]
+        assert _ids(client, "limit=1") == [_id(5, 1)]
 
 
 def test_a_reset_deletes_everything_and_ids_go_on_also_after_a_restart(db: Path) -> None:
@@ -276,7 +307,7 @@ def test_a_reset_deletes_everything_and_ids_go_on_also_after_a_restart(db: Path)
 def test_all_events_bad_is_a_refusal_that_the_client_does_not_repeat(client: Client) -> None:
     answer = client.post(batch(_NEWER, _NEWER))
     assert answer.status_code == 422
-    assert answer.json()["error"].startswith("event 1 (PageOpen): the app's module is newer")
+    assert answer.json()["error"].startswith("event 1 of 2 (PageOpen): the app's module is newer")
     assert _get(client, "/api/counts")["batches"] == 0
     assert _ids(client, "") == [_id(1, 2), _id(1, 1)]
 
@@ -289,7 +320,7 @@ def test_strict_refuses_the_batch_as_a_whole(db: Path) -> None:
         assert client.post(batch(PAGE_OPEN, _NEWER)).status_code == 422
         (event,) = _get(client, "/api/events")["events"]
         assert (event["id"], event["type"], event["field"]) == (_id(1, 0), None, "payload.99")
-        assert event["reason"].startswith("event 2 (PageOpen): the app's module is newer")
+        assert event["reason"].startswith("event 2 of 2 (PageOpen): the app's module is newer")
         assert event["instance_id"] == "instance"
 
 

@@ -23,7 +23,7 @@ from paltabrain_fast.schema.load import load_schema
 
 from ..schema.packages import EXAMPLE
 from ..support.sdk import ROOT
-from .batches import Client, batch, rows
+from .batches import Client, batch, dropping, rows
 
 _COMMAND = (sys.executable, "-c", "from paltabrain_fast.cli import main; main()", "dev")
 _FREE_PORTS = ("--port", "0", "--https-port", "0")
@@ -109,10 +109,17 @@ def test_it_prints_what_a_client_needs(tmp_path: Path) -> None:
 def test_the_key_comes_from_the_environment(db: Path) -> None:
     with _dev(db, PALTABRAIN_SDK_API_KEY="from-env") as process:
         assert process.stdout is not None
-        url = _found(r"^HTTP +(http://\S+)$", _introduction(process.stdout))
+        text = _introduction(process.stdout)
+        assert "with the API key of PALTABRAIN_SDK_API_KEY only." in text
+        url = _found(r"^HTTP +(http://\S+)$", text)
         for key, status in (("wrong", 401), ("from-env", 200)):
             with closing(Client(url, api_key=key)) as client:
                 assert client.get_config().status_code == status
+        told = "that the collector was started with (PALTABRAIN_SDK_API_KEY)"
+        assert told in _until(process.stdout, "✗ 401 request: /v2/schema/")
+        process.terminate()
+        out, _ = process.communicate(timeout=_DEADLINE)
+    assert "rejected: 0" in out
 
 
 def test_on_a_terminal_the_counters_move(db: Path) -> None:
@@ -155,7 +162,7 @@ def test_each_rejection_is_printed_as_it_happens_without_a_terminal(db: Path, st
             assert "has an unknown property 99" in line
             if strict:
                 assert answer.status_code == 422
-                assert line.startswith("✗ 422 request payload.99: event 2 (SessionEnd): ")
+                assert line.startswith("✗ 422 request payload.99: event 2 of 2 (SessionEnd): ")
             else:
                 assert (answer.status_code, answer.json()["events"]) == (200, 1)
                 assert answer.json()["refused"] == 1
@@ -168,6 +175,25 @@ def test_each_rejection_is_printed_as_it_happens_without_a_terminal(db: Path, st
     assert "(for the API key: 1)" in out
     assert "s3cret" not in out
     assert "wr0ng" not in out
+
+
+def test_what_an_sdk_has_dropped_is_printed_as_it_is_reported(db: Path) -> None:
+    with _dev(db) as process:
+        assert process.stdout is not None
+        url = _found(r"^HTTP +(http://\S+)$", _introduction(process.stdout))
+        with closing(Client(url)) as client:
+            for errors in (("A: TypeError: \x1b[2J a str", "B: ValueError"), ()):
+                message = dropping("instance-7", 3, *errors)
+                message.events[0].payload = _a_session_start()
+                assert client.post(message).status_code == 200
+        start = "✗ 3 events dropped by the SDK instance-7: "
+        assert _until(process.stdout, "✗") == start + (
+            "A: TypeError: \\x1b[2J a str; B: ValueError\n"
+        )
+        assert _until(process.stdout, "✗") == start + "the log of the application says why\n"
+        process.terminate()
+        out, _ = process.communicate(timeout=_DEADLINE)
+    assert "rejected: 0, dropped by SDKs: 6\n" in out
 
 
 def test_the_environment_that_it_prints_is_enough_for_an_unchanged_application(db: Path) -> None:

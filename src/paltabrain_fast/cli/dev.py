@@ -17,7 +17,7 @@ from ..collector.server import running
 from ..constant import API_KEY_VARIABLE
 from ..schema.errors import SchemaError
 from ..schema.load import load_schema
-from .dev_text import RefusalPrinter, introduction, progress
+from .dev_text import NoticePrinter, introduction, progress
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -25,6 +25,7 @@ _Port = typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes any free one.
 
 
 def dev(
+    context: typer.Context,
     schema: Annotated[Path, typer.Option(help="The schema file.", metavar="FILE")],
     db: Annotated[Path, typer.Option(help="DuckDB file of the events.", metavar="FILE")] = Path(
         "paltabrain.duckdb"
@@ -53,18 +54,22 @@ def dev(
 ) -> None:
     """Collect events on this machine, in DuckDB tables laid out as in the warehouse.
 
-    Each event that does not fit the schema is printed with the reason. Ctrl-C stops it.
+    Each event that does not fit the schema is printed with the reason, and how many events an SDK
+    says that it has dropped itself. Ctrl-C stops it.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     console = Console(soft_wrap=True, highlight=False)
     hosts = tuple(host or ())
+    source = context.get_parameter_source("api_key")
+    is_of_environment = source is not None and source.name == "ENVIRONMENT"
+    key_source = API_KEY_VARIABLE if is_of_environment else "--api-key"
     # The signals are blocked before any thread starts, and stay pending until sigwait(). So they
     # interrupt nothing, not even the start or the stop of the collector.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         loaded = load_schema(schema)
         with ExitStack() as stack:
-            printer = stack.enter_context(RefusalPrinter(console))
+            printer = stack.enter_context(NoticePrinter(console))
             collector = stack.enter_context(
                 running(
                     loaded,
@@ -72,13 +77,15 @@ def dev(
                     port=port,
                     https_port=https_port,
                     api_key=api_key or None,
+                    key_source=key_source,
                     hosts=hosts,
                     strict=strict,
                     schema_name=schema.name,
-                    on_refused=printer.print_soon,
+                    on_notice=printer.print_soon,
                 )
             )
-            console.print(introduction(collector, loaded, db, hosts, has_key=bool(api_key)))
+            given = key_source if api_key else None
+            console.print(introduction(collector, loaded, db, hosts, key_source=given))
             with Live(
                 get_renderable=lambda: progress(collector.counters),
                 console=console,

@@ -1,4 +1,4 @@
-"""What ``paltabrain-fast dev`` prints: what to put where, what is refused, and counts."""
+"""What ``paltabrain-fast dev`` prints: what to put where, what is refused or lost, and counts."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from rich.console import Console
 from rich.text import Text
 
 from ..collector.listening import is_unspecified
-from ..collector.objects import EventObject
+from ..collector.notices import Notice
 from ..collector.server import Collector
 from ..collector.tally import Tally
 from ..constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from ..schema.model import Schema
+from .output import printable
 
 _WAITING: Final = 10_000
-"""Refusals that wait to be printed, at most, where nobody reads what is printed."""
+"""Notices that wait to be printed, at most, where nobody reads what is printed."""
 
 
-class RefusalPrinter:
-    """Prints each event and request that is refused, in a thread of its own.
+class NoticePrinter:
+    """Prints what is refused, and what SDKs have lost, in a thread of its own.
 
     So a terminal that takes no text does not stop the collector. Equal lines that wait together
     become one, with their number.
@@ -34,7 +35,7 @@ class RefusalPrinter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._waiting: queue.Queue[EventObject | None] = queue.Queue(_WAITING)
+        self._waiting: queue.Queue[Notice | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._print_all, daemon=True)
 
     def __enter__(self) -> Self:
@@ -53,44 +54,50 @@ class RefusalPrinter:
             return
         self._thread.join(0.5)
 
-    def print_soon(self, event: EventObject) -> None:
-        """Have a refusal printed; never waits."""
+    def print_soon(self, notice: Notice) -> None:
+        """Have a notice printed; never waits."""
         try:
-            self._waiting.put_nowait(event)
+            self._waiting.put_nowait(notice)
         except queue.Full:
             return  # it is in the file, and counted
 
     def _print_all(self) -> None:
         is_over = False
         while not is_over:
-            lines: Counter[tuple[str, str]] = Counter()
-            event: EventObject | None = self._waiting.get()
+            lines: Counter[Notice] = Counter()
+            notice: Notice | None = self._waiting.get()
             while True:
-                if event is None:
+                if notice is None:
                     is_over = True
                     break
-                lines[_refusal(event)] += 1
+                lines[notice] += 1
                 try:
-                    event = self._waiting.get_nowait()
+                    notice = self._waiting.get_nowait()
                 except queue.Empty:
                     break
-            for (what, reason), count in lines.items():
+            for (about, reason), count in lines.items():
                 times = f" ({count} times)" if count > 1 else ""
-                self._console.print(Text.assemble((f"✗ {what}", "bold red"), f": {reason}{times}"))
-
-
-def _refusal(event: EventObject) -> tuple[str, str]:
-    what = event["type"] or ("event" if event["batch_event_seq_num"] else "request")
-    field = f" {event['field']}" if event["field"] else ""
-    return f"{event['status']} {what}{field}", event["reason"]
+                self._console.print(
+                    Text.assemble(
+                        (f"✗ {printable(about)}", "bold red"), f": {printable(reason)}{times}"
+                    )
+                )
 
 
 def introduction(
-    collector: Collector, schema: Schema, db: Path, hosts: Sequence[str], *, has_key: bool
+    collector: Collector, schema: Schema, db: Path, hosts: Sequence[str], *, key_source: str | None
 ) -> Text:
-    """Return the text that says what is served, where, and what to put where to use it."""
-    key = "the API key given" if has_key else "any API key"
-    value = "YOUR-KEY" if has_key else "any"
+    """Return the text that says what is served, where, and what to put where to use it.
+
+    Args:
+        collector: what runs.
+        schema: that of the events.
+        db: the file.
+        hosts: names and addresses by which others reach it.
+        key_source: the option or variable that gave the API key; ``None`` if any key will do.
+    """
+    key = "any API key" if key_source is None else f"the API key of {key_source} only"
+    value = "any" if key_source is None else "YOUR-KEY"
     bundle = shlex.quote(str(collector.bundle_file.absolute()))
     reached = "".join(
         f"      {host}:{collector.https_port}  (from other machines and containers)\n"
@@ -124,4 +131,9 @@ def progress(tally: Tally) -> Text:
         f", batches: {tally.batches:,}, repeated: {tally.repeats:,}, rejected: ",
         (f"{tally.invalid:,}", "bold red" if tally.invalid else ""),
         f" (for the API key: {tally.unauthorized:,})" if tally.unauthorized else "",
+        (
+            (f", dropped by SDKs: {tally.dropped_by_sdks:,}", "bold red")
+            if tally.dropped_by_sdks
+            else ""
+        ),
     )

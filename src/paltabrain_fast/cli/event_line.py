@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ..collector.objects import subject
 from .output import printable
 
 __all__ = ["event_line"]
@@ -26,7 +27,7 @@ def event_line(event: dict[str, Any]) -> Text:
     line = Text.assemble(
         (moment[11:23], "dim"),
         ("   " if valid else " ✗ "),
-        (event["type"] or "request", "bold cyan" if valid else "bold red"),
+        (subject(event), "bold cyan" if valid else "bold red"),
     )
     if not valid:
         line.append(f"  {event['status']} ", "red")

@@ -16,7 +16,16 @@ from starlette.routing import Route
 
 from .body import Bodies
 from .errors import RefusedError
-from .filters import Filter, Page, read_filter, read_number, read_page
+from .filters import (
+    FILTER_PARAMETERS,
+    PAGE_PARAMETERS,
+    Filter,
+    Page,
+    read_filter,
+    read_number,
+    read_page,
+    refuse_unknown,
+)
 from .objects import EventObject
 from .reading import Reader, select
 from .store import Store
@@ -101,18 +110,23 @@ class Api:
         ]
 
     async def _get_events(self, request: Request) -> Response:
-        return await self._page(read_filter(request.query_params), request)
+        return await self._page(request, valid=None)
 
     async def _get_rejected(self, request: Request) -> Response:
-        wanted = read_filter(request.query_params, valid=False)
-        return await self._page(wanted, request)
+        return await self._page(request, valid=False)
 
-    async def _page(self, wanted: Filter, request: Request) -> Response:
+    async def _page(self, request: Request, *, valid: bool | None) -> Response:
+        self._refuse_unknown(request, *PAGE_PARAMETERS)
+        wanted = read_filter(request.query_params, valid=valid)
         page = read_page(request.query_params)
         # One more tells whether there are more.
         events = await self._pages.find(wanted, replace(page, limit=page.limit + 1))
         following = events[page.limit - 1]["id"] if len(events) > page.limit else None
         return JSONResponse({"events": events[: page.limit], "next": following})
+
+    def _refuse_unknown(self, request: Request, *others: str) -> None:
+        parameters = (*FILTER_PARAMETERS, *others)
+        refuse_unknown(request.query_params, parameters, self._store.tally.by_type)
 
     async def _get_event(self, request: Request) -> Response:
         text = request.path_params["id"]
@@ -142,6 +156,7 @@ class Api:
         return JSONResponse(self._openapi)
 
     async def _get_stream(self, request: Request) -> Response:
+        self._refuse_unknown(request, "after")
         wanted = read_filter(request.query_params)
         after = read_number(request.query_params, "after")
         resumed = request.headers.get("last-event-id", "")

@@ -54,6 +54,7 @@ class CollectorApp:
         bodies: reads bodies.
         config_zip: the config module as a ZIP.
         api_key: the key that requests must have; ``None`` accepts any key.
+        key_source: the option or variable that gave the key.
         is_strict: whether a batch with an event that does not fit the schema is refused as a whole.
         hosts: names and addresses by which clients reach it, beside those of loopback.
     """
@@ -67,6 +68,7 @@ class CollectorApp:
         config_zip: bytes,
         *,
         api_key: str | None,
+        key_source: str,
         is_strict: bool,
         hosts: Iterable[str],
     ) -> None:
@@ -76,6 +78,7 @@ class CollectorApp:
         self._bodies = bodies
         self._config_zip = config_zip
         self._api_key = api_key
+        self._key_source = key_source
         self._is_strict = is_strict
         routes = Starlette(
             routes=[
@@ -119,17 +122,20 @@ class CollectorApp:
         )
 
     async def _get_config(self, request: Request) -> Response:
-        await self._check_key(request)
+        self._check_key_of_download(request)
         return Response(self._config_zip, media_type="application/zip")
 
     async def _get_settings(self, request: Request) -> Response:
-        await self._check_key(request)
+        self._check_key_of_download(request)
         return JSONResponse(_SETTINGS)
 
     async def _post_batch(self, request: Request) -> Response:
         """Answer 200 once the batch is stored, now or earlier; else a 4xx with the reason."""
         body = await self._bodies.read(request)
-        await self._check_key(request)
+        wrong_key = self._wrong_key(request)
+        if wrong_key is not None:
+            await self._store.refuse(wrong_key, _upload(request), None)
+            raise wrong_key
         self._bodies.refuse_if_stopping()
         upload = _upload(request)
         try:
@@ -164,17 +170,23 @@ class CollectorApp:
     async def _run(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._decoding, work)
 
-    async def _check_key(self, request: Request) -> None:
+    def _check_key_of_download(self, request: Request) -> None:
+        """Refuse a wrong key where no event is lost by it: that is told, and not kept."""
+        wrong_key = self._wrong_key(request)
+        if wrong_key is not None:
+            self._store.turn_away(wrong_key)
+            raise wrong_key
+
+    def _wrong_key(self, request: Request) -> RefusedError | None:
         given = request.headers.get("x-api-key", "").encode("latin-1")
         wanted = given if self._api_key is None else self._api_key.encode()
         if given and hmac.compare_digest(given, wanted):
-            return
+            return None
         reason = "the X-API-Key header is missing"
         if given:
-            reason = "the API key is not the one that the collector was started with (--api-key)"
-        refused = RefusedError(401, f"{request.url.path}: {reason}")
-        await self._store.refuse(refused, _upload(request), None)
-        raise refused
+            reason = "the API key is not the one that the collector was started with"
+            reason += f" ({self._key_source})"
+        return RefusedError(401, f"{request.url.path}: {reason}")
 
 
 def _upload(request: Request) -> Upload:
@@ -190,7 +202,7 @@ def _as_whole(batch: DecodedBatch, event: RefusedEvent) -> RefusedError:
     name = f" ({event.table.event.name})" if event.table else ""
     return RefusedError(
         422,
-        f"event {event.number}{name}: {event.reason}",
+        f"event {event.number} of {batch.envelope['event_count']}{name}: {event.reason}",
         batch.batch_id,
         event.field,
         batch.envelope["instance_id"],

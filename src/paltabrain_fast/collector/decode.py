@@ -59,6 +59,21 @@ class RefusedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class SdkReport:
+    """What an SDK tells in a batch of what it has lost before.
+
+    Attributes:
+        instance_id: id of the SDK.
+        dropped: number of events that it has dropped since its last report.
+        errors: what was wrong with some of them, or with others.
+    """
+
+    instance_id: str
+    dropped: int
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedBatch:
     """A batch of which at least one event is valid, or that has none.
 
@@ -68,6 +83,7 @@ class DecodedBatch:
         context: columns of the context, which all events share.
         events: table and row of each valid event, in the order of the batch.
         refused: the other events, in the order of the batch.
+        report: what the SDK has lost before; ``None`` if it tells of nothing.
     """
 
     batch_id: str
@@ -75,6 +91,7 @@ class DecodedBatch:
     context: Row
     events: list[tuple[Table, Row]]
     refused: list[RefusedEvent]
+    report: SdkReport | None
 
 
 def timestamp(unix_ms: int) -> datetime:
@@ -126,11 +143,13 @@ class Decoder:
         try:
             _refuse_unknown_fields_of_batch(batch)
         except UnfitError as unfit:
-            raise RefusedError(400, unfit.reason, batch_id, unfit.field, instance_id) from None
+            reason = f"{unfit.reason}{_how_many_events(batch)}"
+            raise RefusedError(400, reason, batch_id, unfit.field, instance_id) from None
         try:
             context = self._groups(self._messages.context, batch.context, self._context, "context")
         except UnfitError as unfit:
-            raise RefusedError(422, unfit.reason, batch_id, unfit.field, instance_id) from None
+            reason = f"{unfit.reason}{_how_many_events(batch)}"
+            raise RefusedError(422, reason, batch_id, unfit.field, instance_id) from None
         events: list[tuple[Table, Row]] = []
         refused: list[RefusedEvent] = []
         for number, event in enumerate(batch.events, start=1):
@@ -140,7 +159,7 @@ class Decoder:
                 table, row = self._readable(event, number)
                 body = event.SerializeToString()
                 refused.append(RefusedEvent(number, table, row, unfit.field, unfit.reason, body))
-        return DecodedBatch(batch_id, _envelope(batch), context, events, refused)
+        return DecodedBatch(batch_id, _envelope(batch), context, events, refused, _report(batch))
 
     def _event(self, event: Any, number: int) -> tuple[Table, Row]:
         if not event.HasField("common"):
@@ -274,6 +293,20 @@ def unknown_fields(message: Message) -> list[int]:
     """Return the numbers of the fields that a message's class does not know."""
     fields = UnknownFieldSet(message)
     return [fields[index].field_number for index in range(len(fields))]
+
+
+def _how_many_events(batch: Any) -> str:
+    """Return how many events a batch has that is refused as a whole, to follow the reason."""
+    count = len(batch.events)
+    return f" (the batch has {count} event{'s' if count != 1 else ''})"
+
+
+def _report(batch: Any) -> SdkReport | None:
+    told = batch.telemetry
+    dropped = max(0, told.events_dropped)  # it is signed on the wire
+    if not dropped and not told.serialization_errors:
+        return None
+    return SdkReport(batch.common.instance_id, dropped, tuple(told.serialization_errors))
 
 
 def _envelope(batch: Any) -> Row:

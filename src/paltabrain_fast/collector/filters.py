@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -16,6 +18,8 @@ Part = Literal["payload", "context", "header"]
 
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
+FILTER_PARAMETERS: Final = ("type", "valid", "instance", "q", "property", "context", "header")
+PAGE_PARAMETERS: Final = ("before", "after", "limit", "order")
 REFUSED: Final = -1
 """Number of the table of what was refused, in place of that of a table of events."""
 
@@ -85,6 +89,26 @@ def read_filter(query: QueryParams, *, valid: bool | None = None) -> Filter:
         text=query.get("q") or None,
         properties=tuple(properties),
     )
+
+
+def refuse_unknown(query: QueryParams, parameters: Collection[str], types: Collection[str]) -> None:
+    """Refuse a misspelt parameter or type, which would find everything, or nothing.
+
+    Raises:
+        RefusedError: 400, with what there is.
+    """
+    for name in query:
+        if name not in parameters:
+            raise RefusedError(400, f"{name[:40]}: is no parameter; there are {_list(parameters)}")
+    for name in query.getlist("type"):
+        if name not in types:
+            near = difflib.get_close_matches(name[:100], types)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_list(types)}"
+            raise RefusedError(400, f"type: there is no {name[:100]}; {hint}")
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(names)
 
 
 def read_page(query: QueryParams) -> Page:

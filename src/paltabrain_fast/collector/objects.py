@@ -125,6 +125,11 @@ class EventObjects:
         return event
 
 
+def subject(event: Mapping[str, Any]) -> str:
+    """Return what an object is about, in a word: a type, an event of no known type, a request."""
+    return event["type"] or ("event" if event.get("batch_event_seq_num") else "request")
+
+
 def as_json(event: EventObject) -> str:
     """Return an object as JSON text."""
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"))

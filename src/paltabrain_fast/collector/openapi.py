@@ -119,8 +119,12 @@ _SCHEMAS: Final[_Json] = {
             "events": _COUNT,
             "invalid": _COUNT,
             "batches": _COUNT,
-            "repeats": _COUNT,
-            "unauthorized": _COUNT,
+            "repeats": _COUNT
+            | {"description": "Batches that came again, since the collector was started."},
+            "unauthorized": _COUNT
+            | {"description": "Requests without the right API key; they are among invalid."},
+            "dropped_by_sdks": _COUNT
+            | {"description": "Events that SDKs have dropped before they could send them."},
             "by_type": {
                 "type": "object",
                 "additionalProperties": _object({"events": _COUNT, "invalid": _COUNT}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from .decode import Decoder
 from .guard import LOCAL_HOSTS
 from .layout import plan_layout
 from .listening import Listener, is_unspecified, listen
-from .objects import EventObject
+from .notices import OnNotice
 from .openapi import openapi_document
 from .reading import Reader
 from .schema_document import schema_document
@@ -76,10 +76,11 @@ def running(
     port: int = 0,
     https_port: int = 0,
     api_key: str | None = None,
+    key_source: str = "--api-key",
     hosts: Sequence[str] = (),
     strict: bool = False,
     schema_name: str = "",
-    on_refused: Callable[[EventObject], None] | None = None,
+    on_notice: OnNotice | None = None,
 ) -> Iterator[Collector]:
     """Run a collector, in a thread of its own, while the block of the ``with`` statement runs.
 
@@ -98,12 +99,14 @@ def running(
         port: port of HTTP; 0 means any free one.
         https_port: port of HTTPS; 0 means any free one.
         api_key: the key that requests must have; ``None`` accepts any key, but not a missing one.
+        key_source: the option or variable that gave the key, for who sends another one.
         hosts: names and addresses by which clients beyond this machine reach it. It listens on the
             addresses, too; if there is a name, on all of IPv4.
         strict: refuse a batch as a whole if one of its events does not fit the schema; otherwise
             its valid events are stored.
         schema_name: what ``/api/health`` tells as the name of the schema.
-        on_refused: called in the collector's thread with each event or request that was refused.
+        on_notice: called in the collector's thread with each event or request that was refused, and
+            with each report of an SDK on what it has lost.
 
     Raises:
         CollectorError: a port is in use, a host is none, ``db`` cannot be used, or two events or
@@ -123,7 +126,7 @@ def running(
             for name in ("writer", "pages", "stream", "query")
         )
         cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
-        store = Store(warehouse, writer, on_refused)
+        store = Store(warehouse, writer, on_notice)
         bodies = Bodies()
         api = Api(
             store,
@@ -143,6 +146,7 @@ def running(
             bodies,
             config_zip(schema),
             api_key=api_key,
+            key_source=key_source,
             is_strict=strict,
             hosts=hosts,
         )

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
 
 from .errors import RefusedError
-from .objects import EventObject
+from .notices import OnNotice, of_refused, of_report, of_turned_away
 from .tally import Tally
 from .warehouse import Entry, Upload, Warehouse, Written
 
 _log: Final = logging.getLogger(__name__)
-
-OnRefused = Callable[[EventObject], None]
 
 _MOST_ENTRIES: Final = 64
 """Entries that are stored in one transaction at most."""
@@ -42,21 +39,19 @@ class Store:
     Args:
         warehouse: the file.
         writer: an executor with exactly one thread.
-        on_refused: called with each event or request that was refused.
+        on_notice: called with each event or request that was refused, and each report of an SDK.
 
     Attributes:
         tally: the counts.
         resets: how often everything was deleted.
     """
 
-    def __init__(
-        self, warehouse: Warehouse, writer: Executor, on_refused: OnRefused | None
-    ) -> None:
+    def __init__(self, warehouse: Warehouse, writer: Executor, on_notice: OnNotice | None) -> None:
         self.tally: Tally = warehouse.tally()
         self.resets = 0
         self._warehouse = warehouse
         self._writer = writer
-        self._on_refused = on_refused
+        self._on_notice = on_notice
         self._waiting: list[tuple[Entry, asyncio.Future[Written]]] = []
         self._storing: asyncio.Task[None] | None = None
         self._watchers: set[asyncio.Event] = set()
@@ -90,6 +85,11 @@ class Store:
     async def refuse(self, refusal: RefusedError, upload: Upload, body: bytes | None) -> None:
         """Store why a request was refused."""
         await self.add(Entry(upload, refusal=refusal, body=body))
+
+    def turn_away(self, refusal: RefusedError) -> None:
+        """Tell that a request was refused that brought nothing to be stored."""
+        if self._on_notice is not None:
+            self._on_notice(of_turned_away(refusal))
 
     async def reset(self) -> int:
         """Delete everything; return how many events and refusals there were."""
@@ -157,11 +157,15 @@ class Store:
         tally.last_id = written.last_id
         for event in written.refused:
             tally.refused(event["type"], event["status"])
-            if self._on_refused is not None:
-                self._on_refused(event)
+            if self._on_notice is not None:
+                self._on_notice(of_refused(event))
         batch = entry.batch
         if batch is not None and entry.refusal is None and (batch.events or not batch.refused):
             tally.stored(batch.envelope["instance_id"], written.types)
+            if batch.report is not None:
+                tally.dropped_by_sdks += batch.report.dropped
+                if self._on_notice is not None:
+                    self._on_notice(of_report(batch.report))
 
 
 def _fail(future: asyncio.Future[Written], error: Exception) -> None:

@@ -23,15 +23,16 @@ class TypeCount:
 class Tally:
     """The counts of a collector; used in the event loop's thread.
 
-    What is stored is counted from the file at the start; ``repeats`` and ``unauthorized`` are
-    counted from the start of the process.
+    What is stored is counted from the file at the start; ``repeats`` and the rates are counted from
+    the start of the process.
 
     Attributes:
         events: events stored.
         invalid: events and requests that were refused.
         batches: batches stored.
         repeats: batches that were stored already.
-        unauthorized: requests without the right API key.
+        unauthorized: those of the refused requests that had not the right API key.
+        dropped_by_sdks: events that SDKs have dropped before they could send them.
         last_id: id of what arrived last.
         by_type: numbers by type of event.
         instances: ids of the SDKs that sent something, in the order of their first batch.
@@ -42,6 +43,7 @@ class Tally:
     batches: int = 0
     repeats: int = 0
     unauthorized: int = 0
+    dropped_by_sdks: int = 0
     last_id: int = 0
     by_type: dict[str, TypeCount] = field(default_factory=dict)
     instances: dict[str, None] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Tally:
     def reset(self) -> None:
         """Begin again at zero; ids go on."""
         self.events = self.invalid = self.batches = self.repeats = self.unauthorized = 0
+        self.dropped_by_sdks = 0
         for count in self.by_type.values():
             count.events = count.invalid = 0
         self.instances = {}
@@ -93,6 +96,7 @@ class Tally:
             "batches": self.batches,
             "repeats": self.repeats,
             "unauthorized": self.unauthorized,
+            "dropped_by_sdks": self.dropped_by_sdks,
             "by_type": {
                 name: {"events": count.events, "invalid": count.invalid}
                 for name, count in self.by_type.items()

@@ -201,10 +201,15 @@ class Warehouse:
             tally.of_type(table.event.name).events = count
             tally.events += count
         tally.batches = self._number_of("SELECT count(*) FROM collector.batch")
-        for type_, count in self._connection.execute(
-            "SELECT event_type, count(*) FROM collector.rejected WHERE id IS NOT NULL GROUP BY ALL"
+        tally.dropped_by_sdks = self._number_of(
+            "SELECT sum(greatest(0, (telemetry->>'events_dropped')::BIGINT)) FROM collector.batch"
+        )
+        for type_, status, count in self._connection.execute(
+            "SELECT event_type, status, count(*) FROM collector.rejected WHERE id IS NOT NULL"
+            " GROUP BY ALL"
         ).fetchall():
             tally.invalid += count
+            tally.unauthorized += count if status == 401 else 0
             if type_ is not None:
                 tally.of_type(type_).invalid += count
         for (instance,) in self._connection.execute(

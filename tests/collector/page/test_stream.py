@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from paltabrain_fast.collector.server import Collector, running
 
-from ..batches import SCHEMA, Client
+from ..batches import PAGE_OPEN, SCHEMA, Client, batch, dropping
 from .conftest import OpenPage
 from .live_page import LivePage, page_opens, send, send_refused
 
@@ -59,6 +59,27 @@ def test_a_wrong_key_is_told_where_nothing_arrives(
     with closing(Client(url, api_key="wrong")) as client:
         assert client.post(page_opens("home")).status_code == 401
     expect(page.page.locator("#totals")).to_contain_text("wrong API key1")
+
+
+def test_what_sdks_have_dropped_is_counted_beside_what_was_refused(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    page = open_page(collector.http_url)
+    send(client, "first")
+    page.shows("first")
+    expect(page.page.locator("#totals")).not_to_contain_text("dropped by SDKs")
+    client.post(dropping("instance", 3))
+    expect(page.page.locator("#totals")).to_contain_text("dropped by SDKs3")
+
+
+def test_an_event_of_no_known_type_is_no_request(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    client.post(batch(PAGE_OPEN, b"\x98\x06\x01"))
+    page = open_page(collector.http_url)
+    expect(page.rows.first.locator(".type")).to_have_text("event")
+    page.open_first()
+    expect(page.detail).to_contain_text("Refused event")
 
 
 def test_what_was_refused_is_shown_with_field_and_reason(

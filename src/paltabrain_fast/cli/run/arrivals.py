@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import requests
 
+from ...collector.objects import subject
 from ...constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from ...errors import PaltabrainError
 
@@ -56,6 +57,7 @@ class Arrivals(NamedTuple):
         unauthorized: number of requests with a wrong API key, or none.
         rejected: the first of those refused, as the collector describes them.
         invalid_types: numbers of refused events whose type is known, by type.
+        dropped: number of events that the SDK says it has dropped itself.
     """
 
     events: dict[str, int]
@@ -63,6 +65,7 @@ class Arrivals(NamedTuple):
     unauthorized: int
     rejected: list[dict[str, Any]]
     invalid_types: dict[str, int]
+    dropped: int = 0
 
 
 class Ended(NamedTuple):
@@ -111,13 +114,15 @@ class CollectorClient:
             PaltabrainError: the collector cannot be asked.
         """
         now = self.counts()
-        invalid, unauthorized = (now[name] - before[name] for name in ("invalid", "unauthorized"))
+        invalid, unauthorized, dropped = (
+            now[name] - before[name] for name in ("invalid", "unauthorized", "dropped_by_sdks")
+        )
         page = f"events?valid=false&order=asc&limit={_REJECTED}&after={before['last_id']}"
         rejected = self._get(page)["events"] if invalid > 0 else []
         arrived, refused = (
             _more(before["by_type"], now["by_type"], each) for each in ("events", "invalid")
         )
-        return Arrivals(arrived, invalid, unauthorized, rejected, refused)
+        return Arrivals(arrived, invalid, unauthorized, rejected, refused, dropped)
 
     def _get(self, path: str) -> dict[str, Any]:
         url = f"{self._url}/api/{path}"
@@ -141,7 +146,7 @@ def _more(before: dict[str, Any], now: dict[str, Any], what: str) -> dict[str, i
 def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -> Iterator[str]:
     """Yield the lines that say what has arrived, and what was to arrive and has not."""
     total = sum(arrivals.events.values())
-    if not total and arrivals.invalid <= 0:
+    if not total and arrivals.invalid <= 0 and arrivals.dropped <= 0:
         yield "no event arrived"
         yield from _why_nothing(ended)
     else:
@@ -155,6 +160,8 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -
         yield f"  invalid: {_rejected(rejected)}"
     if arrivals.invalid > len(arrivals.rejected):
         yield f"  and {arrivals.invalid - len(arrivals.rejected)} more"
+    if arrivals.dropped > 0:
+        yield f"  dropped by the SDK: {_number(arrivals.dropped, 'event')}; its warnings say why"
     if arrivals.unauthorized > 0:
         yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own."
     yield from _unexpected(arrivals, expected)
@@ -197,7 +204,8 @@ def _number(count: int, noun: str) -> str:
 
 def _rejected(event: dict[str, Any]) -> str:
     status = event.get("status")
-    what = event.get("type") or (f"request ({status})" if status else "request")
+    about = subject(event)
+    what = about if event["type"] or not status else f"{about} ({status})"
     field = f" {event['field']}" if event.get("field") else ""
     text = f"{what}{field}: {event.get('reason') or 'no reason is known'}"
     return text if text.isprintable() else ascii(text)[1:-1]

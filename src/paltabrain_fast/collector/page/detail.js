@@ -2,7 +2,7 @@
 
 import { asJson, asPytest, asSql, copyText } from "./copies.js";
 import { clock, duration, el, icon, toast } from "./dom.js";
-import { localTime, typeLabel, valueElement } from "./values.js";
+import { localTime, subject, typeLabel, valueElement } from "./values.js";
 
 /**
  * @param event what is shown.
@@ -38,7 +38,7 @@ function heading(event, declared, { close, step }) {
     el(
       "div",
       {},
-      el("h2", {}, event.type ?? "Refused request"),
+      el("h2", {}, event.type ?? `Refused ${subject(event)}`),
       el("p", { class: "sub" }, declared?.description ?? clock(event.received_ts)),
     ),
     el("span", { class: `badge ${event.valid ? "valid" : "refused"}` }, badge(event)),

@@ -2,7 +2,7 @@
 
 import { clock, count, counted, el } from "./dom.js";
 import { keyOf } from "./log.js";
-import { summary } from "./values.js";
+import { subject, summary } from "./values.js";
 
 const ROW_HEIGHT = 34;
 const OVERSCAN = 8;
@@ -181,7 +181,7 @@ export class EventList extends EventTarget {
     }
     time.textContent = clock(shown.received_ts);
     dot.dataset.hue = shown.type === null ? "" : this.hueOf(shown.type);
-    type.textContent = shown.type ?? "request";
+    type.textContent = subject(shown);
     text.replaceChildren(...summary(shown));
   }
 

@@ -43,10 +43,11 @@ export class Sidebar {
   }
 
   #drawTotals() {
-    const { events, invalid, batches, repeats, unauthorized } = this.counts;
+    const { events, invalid, batches, repeats, unauthorized, dropped_by_sdks: dropped } = this.counts;
     const rows = [
       ["events", events, ""],
       ["refused", invalid, invalid ? "bad" : ""],
+      ["dropped by SDKs", dropped, dropped ? "bad" : null],
       ["batches", batches, ""],
       ["sent again", repeats, repeats ? "" : null],
       ["wrong API key", unauthorized, unauthorized ? "bad" : null],

@@ -12,6 +12,11 @@ export function typeLabel(property) {
   return property.map ? `map of ${kind}` : kind;
 }
 
+/** What it is about: the type, an event of no known type, or a whole request. */
+export function subject(event) {
+  return event.type ?? (event.batch_event_seq_num ? "event" : "request");
+}
+
 /** The contents of a row: the properties of the event, or why it was refused. */
 export function summary(event) {
   if (!event.valid) {
