@@ -443,6 +443,10 @@ class PaltabrainSdk(Attributes, Generic[ContextT]):
         self._finalizer.atexit = False  # type: ignore[misc,unused-ignore]
         diversion.note(self, self._pipeline)
 
+    def _tell_losses(self) -> None:
+        """Tell of all losses so far: the process may end before they are due to be told."""
+        self._pipeline.tell_losses()
+
     def _reinit_after_fork(self) -> None:
         """Replace buffer and pipeline in a forked child; see ``process.forks``."""
         predecessor = self._pipeline

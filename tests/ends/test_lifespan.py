@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from paltabrain_fast import InMemoryTransport
+from paltabrain_fast import InMemoryTransport, SendResult
 from paltabrain_fast.contrib.asgi import LifespanMiddleware
 
 from ..support.answers import Answer
@@ -130,6 +130,23 @@ def test_application_may_start_again_in_the_same_process(
         sdk.track(TextEvent(str(number)))
         asyncio.run(serve(LifespanMiddleware(returns, sdk), lambda _kind: None))
     assert texts(transport) == [["0"], ["1"], ["2"]]
+
+
+def test_loss_is_told_before_the_application_has_ended(
+    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A signal may end the process then, before the half second is over after which it is told."""
+    refusing = InMemoryTransport(lambda _request: SendResult(401))
+    told: list[str] = []
+
+    def answer(kind: str) -> None:
+        told.append(f"{kind}: {[each for each in caplog.messages if 'API key refused' in each]}")
+
+    sdk = make_sdk(transport=refusing)
+    sdk.track(TextEvent())
+    asyncio.run(serve(LifespanMiddleware(returns, sdk), answer))
+    assert told[0] == f"{STARTED}: []"
+    assert "API key refused (401): 1 event lost" in told[1]
 
 
 def test_application_may_shut_the_sdk_down_itself(

@@ -13,7 +13,7 @@ from typing import Any
 from ..process.log import log_line, warn
 from ..process.masking import error_text
 from ..sdk import PaltabrainSdk
-from .ends import warn_of_the_rest
+from .ends import tell_of_the_end
 from .requests import Fill, RequestScopes
 
 __all__ = ["ContextMiddleware", "LifespanMiddleware"]
@@ -82,8 +82,8 @@ class LifespanMiddleware:
             await deliver_and_send({"type": "lifespan.shutdown.complete"})
 
     async def _deliver(self) -> None:
-        if not await self._sdk.aflush(self._timeout):
-            warn_of_the_rest(self._sdk, self._timeout, "LifespanMiddleware")
+        await self._sdk.aflush(self._timeout)
+        tell_of_the_end(self._sdk, self._timeout, "LifespanMiddleware")
 
     def _tell_of_no_lifespan(self, error: Exception, *, has_asked: bool) -> None:
         """Say why the application has no lifespan of its own; a warning if it seems to have one."""

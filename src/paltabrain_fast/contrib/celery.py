@@ -10,7 +10,7 @@ from typing import Any
 from celery.signals import worker_process_shutdown, worker_shutdown
 
 from ..sdk import PaltabrainSdk
-from .ends import warn_of_the_rest
+from .ends import tell_of_the_end
 
 __all__ = ["deliver_at_shutdown"]
 
@@ -26,8 +26,8 @@ def deliver_at_shutdown(sdk: PaltabrainSdk[Any], timeout: float = 5.0) -> None:
     """
 
     def deliver(**_signal: object) -> None:
-        if not sdk.flush(timeout):
-            warn_of_the_rest(sdk, timeout, "deliver_at_shutdown()")
+        sdk.flush(timeout)
+        tell_of_the_end(sdk, timeout, "deliver_at_shutdown()")
 
     for signal in worker_process_shutdown, worker_shutdown:
         signal.connect(deliver, weak=False)

@@ -217,6 +217,11 @@ class Pipeline:
             self._end(deadline)
         return self._outcome_since(before)
 
+    def tell_losses(self) -> None:
+        """Tell the user of all losses so far, due or not."""
+        if self._may_wait():
+            self._control.tell()
+
     def stats(self) -> Stats:
         """Return a consistent snapshot of the books."""
         return self._framer.stats()
