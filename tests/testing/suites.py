@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 
@@ -15,6 +16,15 @@ DEADLINE = 100.0
 PLUGIN = "paltabrain_fast"
 
 RunSuite = Callable[..., pytest.RunResult]
+
+
+def outcomes(result: pytest.RunResult) -> dict[str, set[str]]:
+    """Return the names of tests by their outcome, from the summary."""
+    found: dict[str, set[str]] = {}
+    for line in result.outlines:
+        if match := re.match(r"(PASSED|FAILED|ERROR) \S+::(\w+)", line):
+            found.setdefault(match[1], set()).add(match[2])
+    return found
 
 
 @pytest.fixture

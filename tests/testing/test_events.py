@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -110,8 +111,47 @@ def test_event_that_cannot_be_serialized(
     make_sdk().track(config.EventPageOpen(page_id=5))
     lines = text_of(events.assert_tracked, config.EventPageOpen)
     assert lines[1] == "1 event was dropped by the SDK: serialization_error."
+    assert re.fullmatch(
+        rf"  event \[EventPageOpen\] tracked at {re.escape(__file__)}:\d+ cannot be serialized"
+        r" \(TypeError: \w*PageOpen\.page_id is a string, and was given an int.*\)",
+        lines[2],
+    )
+    assert text_of(events.assert_not_tracked, config.EventPageOpen) == [
+        "Nobody can tell whether EventPageOpen would have been tracked.",
+        *lines[1:3],
+    ]
+    events.assert_not_tracked(config.EventSessionStart)
     events.clear()
     assert len(text_of(events.assert_tracked, config.EventPageOpen)) == 2
+    events.assert_not_tracked(config.EventPageOpen)
+
+
+def test_capture_ends_with_what_cannot_be_serialized(make_sdk: MakeSdk, config: Any) -> None:
+    sdk = make_sdk()
+
+    def capture(*page_ids: Any, error: Exception | None = None) -> None:
+        with capture_events():
+            for page_id in page_ids:
+                sdk.track(config.EventPageOpen(page_id=page_id))
+            if error is not None:
+                raise error
+
+    lines = text_of(capture, 5, "a", 5, *(type(f"T{i}", (), {})() for i in range(12)))
+    assert lines[0] == "14 events were dropped by the SDK: serialization_error."
+    assert lines[1].startswith("  2 × event [EventPageOpen] tracked at ")
+    assert lines[11] == "  and 3 more"
+    assert lines[12].startswith("In production, that is a loss.")
+    with pytest.raises(OSError, match="its own"):
+        capture(5, error=OSError("its own"))
+    capture("a")
+
+
+def test_class_in_place_of_an_event_is_named(make_sdk: MakeSdk, config: Any) -> None:
+    with capture_events() as events:
+        make_sdk().track(config.EventPageOpen)
+        with pytest.raises(AssertionError, match="EventPageOpen"):
+            events.assert_not_tracked(config.EventPageOpen)
+        events.clear()
 
 
 @pytest.mark.parametrize(

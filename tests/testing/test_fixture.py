@@ -7,7 +7,7 @@ import pytest
 import paltabrain_fast
 
 from ..support.scarce import needs
-from .suites import RunSuite, run_suite
+from .suites import RunSuite, outcomes, run_suite
 
 pytest_plugins = "pytester"
 __all__ = ["run_suite"]
@@ -48,6 +48,30 @@ def test_nothing_is_said_to_be_absent_where_nothing_can_be_seen(run_suite: RunSu
             "E *AssertionError: Nobody can tell whether EventPageOpen would have been tracked.",
             "E *All SDKs are disabled, and so track nothing. Do without PALTABRAIN_SDK_DISABLED*",
         ]
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("-o", "paltabrain_allow_send=true")])
+def test_what_cannot_be_serialized_fails_the_test(
+    run_suite: RunSuite, options: tuple[str, ...]
+) -> None:
+    result = run_suite("test_unserializable", "--tb=short", *options)
+    result.assert_outcomes(failed=6, errors=2, skipped=2, xfailed=1, passed=3)
+    names = outcomes(result)
+    assert all(name.startswith("test_fails") for name in names["FAILED"])
+    assert names["ERROR"] == {"test_has_an_error_in_setup", "test_has_an_error_in_teardown"}
+    lines = [line.rstrip() for line in result.outlines]
+    complaint = "1 event was dropped by the SDK: serialization_error."
+    assert sum(line.endswith(complaint) for line in lines) == 5, "and none that fails anyway"
+    result.stdout.fnmatch_lines(
+        [
+            "_* test_fails _*",
+            complaint,
+            "  event [[]EventPageOpen] tracked at *shop.py:* cannot be"
+            " serialized (TypeError: *PageOpen.page_id is a string, and was given an int*)",
+            "*have it call clear()*",
+        ],
+        consecutive=True,
     )
 
 

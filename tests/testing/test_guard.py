@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import os
 from importlib.metadata import entry_points
 
 import pytest
 
+from paltabrain_fast.constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+
 from ..support.scarce import needs
-from .suites import PLUGIN, RunSuite, run_suite
+from .suites import PLUGIN, RunSuite, outcomes, run_suite
 
 pytest_plugins = "pytester"
 __all__ = ["run_suite"]
 
+VARIABLES = HOSTNAME_VARIABLE, API_KEY_VARIABLE
 REFUSED = "would have been sent to telemetry.example.com"
-
-
-def outcomes(result: pytest.RunResult) -> dict[str, set[str]]:
-    """Return the names of tests by their outcome, from the summary."""
-    found: dict[str, set[str]] = {}
-    for line in result.outlines:
-        if match := re.match(r"(PASSED|FAILED|ERROR) \S+::(\w+)", line):
-            found.setdefault(match[1], set()).add(match[2])
-    return found
 
 
 @needs("responses")
@@ -59,6 +53,58 @@ def test_what_an_import_tracks_is_told_with_the_first_test(run_suite: RunSuite) 
 def test_fixture_for_all_tests_keeps_everything_from_being_sent(run_suite: RunSuite) -> None:
     result = run_suite("test_at_import", "-o", "usefixtures=paltabrain_events")
     result.assert_outcomes(passed=2)
+
+
+def test_service_has_hostname_and_key_from_the_environment(
+    run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(HOSTNAME_VARIABLE, raising=False)
+    monkeypatch.delenv(API_KEY_VARIABLE, raising=False)
+    run_suite("test_environment").assert_outcomes(passed=1)
+    result = run_suite("test_environment", "-o", "paltabrain_allow_send=true")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"E *TypeError: hostname must be given*{HOSTNAME_VARIABLE}"])
+
+
+@pytest.mark.parametrize(
+    ("before", "option", "during"),
+    [
+        ((None, None), False, ("localhost", "test")),
+        (("", "own"), False, ("localhost", "own")),
+        (("example.com", None), False, ("example.com", "test")),
+        ((None, "own"), True, (None, "own")),
+    ],
+)
+def test_variables_are_set_for_the_run_where_they_are_not(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    before: tuple[str | None, ...],
+    option: bool,
+    during: tuple[str | None, ...],
+) -> None:
+    """Seen by a conftest and by a test, after a test run within it as well."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name, value in zip(VARIABLES, before, strict=True):
+        monkeypatch.setenv(name, value or "")
+        if value is None:
+            monkeypatch.delenv(name)
+    check = f"import os\nassert tuple(map(os.environ.get, {VARIABLES})) == {during}\n"
+    nested = f"""
+def test_nested(pytester):
+    pytester.makeconftest({check!r})
+    pytester.makepyfile("def test_inner(): pass")
+    pytester.runpytest_inprocess("-p", {PLUGIN!r}, *{_allowing(option)}).assert_outcomes(passed=1)
+    {check.replace("import os", "import os;").replace(chr(10), " ")}
+"""
+    pytester.makeconftest(check)
+    pytester.makepyfile(nested)
+    options = "-p", PLUGIN, "-p", "pytester", *_allowing(option)
+    pytester.runpytest_inprocess(*options).assert_outcomes(passed=1)
+    assert tuple(map(os.environ.get, VARIABLES)) == before
+
+
+def _allowing(allows: bool) -> list[str]:
+    return ["-o", "paltabrain_allow_send=true"] if allows else []
 
 
 def test_sdk_is_not_imported_for_tests_without_it(run_suite: RunSuite) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "current",
     "divert",
     "note",
+    "note_skipped",
     "pipelines",
     "sdks",
     "send",
@@ -69,6 +70,14 @@ class Diversion(Protocol):
     def sdk_started(self, sdk: Divertible) -> None:
         """Take note of an SDK that was just made, or begins anew in a forked child."""
 
+    def event_skipped(self, event: Any, cause: str) -> None:
+        """Take note of an event that was dropped, since it cannot be serialized.
+
+        Args:
+            event: what was given to ``track()``; not to be kept alive.
+            cause: which one, who tracked it, and why it cannot be.
+        """
+
 
 _current: Diversion | None = None
 _entered: Final[list[Diversion]] = []
@@ -107,6 +116,12 @@ def note(sdk: Divertible, pipeline: Flushable) -> None:
     _pipelines[id(pipeline)] = pipeline
     if _current is not None:
         _current.sdk_started(sdk)
+
+
+def note_skipped(event: Any, cause: str) -> None:
+    """Tell a diversion of an event that cannot be serialized; see ``Diversion.event_skipped``."""
+    if (diversion := _current) is not None:  # which another thread may end meanwhile
+        diversion.event_skipped(event, cause)
 
 
 def sdks() -> list[Divertible]:

@@ -15,6 +15,7 @@ from ..errors import Diagnosis, DropReason, EventTooLargeError
 from ..options import Options
 from ..process import forks
 from ..process.reentrancy import refuses_events
+from . import diversion
 from .before_send import BeforeSendHook, is_event
 from .diagnosis import too_large
 from .notify import Reporter
@@ -156,7 +157,9 @@ class Tracking(Tracker):
         ledger = self._pipeline.ledger
         ledger.refuse("serialization_error", 1, diagnosis)
         self._reporter.debug.event_dropped(event, "serialization_error", error)
-        ledger.note_error(self._reporter.serialization_failed(event, error, diagnosis))
+        text = self._reporter.serialization_failed(event, error, diagnosis)
+        ledger.note_error(text)
+        diversion.note_skipped(event, text if diagnosis is None else diagnosis.cause)
 
     def _is_inside(self) -> bool:
         return refuses_events()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..decoding import TrackedEvent, tracked_events
 from ..delivery import diversion
@@ -20,6 +21,13 @@ _SETTLE_SECONDS: Final = 0.2
 
 _TOO_LARGE_STATUS: Final = 413
 
+_SKIPPED: Final = "serialization_error"
+_MAX_LISTED: Final = 10
+_ON_PURPOSE: Final = (
+    "In production, that is a loss. If the test tracks this on purpose, have it call clear() on its"
+    " PaltabrainEvents afterwards."
+)
+
 
 @contextmanager
 def capture_events() -> Iterator[PaltabrainEvents]:
@@ -31,7 +39,12 @@ def capture_events() -> Iterator[PaltabrainEvents]:
 
     Yields:
         The events, to look at and to assert.
+
+    Raises:
+        AssertionError: at the end, unless the ``with`` is left by another exception: there were
+            events that cannot be serialized, and ``clear()`` was not called since.
     """
+    __tracebackhide__ = True
     capture = Capture(diversion.current())
     with diversion.divert(capture):
         try:
@@ -39,6 +52,8 @@ def capture_events() -> Iterator[PaltabrainEvents]:
             yield PaltabrainEvents(capture)
         finally:
             capture.end()
+    if (complaint := capture.take_complaint()) is not None:
+        raise AssertionError(complaint)
 
 
 def settle() -> None:
@@ -49,6 +64,13 @@ def settle() -> None:
                 pipeline.retry_now()
                 if pipeline.flush(_SETTLE_SECONDS):
                     break
+
+
+class Skipped(NamedTuple):
+    """An event that was dropped, since it cannot be serialized."""
+
+    cls: type
+    cause: str
 
 
 class Capture:
@@ -68,6 +90,7 @@ class Capture:
         self._is_recording = False
         self._numbered: list[diversion.Divertible] = []
         self._dropped: dict[diversion.Flushable, dict[str, int]] = {}
+        self._skipped: list[Skipped] = []
 
     def begin(self) -> None:
         """Forget what was tracked so far, and begin to keep what comes."""
@@ -102,6 +125,26 @@ class Capture:
         if sdk._number_all():
             self._numbered.append(sdk)
 
+    def event_skipped(self, event: Any, cause: str) -> None:
+        """Keep what is said of an event; see ``diversion.Diversion``."""
+        if self._is_recording:
+            cls = event if isinstance(event, type) else type(event)
+            self._skipped.append(Skipped(cls, cause))
+        elif self._outer is not None:
+            self._outer.event_skipped(event, cause)
+
+    def has_skipped(self, cls: type) -> bool:
+        """Whether an event of this class was dropped, since it cannot be serialized."""
+        return any(issubclass(each.cls, cls) for each in self._skipped)
+
+    def take_complaint(self) -> str | None:
+        """Say which events cannot be serialized, and forget them; ``None`` if there are none."""
+        if not self._skipped:
+            return None
+        complaint = "\n".join([*_skipped(self._skipped), _ON_PURPOSE])
+        self._skipped.clear()
+        return complaint
+
     def events(self) -> list[TrackedEvent]:
         """Return what was tracked so far, in that order."""
         settle()
@@ -112,6 +155,7 @@ class Capture:
         settle()
         self._forgotten |= set(self._batches)
         self._batches.clear()
+        self._skipped.clear()
         for pipeline in diversion.pipelines():
             self._dropped[pipeline] = dict(pipeline.stats().dropped)
 
@@ -138,8 +182,9 @@ class Capture:
         found = [
             f"{_events(count)} dropped by the SDK: {reason}."
             for reason, count in lost.items()
-            if count > 0
+            if count > 0 and reason != _SKIPPED
         ]
+        found += _skipped(self._skipped)
         if late:
             found.append(f"{_events(late)} still on the way: the transport has not taken them yet.")
         if disabled and nothing_tracked:
@@ -153,6 +198,20 @@ class Capture:
         if not sdks:
             found.append("There is no PaltabrainSdk of paltabrain_fast in this process.")
         return found
+
+
+def _skipped(skipped: list[Skipped]) -> list[str]:
+    """Return the lines on events that cannot be serialized; none if there are no such events."""
+    if not skipped:
+        return []
+    causes = Counter(each.cause for each in skipped)
+    lines = [
+        f"  {cause}" if count == 1 else f"  {count} × {cause}"
+        for cause, count in list(causes.items())[:_MAX_LISTED]
+    ]
+    if len(causes) > _MAX_LISTED:
+        lines.append(f"  and {len(causes) - _MAX_LISTED} more")
+    return [f"{_events(len(skipped))} dropped by the SDK: {_SKIPPED}.", *lines]
 
 
 def _events(count: Any) -> str:

@@ -51,6 +51,9 @@ class Guard:
     def sdk_started(self, sdk: diversion.Divertible) -> None:
         """Do nothing; see ``diversion.Diversion``."""
 
+    def event_skipped(self, event: Any, cause: str) -> None:
+        """Do nothing; see ``diversion.Diversion``."""
+
     def settle(self) -> None:
         """Have everything sent that was tracked so far, so that it is this test that is told."""
         if not self.allows:
