@@ -33,6 +33,10 @@ T = TypeVar("T")
 class Flushable(Protocol):
     """What a pipeline is to a diversion."""
 
+    @property
+    def transport(self) -> Transport:
+        """What makes the requests."""
+
     def flush(self, timeout: float | None) -> Any:
         """Have what is buffered sent, as ``PaltabrainSdk.flush()`` does."""
 

@@ -122,6 +122,11 @@ class Pipeline:
         if is_closed:
             engine.close()
 
+    @property
+    def transport(self) -> Transport:
+        """What makes the requests."""
+        return self._transport
+
     # For track()
 
     def event_recorded(self) -> None:

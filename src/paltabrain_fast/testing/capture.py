@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,9 @@ __all__ = ["Capture", "capture_events", "settle"]
 _SETTLE_TRIES: Final = 25
 _SETTLE_SECONDS: Final = 0.2
 """How long an attempt is waited for before those that wait for another one are hurried again."""
+
+_MAX_RETRIES: Final = 3
+"""After so many the answer is no, as that of an ``InMemoryTransport`` may be."""
 
 _TOO_LARGE_STATUS: Final = 413
 
@@ -56,13 +59,20 @@ def capture_events() -> Iterator[PaltabrainEvents]:
         raise AssertionError(complaint)
 
 
-def settle() -> None:
-    """Have everything sent that is buffered, in all SDKs; takes moments unless an answer is no."""
+def settle(concerns: Callable[[Transport], bool] = lambda _transport: True) -> None:
+    """Have everything sent that is buffered; takes moments unless an answer is no.
+
+    Args:
+        concerns: whether an SDK with this transport is meant.
+    """
     for pipeline in diversion.pipelines():
-        if pipeline.stats().pending_events:
+        before = pipeline.stats()
+        if before.pending_events and concerns(pipeline.transport):
             for _ in range(_SETTLE_TRIES):
                 pipeline.retry_now()
                 if pipeline.flush(_SETTLE_SECONDS):
+                    break
+                if pipeline.stats().retries >= before.retries + _MAX_RETRIES:
                     break
 
 

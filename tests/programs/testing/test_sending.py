@@ -12,7 +12,7 @@ import responses
 import shop
 from config import Context, EventPageOpen, EventSessionStart
 
-from paltabrain_fast import InMemoryTransport, PaltabrainSdk, Request, SendResult
+from paltabrain_fast import HttpsTransport, InMemoryTransport, PaltabrainSdk, Request, SendResult
 from paltabrain_fast.testing import PaltabrainEvents
 
 
@@ -105,6 +105,41 @@ def test_passes_with_the_marker_and_no_server(request: pytest.FixtureRequest) ->
 
 
 KEPT = pytest.StashKey[PaltabrainSdk[Context]]()
+
+
+class Failing:
+    calls = 0
+
+    def send(self, _request: Request) -> SendResult:
+        type(self).calls += 1
+        raise ConnectionError
+
+    def close(self) -> None: ...
+
+
+def test_passes_with_a_transport_of_its_own_that_fails(request: pytest.FixtureRequest) -> None:
+    sdk = make_sdk("localhost", transport=Failing(), exit_timeout=0.0)
+    request.config.stash[KEPT] = sdk
+    sdk.track(EventPageOpen())
+
+
+def test_passes_as_nobody_hurries_that_one() -> None:
+    assert Failing.calls <= 1
+
+
+class Recording(HttpsTransport):
+    seen = 0
+
+    def send(self, request: Request) -> SendResult:
+        assert request.url
+        type(self).seen += 1
+        return SendResult(200)
+
+
+def test_passes_with_a_double_that_is_derived_from_ours() -> None:
+    with make_sdk("localhost", transport=Recording()) as sdk:
+        sdk.track(EventPageOpen())
+    assert Recording.seen == 1
 
 
 def test_passes_though_that_has_left_something() -> None: ...
