@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -43,7 +43,7 @@ class Insert:
         columns += [f"unnest(batch.own.{quoted(name)})" for name in self._own]
         names = ", ".join(quoted(name) for name in (*self._shared, *self._own))
         lists = {name: [type_] for name, type_ in self._own.items()}
-        shape = _json_literal([{"shared": self._shared, "own": lists}])
+        shape = json_literal([{"shared": self._shared, "own": lists}])
         connection.execute(
             f"PREPARE {self._statement} AS"
             f" INSERT INTO event.{quoted(table.name)} ({names}) SELECT {', '.join(columns)} FROM"
@@ -60,13 +60,41 @@ class Insert:
             for shared, rows in batches
         ]
         # DuckDB accepts no bound parameters in EXECUTE, so the JSON text is an SQL literal.
-        self._connection.execute(f"EXECUTE {self._statement} ({_json_literal(document)})")
+        self._connection.execute(f"EXECUTE {self._statement} ({json_literal(document)})")
 
 
-def _json_literal(document: Any) -> str:
+def insert_rows(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: Columns, rows: Sequence[Row]
+) -> None:
+    """Insert rows into any table, as a JSON text like that of ``Insert``, bytes as hexadecimals.
+
+    Args:
+        connection: of the database.
+        name: of the table, with its schema, quoted if need be.
+        columns: type by name.
+        rows: at least one; a missing column is NULL.
+    """
+    shape = {column: ["VARCHAR" if kind == "BLOB" else kind] for column, kind in columns.items()}
+    values = [
+        f"unhex(unnest(own.{quoted(column)}))"
+        if kind == "BLOB"
+        else f"unnest(own.{quoted(column)})"
+        for column, kind in columns.items()
+    ]
+    document = {column: [row.get(column) for row in rows] for column in columns}
+    connection.execute(
+        f"INSERT INTO {name} ({', '.join(map(quoted, columns))}) SELECT {', '.join(values)}"
+        f" FROM (SELECT from_json_strict({json_literal(document)}, {json_literal(shape)}) AS own)"
+    )
+
+
+def json_literal(document: Any) -> str:
+    """Return a document as a literal of SQL: JSON text."""
     text = json.dumps(document, default=_text)
     return "'" + text.replace("'", "''") + "'"
 
 
-def _text(value: datetime | Decimal) -> str:
+def _text(value: datetime | Decimal | bytes) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
     return value.isoformat() if isinstance(value, datetime) else format(value, "f")

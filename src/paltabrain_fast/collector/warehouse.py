@@ -13,7 +13,7 @@ import duckdb
 
 from .decode import DecodedBatch, RefusedEvent, Row
 from .errors import CollectorError, RefusedError
-from .inserting import EventsOfBatch, Insert
+from .inserting import EventsOfBatch, Insert, insert_rows
 from .layout import Columns, Layout, quoted
 from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, as_json, texts
 from .tally import Tally
@@ -319,14 +319,8 @@ class Warehouse:
         return int(row[0] or 0)
 
     def _insert_rows(self, table: str, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        names = list(_OWN_TABLES[table])
-        marks = ", ".join(["(" + ", ".join("?" * len(names)) + ")"] * len(rows))
-        self._connection.execute(
-            f"INSERT INTO collector.{table} ({', '.join(names)}) VALUES {marks}",
-            [row.get(name) for row in rows for name in names],
-        )
+        if rows:
+            insert_rows(self._connection, f"collector.{table}", _OWN_TABLES[table], rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
