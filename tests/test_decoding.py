@@ -113,6 +113,22 @@ def test_event_on_base_classes_of_others(make_sdk: MakeSdk, foreign: Any) -> Non
     assert event.context == {"user": {"user_id": "u"}}
 
 
+@pytest.mark.parametrize("session_id", [None, 2])
+def test_events_are_in_order_over_a_change_of_the_session(
+    make_sdk: MakeSdk, config: Any, session_id: int | None
+) -> None:
+    """Also within a millisecond, in which only numbers tell, and they begin anew."""
+    for _ in range(20):
+        sdk = make_sdk(session_id=1)
+        with capture_events() as events:
+            for page in "abcdef":
+                if page == "d":
+                    sdk.session_id = session_id
+                    sdk.session_event_seq_num = 0
+                sdk.track(config.EventPageOpen(page_id=page))
+            assert "".join(event.properties["page_id"] for event in events) == "abcdef"
+
+
 def test_events_of_an_sdk_are_in_order_by_their_numbers(make_sdk: MakeSdk, config: Any) -> None:
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, start_session=True)

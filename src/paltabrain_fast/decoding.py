@@ -124,12 +124,13 @@ class TrackedEvent:
 def tracked_events(batches: Iterable[Batch]) -> list[TrackedEvent]:
     """Decode the events of batches, in the order in which they were tracked.
 
-    Each SDK numbers the events of a session, which is their order. Without numbers it is that of
-    their times; and within a millisecond, of batches.
+    Each SDK numbers the events of a session, which is their order; sessions follow each other as
+    they arrive. Without numbers it is that of their times; and within a millisecond, of batches.
     """
     classes = list(event_classes())
     instances: dict[str, int] = {}
-    found: list[tuple[tuple[int, int, int], TrackedEvent]] = []
+    sessions: dict[tuple[int, int | None], int] = {}
+    found: list[tuple[tuple[int, int, int, int], TrackedEvent]] = []
     for batch in batches:
         place = instances.setdefault(batch.common.instance_id, len(instances))
         for event in batch.events:
@@ -146,7 +147,9 @@ def tracked_events(batches: Iterable[Batch]) -> list[TrackedEvent]:
                 batch.common.batch_id,
             )
             tracked = TrackedEvent(serialized, event_class(event.payload, classes))
-            found.append(((common.event_ts, place, common.session_event_seq_num), tracked))
+            session = sessions.setdefault((place, serialized.session_id), len(sessions))
+            number = common.session_event_seq_num
+            found.append(((common.event_ts, place, session, number), tracked))
     found.sort(key=lambda each: each[0])
     return [tracked for _, tracked in found]
 
