@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SIDE_BY_SIDE := --numprocesses auto --dist loadfile
+# One more than there are processors: many tests wait.
+SIDE_BY_SIDE = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 CASES ?= 100000
 SECONDS ?= 1800
 MINUTES ?= 5

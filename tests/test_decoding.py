@@ -101,7 +101,7 @@ def foreign(tmp_path: Path) -> Iterator[Any]:
             FOREIGN + "from paltabrain_fast import BaseEnum, BaseSentinel, set_proto",
         )
         (directory / path.name).write_text(source, "utf-8")
-    with imported(directory) as module:
+    with without_config_modules(), imported(directory) as module:
         yield module
 
 

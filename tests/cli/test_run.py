@@ -173,29 +173,15 @@ def test_nothing_arrives_of_tests(command: str, code: int, is_told: bool) -> Non
     assert lines[1].startswith("  The command has failed") is bool(code)
 
 
-INVALID = """
-import sys
-from config import EventPageOpen, Context
-from paltabrain_fast import PaltabrainSdk
-
-class EventWithMore(EventPageOpen):
-    def serialize_payload(self):
-        return super().serialize_payload() + bytes([0xFA, 0x07, 1, 120])  # property 127
-
-sdk = PaltabrainSdk(context=Context())
-sdk.track(EventPageOpen(page_id="a"))
-sdk.track(EventWithMore(page_id="b"))
-sdk.shutdown(30)
-"""
-
-
 @pytest.mark.parametrize(("expected", "code"), [("PageOpen", 1), (None, 0)])
 def test_invalid_event_of_an_expected_type(
     expected: str | None, code: int, url: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "examples"))
     given = () if expected is None else ("--expect", expected)
-    done = run("--collector", url, *given, "--", sys.executable, "-c", INVALID)
+    done = run(
+        "--collector", url, *given, "--", sys.executable, str(PROGRAMS / "tracks_invalid.py")
+    )
     assert done.returncode == code, done
     told = "paltabrain-fast run: invalid: PageOpen: 1 refused, none may be"
     assert (told in done.stderr.splitlines()) is (code == 1)

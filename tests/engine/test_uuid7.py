@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +14,8 @@ import pytest
 
 from paltabrain_fast._native.uuid7 import uuid_v7 as native
 from paltabrain_fast._reference.uuid7 import uuid_v7 as reference
+
+from ..support.programs import run_program
 
 both_engines = pytest.mark.parametrize("uuid_v7", [native, reference], ids=["native", "reference"])
 
@@ -68,36 +68,9 @@ def test_processes_start_from_different_randomness() -> None:
     assert len({text[15:] for text in made}) == 3
 
 
-def python_fork() -> int:
-    return os.fork()
-
-
-def libc_fork() -> int:
-    """A fork that runs none of Python's hooks."""
-    return int(ctypes.PyDLL(None).fork())
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("fork", [python_fork, libc_fork])
-def test_forked_children_share_no_randomness(fork: Callable[[], int]) -> None:
-    native()  # the generator holds entropy that a child must not use
-    readers = []
-    for _ in range(2):
-        reader, writer = os.pipe()
-        child = fork()
-        if child == 0:
-            os.write(writer, "\n".join(native() for _ in range(1000)).encode())
-            os._exit(0)
-        os.close(writer)
-        readers.append((child, reader))
-    made = [native() for _ in range(1000)]
-    for child, reader in readers:
-        with os.fdopen(reader) as pipe:
-            made += pipe.read().split("\n")
-        os.waitpid(child, 0)
-    assert len(set(made)) == 3000
-    # parent and children started from one state: only fresh randomness tells the tails apart
-    assert len({text[-8:] for text in made}) > 2990
+@pytest.mark.parametrize("fork", ["python", "libc"])
+def test_forked_children_share_no_randomness(fork: str) -> None:
+    run_program("engine/forked_uuids", fork)
 
 
 def test_reference_follows_a_clock_that_is_set_back_far(monkeypatch: pytest.MonkeyPatch) -> None:

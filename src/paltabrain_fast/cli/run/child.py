@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
@@ -17,6 +17,7 @@ _PASSED_ON: Final = [
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 ]
+_WAIT_SECONDS: Final = 1.0
 _OF_TERMINALS: Final = (signal.SIGINT, signal.SIGQUIT)
 """Signals that a terminal sends to the command as well, by Ctrl-C and Ctrl-\\."""
 
@@ -53,7 +54,11 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
             code = 127 if isinstance(error, FileNotFoundError) else 126
             raise CommandError(f"{command[0]}: {error.strerror}", code) from None
         receivers(process)
-        code = process.wait()
+        # One that comes just before a wait without an end would be passed on at that end.
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                code = process.wait(_WAIT_SECONDS)
+                break
     return code if code >= 0 else 128 - code
 
 
