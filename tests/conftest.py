@@ -22,9 +22,11 @@ from .support.scarce import NOT_RUN
 
 Sdk = PaltabrainSdk[Any]
 
-# A shell has what it runs in the background ignore Ctrl-C: so would the programs of the tests.
+# A shell has what it runs in the background ignore Ctrl-C, and nohup has what it runs ignore the
+# end of the terminal: so would the programs of the tests.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 collect_ignore = ["programs", *NOT_RUN]
 
