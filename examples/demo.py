@@ -211,8 +211,8 @@ def main() -> None:
                 say_what_next(collector, command)
             say_how_to_begin(command)
             if arguments.stay:
-                console.print("\nCtrl-C ends the demo.")
                 with suppress(KeyboardInterrupt):
+                    console.print("\nCtrl-C ends the demo.")
                     threading.Event().wait()
 
 
