@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import unittest
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -120,6 +121,9 @@ def test_event_that_cannot_be_serialized(
         "Nobody can tell whether EventPageOpen would have been tracked.",
         *lines[1:3],
     ]
+    assert text_of(events.assert_tracked, config.EventPageOpen, times=0) == text_of(
+        events.assert_not_tracked, config.EventPageOpen
+    )
     events.assert_not_tracked(config.EventSessionStart)
     events.clear()
     assert len(text_of(events.assert_tracked, config.EventPageOpen)) == 2
@@ -144,6 +148,54 @@ def test_capture_ends_with_what_cannot_be_serialized(make_sdk: MakeSdk, config: 
     with pytest.raises(OSError, match="its own"):
         capture(5, error=OSError("its own"))
     capture("a")
+
+
+def fails_by_itself(case: unittest.TestCase) -> None:
+    case.fail("its own")
+
+
+def fails_in_a_part(case: unittest.TestCase) -> None:
+    with case.subTest():
+        case.fail("its own")
+
+
+def ends_well(_case: unittest.TestCase) -> None: ...
+
+
+def skips(case: unittest.TestCase) -> None:
+    case.skipTest("its own")
+
+
+@pytest.mark.parametrize("base", [unittest.TestCase, unittest.IsolatedAsyncioTestCase])
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (fails_by_itself, "AssertionError: its own"),
+        (fails_in_a_part, "AssertionError: its own"),
+        (ends_well, "AssertionError: 1 event was dropped by the SDK: serialization_error."),
+        (skips, "AssertionError: 1 event was dropped by the SDK: serialization_error."),
+    ],
+)
+def test_unittest_fails_once(
+    make_sdk: MakeSdk,
+    config: Any,
+    base: type[unittest.TestCase],
+    end: Callable[[unittest.TestCase], None],
+    text: str,
+) -> None:
+    sdk = make_sdk()
+
+    class Test(base):  # type: ignore[misc, valid-type]
+        def runTest(self) -> None:  # noqa: N802
+            self.enterContext(capture_events())
+            sdk.track(config.EventPageOpen(page_id=5))
+            end(self)
+
+    result = unittest.TestResult()
+    Test().run(result)
+    assert result.errors == []
+    ((_, traceback),) = result.failures
+    assert text in traceback
 
 
 def test_class_in_place_of_an_event_is_named(make_sdk: MakeSdk, config: Any) -> None:

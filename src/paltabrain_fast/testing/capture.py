@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from ..decoding import TrackedEvent, tracked_events
@@ -44,8 +46,9 @@ def capture_events() -> Iterator[PaltabrainEvents]:
         The events, to look at and to assert.
 
     Raises:
-        AssertionError: at the end, unless the ``with`` is left by another exception: there were
-            events that cannot be serialized, and ``clear()`` was not called since.
+        AssertionError: at the end, unless the ``with`` is left by another exception, or the test of
+            ``unittest`` has failed whose cleanup this is: there were events that cannot be
+            serialized, and ``clear()`` was not called since.
     """
     __tracebackhide__ = True
     capture = Capture(diversion.current())
@@ -55,8 +58,23 @@ def capture_events() -> Iterator[PaltabrainEvents]:
             yield PaltabrainEvents(capture)
         finally:
             capture.end()
-    if (complaint := capture.take_complaint()) is not None:
+    if (complaint := capture.take_complaint()) is not None and not _is_after_failure():
         raise AssertionError(complaint)
+
+
+def _is_after_failure() -> bool:
+    """Whether this runs in the cleanup of a ``unittest.TestCase`` that has failed; none is told."""
+    if (unittest := sys.modules.get("unittest.case")) is None:
+        return False
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code is not unittest.TestCase.doCleanups.__code__:
+        frame = frame.f_back
+    if frame is None:
+        return False
+    case = frame.f_locals["self"]
+    result = getattr(getattr(case, "_outcome", None), "result", None)
+    failures = [*getattr(result, "failures", ()), *getattr(result, "errors", ())]
+    return any(getattr(test, "test_case", test) is case for test, _ in failures)
 
 
 def settle(concerns: Callable[[Transport], bool] = lambda _transport: True) -> None:

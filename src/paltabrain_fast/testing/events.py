@@ -94,7 +94,8 @@ class PaltabrainEvents(Sequence[TrackedEvent]):
                 the same, and only ``context`` and ``times`` may be given.
             header: properties of the header by group, ``{"parent": {"parent_elements": [...]}}``.
             context: properties of the context that was sent with it, by group; or a ``Context``.
-            times: how many events have to be as expected; if not given, one at least.
+            times: how many events have to be as expected; if not given, one at least. With 0, this
+                is ``assert_not_tracked()``.
             properties: of the event. One that is named like an argument of this method, or like a
                 keyword of Python, gets a trailing underscore: ``times_=3``.
 
@@ -104,6 +105,9 @@ class PaltabrainEvents(Sequence[TrackedEvent]):
             TypeError: the event has no such property or group.
         """
         __tracebackhide__ = True
+        if times == 0:
+            self.assert_not_tracked(event, header=header, context=context, **properties)
+            return []
         expected = _expectation(event, properties, header, context)
         events = self._source.events()
         candidates = expected.of_this_type(events)

@@ -69,6 +69,27 @@ class TestOfUnittest(unittest.TestCase):
         shop.open_page("a")
 
 
+def test_fails_though_it_skips() -> None:
+    shop.open_page("a")
+    pytest.skip("its own reason")
+
+
+@pytest.mark.xfail
+def test_fails_though_it_may() -> None:
+    shop.open_page("a")
+
+
+@pytest.mark.xfail(strict=True)
+def test_fails_as_it_passes_and_should_not() -> None:
+    shop.open_page("a")
+
+
+@pytest.mark.xfail(strict=True)
+def test_passes_not_as_expected() -> None:
+    shop.open_page("a")
+    raise RuntimeError("its own reason")
+
+
 @pytest.fixture
 def late() -> Iterator[None]:
     yield
@@ -86,6 +107,16 @@ def early() -> None:
 
 @pytest.mark.usefixtures("early")
 def test_has_an_error_in_setup() -> None: ...
+
+
+@pytest.fixture
+def skipping() -> None:
+    shop.open_page("early")
+    pytest.skip("its own reason")
+
+
+@pytest.mark.usefixtures("skipping")
+def test_has_an_error_though_a_fixture_skips() -> None: ...
 
 
 @pytest.mark.paltabrain_allow_send

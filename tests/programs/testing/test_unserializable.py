@@ -68,7 +68,7 @@ class TestPages(unittest.TestCase):
         shop.open_page(WRONG)
         raise RuntimeError("its own")
 
-    def test_is_skipped_in_unittest(self) -> None:
+    def test_fails_though_it_skips_in_unittest(self) -> None:
         shop.open_page(WRONG)
         self.skipTest("its own")
 
@@ -84,15 +84,40 @@ def test_has_an_error_in_teardown() -> None:
 
 
 @pytest.mark.usefixtures("paltabrain_events")
-def test_is_skipped() -> None:
+def test_fails_though_it_skips() -> None:
     shop.open_page(WRONG)
     pytest.skip("its own")
 
 
+@pytest.fixture
+def skipping(paltabrain_events: PaltabrainEvents) -> None:
+    paltabrain_events.clear()
+    shop.open_page(WRONG)
+    pytest.skip("its own")
+
+
+@pytest.mark.usefixtures("skipping")
+def test_has_an_error_though_a_fixture_skips() -> None:
+    pass
+
+
 @pytest.mark.xfail
+@pytest.mark.usefixtures("paltabrain_events")
+def test_fails_though_it_may() -> None:
+    shop.open_page(WRONG)
+
+
+@pytest.mark.xfail(strict=True)
+@pytest.mark.usefixtures("paltabrain_events")
+def test_fails_as_it_passes_and_should_not() -> None:
+    shop.open_page(WRONG)
+
+
+@pytest.mark.xfail(strict=True)
 @pytest.mark.usefixtures("paltabrain_events")
 def test_is_expected_to_fail() -> None:
     shop.open_page(WRONG)
+    raise RuntimeError("its own")
 
 
 @pytest.mark.usefixtures("opened")
