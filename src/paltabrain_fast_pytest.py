@@ -240,7 +240,7 @@ class _Run:
 
     def _tell(self) -> bool:
         """Say on the standard error what would have been sent; return whether there was any."""
-        complaint = self._end_phase()
+        complaint = self._end_phase(None, is_between=True)
         if complaint is None or self._is_ignored:
             return False
         when = "After the last test" if self._has_tested else "Outside of all tests"
@@ -255,7 +255,7 @@ class _Run:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Watch the fixtures of a test being made."""
         self._has_tested = True
-        if before := self._end_phase(item):
+        if before := self._end_phase(item, is_between=True):
             _complain(item, f"Before this test, perhaps at an import: {before}")
         return (yield from self._watched(item))
 
@@ -277,13 +277,18 @@ class _Run:
         finally:
             _complain(item, self._end_phase(item))
 
-    def _end_phase(self, item: pytest.Item | None = None) -> str | None:
-        """Say what was sent so far in vain; what is on its way is that of no other phase."""
+    def _end_phase(self, item: pytest.Item | None, *, is_between: bool = False) -> str | None:
+        """Say what was sent so far in vain; what is on its way is that of no other phase.
+
+        Args:
+            item: the test that is told, if there is one.
+            is_between: whether this was no phase of a test.
+        """
         if (guard := self.guard()) is None:
             return None
         guard.settle()
         self._allow(False)
-        complaint = guard.complaint()
+        complaint = guard.complaint(of_a_test=not is_between)
         # with the fixture, what comes before or after it is nobody's
         return None if _FIXTURE in getattr(item, "fixturenames", ()) else complaint
 

@@ -94,6 +94,16 @@ def test_nearest_has_the_fewest_differences(
     ]
 
 
+def test_nearest_has_rather_another_context_than_other_contents(
+    events: PaltabrainEvents, make_sdk: MakeSdk, config: Any
+) -> None:
+    sdk, user = make_sdk(), config.Context().set_user(user_id="u-1")
+    sdk.track(config.EventPageOpen(page_id="a"), user)
+    sdk.track(config.EventPageOpen(page_id="b"), config.Context().set_user(user_id="u-2"))
+    lines = text_of(events.assert_tracked, config.EventPageOpen, page_id="b", context=user)
+    assert lines[1] == "The nearest is event 2:"
+
+
 def test_nothing_of_that_type(events: PaltabrainEvents, make_sdk: MakeSdk, config: Any) -> None:
     make_sdk().track(config.EventSessionStart())
     assert text_of(events.assert_tracked, config.EventPageOpen, page_id="a", times=2) == [

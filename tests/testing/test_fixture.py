@@ -80,6 +80,12 @@ def test_what_cannot_be_serialized_fails_the_test(
     )
 
 
+def test_what_is_lost_on_purpose_is_not_told_after_the_tests(run_suite: RunSuite) -> None:
+    result = run_suite("test_unserializable", "-k", "test_passes_by_clear")
+    result.assert_outcomes(passed=1, deselected=15)
+    assert result.errlines == []
+
+
 EXPECTED = [
     """\
 E   AssertionError: EventPageOpen was not tracked.

@@ -49,6 +49,7 @@ def test_before_the_first_test(run: Any, api: ApiServer, moment: str) -> None:
     result = run(moment)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines([told(api, "Before this test, perhaps at an import")])
+    result.stdout.no_fnmatch_line("*mark the test*")
     result.stderr.no_fnmatch_line("*would have been sent*")
     assert api.connections == 0
 

@@ -43,6 +43,9 @@ class Flushable(Protocol):
     def retry_now(self) -> None:
         """Have the batches try again now that wait for another attempt."""
 
+    def tell_losses(self) -> None:
+        """Tell the user of all losses so far, due or not."""
+
     def stats(self) -> Any:
         """Return the counts."""
 

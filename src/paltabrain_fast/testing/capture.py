@@ -133,6 +133,8 @@ class Capture:
     def end(self) -> None:
         """Let nothing of this get into what comes next."""
         settle()
+        for pipeline in diversion.pipelines():
+            pipeline.tell_losses()  # or else at the exit, below the summary of the test run
         for sdk in self._numbered:
             sdk._number_sessions_only()
 

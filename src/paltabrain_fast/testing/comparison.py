@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
@@ -18,10 +18,12 @@ from ..decoding import (
 )
 from ..encoding.display import Parts, call_text, group_text, short_text
 
-__all__ = ["Difference", "Expectation", "table"]
+__all__ = ["Difference", "Expectation", "distance", "table"]
 
 _UNSET: Final[tuple[object, ...]] = (None, [], {})
 """What is never sent."""
+
+_OF_CONTEXT: Final = "context "
 
 Groups = Mapping[str, Mapping[str, Any]]
 
@@ -112,6 +114,15 @@ class Expectation:
             pair = expected.header.get(group, {}), event.header.get(group, {})
             found += _compare_all(prefix, *pair)
         return found or [Difference("bytes", *map(short_text, (self._serialized, event)))]
+
+
+def distance(differences: Sequence[Difference]) -> tuple[int, int]:
+    """Return how far an event is from what is expected; of two, that with its contents is nearer.
+
+    Its context may be that of another request, which a test is to show.
+    """
+    of_context = sum(each.name.startswith(_OF_CONTEXT) for each in differences)
+    return len(differences), -of_context
 
 
 def table(differences: Iterable[Difference]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, overload
 
 from .._engine.protocol import SerializableContext, SerializableEvent
 from ..decoding import TrackedEvent
-from .comparison import Expectation, table
+from .comparison import Expectation, distance, table
 
 __all__ = ["PaltabrainEvents"]
 
@@ -41,6 +41,8 @@ class Source(Protocol):
 
 class PaltabrainEvents(Sequence[TrackedEvent]):
     """What all SDKs of this process have tracked since the test began, in that order.
+
+    Events of several SDKs are ordered by their times, which are sent in milliseconds.
 
     Each look at it has the SDKs deliver first, so that whatever ``track()`` has taken is there. The
     fixture ``paltabrain_events`` and ``capture_events()`` make it; any thread may use it.
@@ -118,7 +120,7 @@ class PaltabrainEvents(Sequence[TrackedEvent]):
         lines = [f"{expected} was {_tracked(len(matches))}{_wanted(times)}."]
         others = [each for each in compared if each[0]]
         if others and len(matches) < (times or 1):
-            differences, place, nearest = min(others, key=lambda each: len(each[0]))
+            differences, place, nearest = min(others, key=lambda each: distance(each[0]))
             text = f"event {place}" if place <= _MAX_LISTED else repr(nearest)
             lines += [f"The nearest is {text}:", "", table(differences), ""]
         if len(matches) < (times or 1):

@@ -18,12 +18,15 @@ __all__ = ["Guard"]
 
 _OWN: Final = "paltabrain_fast.transport."
 
-_WHAT_TO_DO: Final = """\
-Tests send nothing for real unless you allow it:
-- to look at the events, have the test ask for the fixture paltabrain_events
-- to ignore them in all tests, set usefixtures = paltabrain_events in pytest's configuration
-- to send them, mark the test with @pytest.mark.paltabrain_allow_send
-- to send them in all tests, set paltabrain_allow_send = true in pytest's configuration"""
+_TITLE: Final = "Tests send nothing for real unless you allow it:"
+_IN_A_TEST: Final = (
+    "- to look at the events, have the test ask for the fixture paltabrain_events",
+    "- to send them, mark the test with @pytest.mark.paltabrain_allow_send",
+)
+_EVERYWHERE: Final = (
+    "- to ignore them in all tests, set usefixtures = paltabrain_events in pytest's configuration",
+    "- to send them in all tests, set paltabrain_allow_send = true in pytest's configuration",
+)
 
 
 class Guard:
@@ -63,8 +66,12 @@ class Guard:
             pipeline.flush(None)
             self._allowed |= set(pipeline.running())
 
-    def complaint(self) -> str | None:
-        """Say what was refused since this was asked last; ``None`` if nothing was."""
+    def complaint(self, *, of_a_test: bool) -> str | None:
+        """Say what was refused since this was asked last; ``None`` if nothing was.
+
+        Args:
+            of_a_test: whether a test can do something about it.
+        """
         requests, self._refused = self._refused, []
         batches = {
             batch.common.batch_id: (urlsplit(request.url).netloc, batch)
@@ -80,10 +87,11 @@ class Guard:
         )
         hosts = ", ".join(sorted({host for host, _ in batches.values()}))
         total = sum(names.values())
-        return (
+        found = (
             f"{total} {'event' if total == 1 else 'events'} would have been sent to {hosts}:"
-            f" {_counted(names)}.\n{_WHAT_TO_DO}"
+            f" {_counted(names)}."
         )
+        return "\n".join([found, _TITLE, *(_IN_A_TEST if of_a_test else ()), *_EVERYWHERE])
 
 
 def _is_real(transport: Transport) -> bool:
