@@ -14,6 +14,8 @@ from ..support.sdk import ROOT
 SUITES = PROGRAMS / "testing"
 DEADLINE = 100.0
 PLUGIN = "paltabrain_fast"
+WITHOUT_CACHE = "-p", "no:cacheprovider"
+"""By options, since pytest 8.0 takes a single plugin of ``pytester.plugins``."""
 
 RunSuite = Callable[..., pytest.RunResult]
 
@@ -39,7 +41,8 @@ def run_suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run
         for path in SUITES / "shop.py", SUITES / f"{name}.py":
             shutil.copy(path, pytester.path)
         pytester.makeini(f"[pytest]\npythonpath = {ROOT / 'examples'}\nfilterwarnings = error\n")
-        pytester.plugins = ["no:cacheprovider", PLUGIN]
-        return pytester.runpytest_subprocess("-rA", *options, f"{name}.py", timeout=DEADLINE)
+        pytester.plugins = [PLUGIN]
+        given = "-rA", *WITHOUT_CACHE, *options, f"{name}.py"
+        return pytester.runpytest_subprocess(*given, timeout=DEADLINE)
 
     return run

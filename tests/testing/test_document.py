@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..support.sdk import ROOT
-from .suites import DEADLINE, PLUGIN
+from .suites import DEADLINE, PLUGIN, WITHOUT_CACHE
 
 pytest_plugins = "pytester"
 
@@ -28,7 +28,7 @@ def directory(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Pat
     shutil.copytree(ROOT / "examples" / "config", pytester.path / "my_config")
     for name, content in FILES.items():
         (pytester.path / name).write_text(f"# {name}\n{content}", "utf-8")
-    pytester.plugins = ["no:cacheprovider", PLUGIN]
+    pytester.plugins = [PLUGIN]
     return pytester.path
 
 
@@ -43,13 +43,13 @@ def as_documented(output: str, directory: Path) -> str:
 def test_examples_pass(pytester: pytest.Pytester, directory: Path) -> None:
     names = sorted(path.name for path in directory.glob("test_*.py"))
     passing = [name for name in names if name not in FAILING]
-    result = pytester.runpytest_subprocess("-rA", *passing, timeout=DEADLINE)
+    result = pytester.runpytest_subprocess("-rA", *WITHOUT_CACHE, *passing, timeout=DEADLINE)
     result.assert_outcomes(passed=8)
 
 
 @pytest.mark.parametrize("options", list(TRANSCRIPTS))
 def test_transcript(pytester: pytest.Pytester, directory: Path, options: str) -> None:
-    result = pytester.runpytest_subprocess(*options.split(), timeout=DEADLINE)
+    result = pytester.runpytest_subprocess(*WITHOUT_CACHE, *options.split(), timeout=DEADLINE)
     printed = as_documented(result.stdout.str(), directory)
     assert printed == TRANSCRIPTS[options].strip()
 
