@@ -41,6 +41,7 @@ def test_tests_that_send_fail_and_no_others(run_suite: RunSuite) -> None:
     result.stdout.fnmatch_lines(["*with @pytest.mark.paltabrain_allow_send"])
 
 
+@needs("responses")
 def test_option_allows_all(run_suite: RunSuite) -> None:
     """A server of the test's own gets what no marker allows."""
     options = "-o", "paltabrain_allow_send=true", "-k", "test_fails_if_it_flushes"
