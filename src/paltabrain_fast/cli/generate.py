@@ -14,7 +14,7 @@ from ..schema.load import load_schema
 
 
 def generate(
-    schema: Annotated[Path, typer.Argument(help="The schema, a YAML file.")],
+    schema: Annotated[Path, typer.Argument(help="The schema, a YAML file: see docs/schema.md.")],
     out_dir: Annotated[Path, typer.Argument(help="Directory of the Python package to write.")],
     import_from: Annotated[
         str, typer.Option(help="Package that the module takes its base classes from.")
