@@ -136,7 +136,7 @@ _EDITS = {
             "INVOICE: {id: 2, description: Paid within 14 days.}\n      CARD: {id: 1}",
         ),
     ],
-    "`precision`, so": [
+    "`precision` and `scale`": [
         (_TOTAL, _TOTAL.replace("18", "20")),
         (_TOTAL, _TOTAL.replace("18", "20").replace("scale: 2", "scale: 4")),
     ],
@@ -212,7 +212,7 @@ def test_what_becomes_of_events_of_older_modules(
         assert EXAMPLE.count(old) == 1, old
         after = loaded(tmp_path, EXAMPLE.replace(old, new))
         outcomes.add(outcome(before[0], stored(after, body)))
-    (told,) = (cell for first, cell in rows("you change") if first.startswith(change))
+    (told,) = (cell for first, cell in rows("the change") if first.startswith(change))
     assert outcomes == set(re.findall("arrive|refused|misread", told))
 
 
@@ -232,6 +232,6 @@ _NAMED = {"event_type", "p_method"}
 
 
 def test_each_change_of_the_page_is_tried() -> None:
-    firsts = [first for first, _ in rows("you change")]
+    firsts = [first for first, _ in rows("the change")]
     assert len(firsts) == len(_EDITS)
     assert all(first.startswith(change) for first, change in zip(firsts, _EDITS, strict=True))

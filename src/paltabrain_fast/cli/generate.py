@@ -40,9 +40,9 @@ def generate(
         typer.echo(f"paltabrain-fast generate: {error}", err=True)
         raise typer.Exit(1) from None
     groups = len(loaded.context) + len(loaded.header)
-    typer.echo(
-        f"{out_dir}: {len(loaded.events)} events, {groups} groups, {len(loaded.enums)} enums"
-    )
+    counts = {"event": len(loaded.events), "group": groups, "enum": len(loaded.enums)}
+    told = ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts.items())
+    typer.echo(f"{out_dir}: {told}")
 
 
 def _compare(texts: dict[str, str], schema: Path, out_dir: Path) -> None:
