@@ -99,6 +99,16 @@ def unit_of(module: str) -> str:
     )
 
 
+def test_the_figure_of_the_layers_is_right() -> None:
+    text = (PACKAGE.parent.parent / "docs" / "architecture.md").read_text("utf-8")
+    figure = re.search(r"^## Rooms.*?^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert figure is not None
+    rooms = [set(line.split("  ")[0].split(" · ")) for line in figure[1].splitlines()]
+    _, *layers = LAYERS
+    for shown, layer in zip(rooms, layers, strict=True):
+        assert shown <= layer
+
+
 def test_the_package_imports_itself_relatively() -> None:
     """Or else the other tests would not see it."""
     absolute = re.compile(r"^\s*(from|c?import)\s+paltabrain_fast\b", re.MULTILINE)

@@ -1,9 +1,9 @@
 """Makes the pictures of the live page in docs/images: python tools/screenshots.py
 
-It runs a collector and a small shop that sends events for some seconds, one of its services with a
-config module that is newer than the schema. It takes Chromium, and the packages of the dependency
-group ``pictures``; it looks best with the fonts Inter and JetBrains Mono (in Debian: fonts-inter,
-fonts-jetbrains-mono).
+It runs a collector and a small shop that sends events for some seconds: some by a config module
+that is newer than the schema, some with a value of the wrong type. It takes Chromium, and the
+packages of the dependency group ``pictures``; it looks best with the fonts Inter and JetBrains Mono
+(in Debian: fonts-inter, fonts-jetbrains-mono).
 """
 
 from __future__ import annotations
@@ -84,7 +84,10 @@ def main() -> None:
 def _take_while_trading(browser: Browser, url: str) -> None:
     for scheme in ("light", "dark"):
         with closing(_page(browser, url, scheme, 1440, 860)) as page:
+            pause = page.locator("#pause")
+            pause.click()  # so that the row is still there when the click comes
             page.get_by_role("option", name="Purchase").first.click()
+            pause.click()
             _take(page, f"live-page-{scheme}")
     with closing(_page(browser, f"{url}/?valid=false", "light", 1440, 560)) as page:
         page.get_by_role("option").first.click()
@@ -146,6 +149,8 @@ def _visit(rng: random.Random) -> list[Any]:
         events.append(EventPermissionsRequest(is_granted=rng.random() < 0.5, type="CAMERA"))
     if rng.random() < 0.06:
         events.append(NewerPageOpen(page_id="home"))
+    if rng.random() < 0.04:
+        events.append(EventPageOpen(page_id=90))  # a string in the schema: the SDK drops the event
     if rng.random() < 0.35:
         events.append(
             EventPurchase(

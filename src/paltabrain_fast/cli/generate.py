@@ -14,7 +14,7 @@ from ..schema.load import load_schema
 
 
 def generate(
-    schema: Annotated[Path, typer.Argument(help="The schema, a YAML file.")],
+    schema: Annotated[Path, typer.Argument(help="The schema, a YAML file: see docs/schema.md.")],
     out_dir: Annotated[Path, typer.Argument(help="Directory of the Python package to write.")],
     import_from: Annotated[
         str, typer.Option(help="Package that the module takes its base classes from.")
@@ -40,9 +40,9 @@ def generate(
         typer.echo(f"paltabrain-fast generate: {error}", err=True)
         raise typer.Exit(1) from None
     groups = len(loaded.context) + len(loaded.header)
-    typer.echo(
-        f"{out_dir}: {len(loaded.events)} events, {groups} groups, {len(loaded.enums)} enums"
-    )
+    counts = {"event": len(loaded.events), "group": groups, "enum": len(loaded.enums)}
+    told = ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts.items())
+    typer.echo(f"{out_dir}: {told}")
 
 
 def _compare(texts: dict[str, str], schema: Path, out_dir: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
 from . import doctor, download_config
@@ -32,15 +36,16 @@ def _options(
     del version
 
 
-app.command()(generate)
-app.command()(dev)
-app.command()(tail)
-app.command()(sql)
-app.command()(export)
-app.command()(ddl)
-app.command()(reset)
-app.command()(check)
-app.command(context_settings={"allow_interspersed_args": False})(run)
+def _add(command: Callable[..., None], **settings: Any) -> None:
+    """Add a command, whose help is its docstring: typer would keep the ends of its lines."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    text = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    app.command(help=text, context_settings=settings)(command)
+
+
+for _command in (generate, dev, tail, sql, export, ddl, reset, check):
+    _add(_command)
+_add(run, allow_interspersed_args=False)
 
 
 @app.command(

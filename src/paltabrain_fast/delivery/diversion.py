@@ -86,48 +86,47 @@ class Diversion(Protocol):
         """
 
 
-_current: Diversion | None = None
 _entered: Final[list[Diversion]] = []
-"""Those that requests are diverted to, the latest last. They may end in another order."""
+"""The diversions that have begun, the latest last. They may end in another order."""
 _sdks: Final[WeakValueDictionary[int, Divertible]] = WeakValueDictionary()
 _pipelines: Final[WeakValueDictionary[int, Flushable]] = WeakValueDictionary()
 
 
 def send(transport: Transport, request: Request) -> SendResult:
     """Make one attempt, by way of the diversion if there is one."""
-    diversion = _current or _of_pytest()
+    diversion = current() or _of_pytest()
     return transport.send(request) if diversion is None else diversion.send(transport, request)
 
 
 @contextmanager
 def divert(diversion: Diversion) -> Iterator[None]:
     """Divert all requests that begin meanwhile; then they go where they would go without this."""
-    global _current
     _entered.append(diversion)
-    _current = diversion
     try:
         yield
     finally:
         _entered.remove(diversion)
-        _current = _entered[-1] if _entered else None
 
 
 def current() -> Diversion | None:
     """Return what requests are diverted to; ``None`` if they are not, or by pytest's plugin."""
-    return _current
+    try:
+        return _entered[-1]
+    except IndexError:  # in place of a look before, after which another thread may end the last
+        return None
 
 
 def note(sdk: Divertible, pipeline: Flushable) -> None:
     """Take note of an SDK that has just got this pipeline; neither is kept alive."""
     _sdks[id(sdk)] = sdk
     _pipelines[id(pipeline)] = pipeline
-    if _current is not None:
-        _current.sdk_started(sdk)
+    if (diversion := current()) is not None:
+        diversion.sdk_started(sdk)
 
 
 def note_skipped(event: Any, cause: str) -> None:
     """Tell a diversion of an event that cannot be serialized; see ``Diversion.event_skipped``."""
-    if (diversion := _current) is not None:  # which another thread may end meanwhile
+    if (diversion := current()) is not None:
         diversion.event_skipped(event, cause)
 
 
