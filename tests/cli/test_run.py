@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from paltabrain_fast.cli.run.arrivals import Arrivals, Ended, Expectation, is_as_expected, summary
+from paltabrain_fast.cli.run.arrivals import Arrivals, Expectation, is_as_expected, summary
+from paltabrain_fast.cli.run.child import Ended
 from paltabrain_fast.cli.run.environment import application_environment
 from paltabrain_fast.schema.load import load_schema
 
