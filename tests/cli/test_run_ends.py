@@ -23,6 +23,7 @@ SIGTERM = [
     "  flush_on_sigterm=True, or LifespanMiddleware under uvicorn, delivers it"
     " (docs/process-ends.md).",
 ]
+OF_A_PART = "SIGTERM has ended your program, what it had buffered is lost, unless"
 SIGKILL = "  SIGKILL has ended the command: what it had buffered is lost (docs/process-ends.md)."
 NOTHING = Arrivals({}, 0, 0, [], {})
 SOME = Arrivals({"PageOpen": 1}, 0, 0, [], {})
@@ -58,7 +59,10 @@ def test_events_that_are_lost_at_sigterm(tmp_path: Path) -> None:
         (-signal.SIGKILL, [SIGKILL]),
         (-signal.SIGRTMIN - 1, [SIGKILL.replace("SIGKILL", f"signal {signal.SIGRTMIN + 1:d}")]),
         (-signal.SIGINT, []),  # Python delivers first
-        (128 + signal.SIGTERM, []),  # of its own accord
+        (128 + signal.SIGTERM, [f"  Exit code 143: if {OF_A_PART}", SIGTERM[1]]),
+        (128 + signal.SIGINT, []),
+        (255, []),
+        (1, []),
         (0, []),
     ],
 )

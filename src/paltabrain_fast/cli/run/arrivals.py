@@ -123,7 +123,8 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -
     if arrivals.dropped > 0:
         yield f"  dropped by the SDK: {_number(arrivals.dropped, 'event')}; its warnings say why"
     if arrivals.unauthorized > 0:
-        yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own."
+        yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own,"
+        yield "  or api_key= where your code gives it."
     if arrivals.was_reset:
         yield "  The collector was reset meanwhile: what had arrived before that does not count."
     if not is_nothing:
@@ -173,16 +174,19 @@ def _why_nothing(ended: Ended) -> Iterator[str]:
 
 
 def _loss_at_the_end(ended: Ended) -> Iterator[str]:
-    """Yield what a signal that has ended the command has done to its events."""
-    if ended.signal in (None, "SIGINT"):  # Python delivers, and ends by SIGINT then
+    """Yield what a signal that has ended the command, or a part of it, has done to its events."""
+    name = ended.signal
+    if name in (None, "SIGINT"):  # Python delivers, and ends by SIGINT then
         return
-    lost = f"  {ended.signal} has ended the command: what it had buffered is lost"
+    has_ended = f"{name} has ended the command: "
+    if ended.status > 0:
+        has_ended = f"Exit code {ended.status}: if {name} has ended your program, "
     where = "(docs/process-ends.md)."
-    if ended.signal == "SIGTERM":
-        yield f"{lost}, unless"
+    if name == "SIGTERM":
+        yield f"  {has_ended}what it had buffered is lost, unless"
         yield f"  flush_on_sigterm=True, or LifespanMiddleware under uvicorn, delivers it {where}"
     else:
-        yield f"{lost} {where}"
+        yield f"  {has_ended}what it had buffered is lost {where}"
 
 
 def _number(count: int, noun: str) -> str:

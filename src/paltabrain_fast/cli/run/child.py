@@ -52,13 +52,14 @@ class Ended(NamedTuple):
 
     @property
     def signal(self) -> str | None:
-        """The name of the signal that has ended it."""
-        if self.status >= 0:
+        """The name of the signal that has ended it; or, by its exit code, what a shell has run."""
+        number = self.code - 128
+        if number <= 0:
             return None
         try:
-            return signal.Signals(-self.status).name
-        except ValueError:  # as a real-time one has none
-            return f"signal {-self.status}"
+            return signal.Signals(number).name
+        except ValueError:  # a real-time one has no name
+            return f"signal {number}" if self.status < 0 else None
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
