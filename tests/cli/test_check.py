@@ -151,6 +151,31 @@ def test_context_of_the_process_that_is_changed_for_a_request(project: Path, run
 
 
 @pytest.mark.parametrize(
+    ("begin", "is_told"),
+    [
+        ("def post(sdk):\n    held = sdk.context", True),
+        ("held: Context = sdk.context\ndef post():\n    pass", True),
+        ("def post(sdk):\n    print(held := sdk.context)", True),
+        ("def post(sdk):\n    held = sdk.context\n    held = copy(held)", False),
+        ("held = Context()\ndef post(sdk):\n    held = sdk.context", False),
+        ("held = sdk.context\ndef post(held):\n    pass", False),
+        ("held = sdk.context\ndef post():\n    with scope() as held: pass", False),
+        ("def post(sdk):\n    held = sdk.other", False),
+        ("def post(sdk):\n    held: Context", False),
+    ],
+)
+def test_context_of_the_process_by_another_name(
+    begin: str, is_told: bool, project: Path, run: Run
+) -> None:
+    """Unless the name may stand for something else, too."""
+    (project / "shop" / "app.py").write_text(f"{begin}\n    held.set_user(user_id='u')\n")
+    with (project / "shop" / "app.py").open("a") as file:
+        file.write("    held.set_aside()\n")
+    done = run("check", "shop/my_config", "--source", "shop")
+    assert done.stdout.count("context of the whole process") == is_told
+
+
+@pytest.mark.parametrize(
     "scopes",
     [
         "from paltabrain_fast.contrib.wsgi import ContextMiddleware as Scopes\n",
