@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paltabrain_fast.cli.run.arrivals import Arrivals, summary
+from paltabrain_fast.cli.run.arrivals import Arrivals, Expectation, summary
 from paltabrain_fast.cli.run.child import Ended
 
 from ..schema.packages import EXAMPLE
@@ -68,6 +68,14 @@ def test_events_that_are_lost_at_sigterm(tmp_path: Path) -> None:
 )
 def test_something_has_arrived(status: int, told: list[str]) -> None:
     assert lines(SOME, status) == ["1 event arrived", "  PageOpen  1", *told]
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(1, False), (2, True)])
+def test_what_is_expected(number: int, is_told: bool) -> None:
+    """If it has arrived, no loss is told: whatever delivers at the signal has done so."""
+    told = list(summary(SOME, [Expectation("PageOpen", number)], Ended(["app"], -signal.SIGTERM)))
+    assert (SIGTERM[0] in told) is is_told
+    assert told[-1].startswith("missing: ") is is_told
 
 
 def test_nothing_has_arrived_of_a_command_that_a_signal_has_ended() -> None:

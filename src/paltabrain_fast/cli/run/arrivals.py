@@ -127,9 +127,10 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -
         yield "  or api_key= where your code gives it."
     if arrivals.was_reset:
         yield "  The collector was reset meanwhile: what had arrived before that does not count."
-    if not is_nothing:
+    unexpected = list(_unexpected(arrivals, expected))
+    if not is_nothing and (unexpected or not expected):  # or else all that matters is there
         yield from _loss_at_the_end(ended)
-    yield from _unexpected(arrivals, expected)
+    yield from unexpected
 
 
 def unknown(error: Exception, expected: Sequence[Expectation]) -> Iterator[str]:
