@@ -101,6 +101,30 @@ def test_events_that_are_never_used(module: str, project: Path, run: Run) -> Non
     assert (done.returncode, done.stderr) == (1, f"{len(unused)} findings\n")
 
 
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        ["EventT*", "EventPurchase", "EventSession*", "EventE*", "EventPermissionsRequest"],
+        ["T*", "Purchase", "Session*", "E[lv]*", "PermissionsRequest", "NoSuch"],
+    ],
+    ids=["classes", "without Event"],
+)
+def test_events_that_other_services_use(ignored: list[str], project: Path, run: Run) -> None:
+    (project / "shop" / "app.py").write_text(
+        "from .my_config import EventPageOpen\nEventPageOpen(titel='x')\n"
+    )
+    options = [option for pattern in ignored for option in ("--ignore-unused", pattern)]
+    command = ("check", "shop/my_config", "--source", "shop")
+    done = run(*command, *options)
+    assert (done.returncode, done.stderr) == (1, "1 finding\n"), done.stdout
+    assert "has no property titel" in done.stdout
+    done = run(*command, *options[2:])
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 2)
+    (project / "shop" / "app.py").write_text("from .my_config import EventPageOpen as E\nE()\n")
+    done = run(*command, *options, "--ignore-unused", "PageOpen")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "no findings\n")
+
+
 SERVICE = """
 sdk.context.set_application(app_id="shop")
 
@@ -124,6 +148,31 @@ def test_context_of_the_process_that_is_changed_for_a_request(project: Path, run
         if "the context of the whole process is changed within a function: " in line
     ]
     assert found == ["shop/app.py:7", "shop/app.py:12"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "is_told"),
+    [
+        ("def post(sdk):\n    held = sdk.context", True),
+        ("held: Context = sdk.context\ndef post():\n    pass", True),
+        ("def post(sdk):\n    print(held := sdk.context)", True),
+        ("def post(sdk):\n    held = sdk.context\n    held = copy(held)", False),
+        ("held = Context()\ndef post(sdk):\n    held = sdk.context", False),
+        ("held = sdk.context\ndef post(held):\n    pass", False),
+        ("held = sdk.context\ndef post():\n    with scope() as held: pass", False),
+        ("def post(sdk):\n    held = sdk.other", False),
+        ("def post(sdk):\n    held: Context", False),
+    ],
+)
+def test_context_of_the_process_by_another_name(
+    begin: str, is_told: bool, project: Path, run: Run
+) -> None:
+    """Unless the name may stand for something else, too."""
+    (project / "shop" / "app.py").write_text(f"{begin}\n    held.set_user(user_id='u')\n")
+    with (project / "shop" / "app.py").open("a") as file:
+        file.write("    held.set_aside()\n")
+    done = run("check", "shop/my_config", "--source", "shop")
+    assert done.stdout.count("context of the whole process") == is_told
 
 
 @pytest.mark.parametrize(
@@ -231,8 +280,9 @@ def test_module_of_the_server(
         ("no_such", "--schema", "schema.yaml"),
         ("shop/my_config", "--schema", "schema.yaml", "--hostname", "localhost"),
         ("shop/my_config", "--nope"),
+        ("shop/my_config", "--schema", "schema.yaml", "--ignore-unused", "PageOpen"),
     ],
-    ids=["nothing to check", "no module", "two to compare with", "unknown option"],
+    ids=["nothing to check", "no module", "two to compare with", "unknown option", "no source"],
 )
 def test_wrong_usage(arguments: tuple[str, ...], run: Run) -> None:
     done = run("check", *arguments)

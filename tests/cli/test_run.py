@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from paltabrain_fast.cli.run.arrivals import Arrivals, Ended, Expectation, is_as_expected, summary
+from paltabrain_fast.cli.run.arrivals import Arrivals, Expectation, is_as_expected, summary
+from paltabrain_fast.cli.run.child import Ended
 from paltabrain_fast.cli.run.environment import application_environment
 from paltabrain_fast.schema.load import load_schema
 
@@ -304,7 +305,8 @@ def test_wrong_key_and_many_invalid_are_told() -> None:
         "  invalid: event (422): new",
         "  and 22 more",
         "  dropped by the SDK: 3 events; its warnings say why",
-        "  The collector wants another API key: set PALTABRAIN_SDK_API_KEY to its own.",
+        "  The collector wants another API key: set PALTABRAIN_SDK_API_KEY to its own,",
+        "  or api_key= where your code gives it.",
     ]
     assert is_as_expected(arrivals, [])
     assert not is_as_expected(arrivals, [Expectation("PageOpen", 5)])

@@ -247,6 +247,7 @@ def test_counts(client: Client) -> None:
         },
         "instances": ["instance", "second"],
         "last_id": _id(5, 0),
+        "resets": 0,
     }
     assert rates["seconds"] == 60
     assert {name: (len(of), sum(of)) for name, of in rates["by_type"].items()} == {
@@ -302,6 +303,7 @@ def test_a_reset_deletes_everything_and_ids_go_on_also_after_a_restart(db: Path)
     with running(SCHEMA, db) as collector, closing(Client(collector.http_url)) as client:
         assert client.post(message).json()["status"] == "stored"
         assert _ids(client, "") == [_id(3, 2), _id(3, 1)]
+        assert _get(client, "/api/counts")["resets"] == 2
 
 
 def test_all_events_bad_is_a_refusal_that_the_client_does_not_repeat(client: Client) -> None:

@@ -178,7 +178,6 @@ class _FakeStore:
 
     def __init__(self) -> None:
         self.tally = Tally()
-        self.resets = 0
 
     def watch(self) -> asyncio.Event:
         return asyncio.Event()

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import urllib3
 
+from ..transport.bundle import NamedBundle
 from .event_stream import Message, messages
 
 __all__ = ["DEFAULT_URL", "ApiError", "CollectorClient", "Filters", "Page", "UnreachableError"]
@@ -55,7 +57,8 @@ class Page:
 class CollectorClient:
     """Calls the API of one collector. It is no SDK: it neither sends events nor needs a key.
 
-    Proxies of the environment are not used, since the collector is on this machine.
+    Proxies of the environment are not used, since the collector is on this machine. By HTTPS, the
+    certificates are trusted that ``REQUESTS_CA_BUNDLE`` names, or else the system's.
     """
 
     def __init__(self, url: str = DEFAULT_URL) -> None:
@@ -74,10 +77,16 @@ class CollectorClient:
             parsed = None
         if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host:
             raise ValueError(f"{url!r} is no URL of a collector, as {DEFAULT_URL} is one")
-        self._pool = urllib3.PoolManager(retries=False)
+        bundle = NamedBundle.find(None).path
+        is_directory = bundle is not None and Path(bundle).is_dir()
+        self._pool = urllib3.PoolManager(
+            retries=False,
+            ca_certs=None if is_directory else bundle,
+            ca_cert_dir=bundle if is_directory else None,
+        )
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; the next request opens another."""
         self._pool.clear()
 
     def health(self) -> dict[str, Any]:
@@ -191,6 +200,11 @@ class CollectorClient:
         """Turn what urllib3 raises into an ``UnreachableError``."""
         try:
             yield
+        except urllib3.exceptions.SSLError as error:
+            raise UnreachableError(
+                f"no collector answers at {self.url} ({error}; REQUESTS_CA_BUNDLE names what is to"
+                " be trusted)"
+            ) from error
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(f"no collector answers at {self.url}") from error
 

@@ -137,6 +137,7 @@ _SCHEMAS: Final[_Json] = {
                 }
             ),
             "last_id": _ID,
+            "resets": _COUNT | {"description": "How often everything was deleted."},
         }
     ),
     "Health": _object(

@@ -43,12 +43,10 @@ class Store:
 
     Attributes:
         tally: the counts.
-        resets: how often everything was deleted.
     """
 
     def __init__(self, warehouse: Warehouse, writer: Executor, on_notice: OnNotice | None) -> None:
         self.tally: Tally = warehouse.tally()
-        self.resets = 0
         self._warehouse = warehouse
         self._writer = writer
         self._on_notice = on_notice
@@ -96,7 +94,6 @@ class Store:
         loop = asyncio.get_running_loop()
         deleted = await loop.run_in_executor(self._writer, self._warehouse.reset)
         self.tally.reset()
-        self.resets += 1
         self.changed()
         return deleted
 

@@ -52,7 +52,7 @@ async def stream(
     loop = asyncio.get_running_loop()
     changed = store.watch()
     last_id = store.tally.last_id if after is None else after
-    resets = store.resets
+    resets = store.tally.resets
     told: dict[str, Any] | None = None
     events_due = counts_due = heard = loop.time()
     try:
@@ -60,8 +60,8 @@ async def stream(
         while not is_stopping():
             changed.clear()
             now = loop.time()
-            if resets != store.resets:
-                resets, last_id, heard = store.resets, store.tally.last_id, now
+            if resets != store.tally.resets:
+                resets, last_id, heard = store.tally.resets, store.tally.last_id, now
                 yield _message("reset", {})
             if now >= counts_due:
                 counts_due = now + COUNTS_SECONDS
@@ -86,7 +86,7 @@ async def stream(
                 heard = now
                 yield ": the collector has nothing to tell\n\n"
             due = min(counts_due, heard + HEARTBEAT_SECONDS) - loop.time()
-            if last_id < store.tally.last_id and resets == store.resets:
+            if last_id < store.tally.last_id and resets == store.tally.resets:
                 await asyncio.sleep(min(due, events_due - loop.time()))
             else:
                 with suppress(TimeoutError):

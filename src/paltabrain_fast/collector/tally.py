@@ -34,6 +34,7 @@ class Tally:
         unauthorized: those of the refused requests that had not the right API key.
         dropped_by_sdks: events that SDKs have dropped before they could send them.
         last_id: id of what arrived last.
+        resets: how often everything was deleted.
         by_type: numbers by type of event.
         instances: ids of the SDKs that sent something, in the order of their first batch.
     """
@@ -45,6 +46,7 @@ class Tally:
     unauthorized: int = 0
     dropped_by_sdks: int = 0
     last_id: int = 0
+    resets: int = 0
     by_type: dict[str, TypeCount] = field(default_factory=dict)
     instances: dict[str, None] = field(default_factory=dict)
     _seconds: deque[tuple[int, dict[str, int]]] = field(
@@ -79,6 +81,7 @@ class Tally:
         """Begin again at zero; ids go on."""
         self.events = self.invalid = self.batches = self.repeats = self.unauthorized = 0
         self.dropped_by_sdks = 0
+        self.resets += 1
         for count in self.by_type.values():
             count.events = count.invalid = 0
         self.instances = {}
@@ -104,6 +107,7 @@ class Tally:
             "instances": list(self.instances),
             "rates": {"seconds": SECONDS, "by_type": self._rates()},
             "last_id": self.last_id,
+            "resets": self.resets,
         }
 
     def _rates(self) -> dict[str, list[int]]:

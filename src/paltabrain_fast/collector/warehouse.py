@@ -183,7 +183,6 @@ class Warehouse:
                 deleted += self._number_of(f"DELETE FROM event.{quoted(table.name)}")
             deleted += self._number_of("DELETE FROM collector.rejected")
             connection.execute("DELETE FROM collector.batch")
-            connection.execute("DELETE FROM collector.reset")
             connection.execute("INSERT INTO collector.reset VALUES (?)", [self._number])
         return deleted
 
@@ -216,6 +215,7 @@ class Warehouse:
             "SELECT instance_id FROM collector.batch GROUP BY ALL ORDER BY min(number)"
         ).fetchall():
             tally.instances[instance] = None
+        tally.resets = self._number_of("SELECT count(*) FROM collector.reset")
         return tally
 
     def _store(self, entries: Sequence[Entry]) -> list[Written | Exception]:

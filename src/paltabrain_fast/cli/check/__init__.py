@@ -6,6 +6,7 @@ import ast
 import json
 import tempfile
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -59,6 +60,14 @@ def check(
         list[Path] | None,
         typer.Option(help="Source that uses the module; may be given more than once."),
     ] = None,
+    ignore_unused: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Event that other code uses, or a pattern such as 'EventAdmin*'; may be given more"
+            " than once.",
+            metavar="EVENTX",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check that a config module is current, and that your source uses it well.
@@ -69,6 +78,8 @@ def check(
         raise typer.BadParameter("give --schema or --hostname, not both")
     if schema is None and hostname is None and not source:
         raise typer.BadParameter("give --schema, --hostname or --source: there is nothing to check")
+    if ignore_unused and not source:
+        raise typer.BadParameter("--ignore-unused is for --source")
     if hostname is not None and not api_key:
         raise typer.BadParameter(f"--hostname needs --api-key or {API_KEY_VARIABLE}")
     directory = find_module(module)
@@ -83,7 +94,7 @@ def check(
             theirs = _served(hostname, api_key or "")
             findings += _outdated(directory, read, theirs, f"the server {hostname}")
         if source:
-            findings += _misused(directory, read, source)
+            findings += _misused(directory, read, source, ignore_unused or [])
     except SchemaError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
@@ -114,7 +125,9 @@ def _outdated(directory: Path, read: ReadModule, wanted: Schema, owner: str) -> 
         yield Finding(file, read.lines.get(each.where, 1), each.text)
 
 
-def _misused(directory: Path, read: ReadModule, sources: list[Path]) -> Iterator[Finding]:
+def _misused(
+    directory: Path, read: ReadModule, sources: list[Path], elsewhere: list[str]
+) -> Iterator[Finding]:
     module = ConfigModule(directory, read)
     used: set[str] = set()
     files = dict.fromkeys(file for path in sources for file in python_files(path, directory))
@@ -140,6 +153,11 @@ def _misused(directory: Path, read: ReadModule, sources: list[Path]) -> Iterator
     where = ", ".join(map(str, sources))
     for event in read.schema.events:
         name = f"Event{event.name}"
-        if name not in used and not event.is_deprecated:
+        if name not in used and not event.is_deprecated and not _is_any(name, elsewhere):
             text = f"{name} is never used in {where}"
             yield Finding(str(directory / "__init__.py"), read.lines.get(name, 1), text)
+
+
+def _is_any(name: str, patterns: list[str]) -> bool:
+    """Tell whether one of the patterns means an event; their prefix may be left out."""
+    return any(fnmatchcase(name, f"Event{each.removeprefix('Event')}") for each in patterns)

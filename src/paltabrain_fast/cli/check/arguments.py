@@ -1,4 +1,4 @@
-"""Checks the constants that a tracking call is given against the types of the schema."""
+"""Checks the constants and conversions that a tracking call is given against the schema's types."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ _TAKEN: Final[dict[Kind, tuple[type, ...]]] = {
     Kind.TIMESTAMP: (int,),
 }
 """Types of constants that the SDK encodes; an event with another one is not sent."""
+
+_CONVERSIONS: Final = {kind.__name__: kind for kind in (bool, float, int, str)}
+"""Types of calls such as ``float(text)``."""
 
 EnumOf = Callable[[ast.expr], str | None]
 """Returns the name of the enum whose member an expression is; ``None`` if it is none."""
@@ -83,7 +86,7 @@ def _is_taken(prop: Property, value: ast.expr, enum_of: EnumOf) -> bool:
 
 
 def _kind_of(value: ast.expr) -> type | None:
-    """Return the type of a constant; ``None`` if it is none, or of any type."""
+    """Return the type of a constant or conversion; ``None`` if it is none, or of any type."""
     match value:
         case ast.Constant(value=None):
             return None
@@ -93,6 +96,8 @@ def _kind_of(value: ast.expr) -> type | None:
             return type(constant)
         case ast.JoinedStr():
             return str
+        case ast.Call(func=ast.Name(id=name)):
+            return _CONVERSIONS.get(name)
         case ast.List() | ast.ListComp():
             return list
         case ast.Tuple():
@@ -105,8 +110,8 @@ def _kind_of(value: ast.expr) -> type | None:
 
 
 def _shown(value: ast.expr) -> str:
-    """Return type and text of a constant."""
+    """Return type and text of a constant; a call such as ``float(text)`` says its type itself."""
     kind = _kind_of(value)
     text = ast.unparse(value)
     text = text if len(text) <= 40 else f"{text[:37]}..."
-    return text if kind is None else f"{kind.__name__} {text}"
+    return text if kind is None or isinstance(value, ast.Call) else f"{kind.__name__} {text}"

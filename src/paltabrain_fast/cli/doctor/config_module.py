@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Final
 
@@ -38,6 +38,11 @@ def module_findings(name: str | None, served: ReadModule | None, secret: str) ->
     if name is None:
         yield skipped(names[0], "no module was named", "give --module my_config")
         return
+    if not _is_name(name):
+        yield fault(names[0], _no_name(name))
+        for each in names[1:]:
+            yield skipped(each, f"{name!r} is no name of a module")
+        return
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
@@ -67,16 +72,28 @@ def module_findings(name: str | None, served: ReadModule | None, secret: str) ->
         yield _current(path, served)
 
 
+def _is_name(text: str) -> bool:
+    return not text.endswith(".py") and all(part.isidentifier() for part in text.split("."))
+
+
+def _no_name(given: str) -> Diagnosis:
+    """Say that a text is no name of a module; if it is the path of one, say its name."""
+    name = ".".join(PurePath(given.removesuffix(".py")).parts)
+    examples = name if _is_name(name) and name != given else "my_config or shop.my_config"
+    remedy = f"give the name that your code imports, such as {examples}"
+    return Diagnosis("module", f"{given!r} is no name of a module", remedy)
+
+
 def _not_imported(name: str, error: BaseException, secret: str) -> Finding:
     if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
         cause = f"there is no module {name} here"
-        remedy = f"run this where your application starts, or {_commands(name)}"
+        remedy = f"run this where your application starts, or {_commands(_path(name))}"
     elif isinstance(error, ModuleNotFoundError) and error.name == "paltabrain_sdk":
         cause = f"{name} imports paltabrain_sdk, which is not installed"
         remedy = "download or generate it again, or unset PALTABRAIN_SDK_NO_ALIAS"
     else:
         cause = f"{name} cannot be imported ({error_text(error, secret)})"
-        remedy = f"make it again: {_commands(name)}"
+        remedy = f"make it again: {_commands(_path(name))}"
     return fault("config module", Diagnosis("module", cause, remedy))
 
 
@@ -101,7 +118,7 @@ def _base_classes(name: str, path: Path | None, classes: list[type]) -> Iterator
         origin = bases[0].__module__.partition(".")[0] if bases else "its own"
         cause = f"{name} has the base classes of {origin}: its events are encoded more slowly"
         remedy = (
-            f"make it again: {_commands(path or name)}; or call"
+            f"make it again: {_commands(path or _path(name))}; or call"
             " paltabrain_fast.install_as_paltabrain_sdk() before it is imported"
         )
         yield fault("base classes", Diagnosis("module", cause, remedy))
@@ -167,8 +184,13 @@ def _of_the_older(sides: set[Side], module: str) -> str:
     return f"if the server's is newer, {renew}; if the module is newer, {publish}"
 
 
+def _path(name: str) -> str:
+    """Return where the module of a name is made, from the directory that it is imported from."""
+    return name.replace(".", "/")
+
+
 def _commands(module: object) -> str:
-    """Say by which commands a module is made."""
+    """Say by which commands a module is made at a path."""
     return f"download the module ({_DOWNLOAD} {module}) or generate it ({_GENERATE} {module})"
 
 

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import typer
 
+from ...collector.client import ApiError, CollectorClient, UnreachableError
 from ...collector.errors import CollectorError
 from ...collector.server import running
-from ...errors import PaltabrainError
 from ...schema.errors import SchemaError
 from ...schema.load import load_schema
 from ...transport.urls import base_url
-from .arrivals import CollectorClient, Ended, Expectation, is_as_expected, summary
+from .arrivals import Expectation, arrivals_since, is_as_expected, summary, unknown
 from .child import CommandError, run_command
 from .environment import application_environment
 
@@ -30,7 +30,7 @@ _PROGRAM = "paltabrain-fast run"
 class _Target(NamedTuple):
     """A collector that runs, and how an application reaches it."""
 
-    url: str
+    client: CollectorClient
     hostname: str
     bundle: Path | None
 
@@ -78,7 +78,7 @@ def run(
     except (CollectorError, SchemaError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    except (PaltabrainError, OSError) as error:
+    except (UnreachableError, ApiError, OSError) as error:
         typer.echo(f"{_PROGRAM}: {error}", err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(code)
@@ -90,30 +90,41 @@ def _started(schema: Path, db: Path | None) -> Iterator[_Target]:
     with tempfile.TemporaryDirectory(prefix="paltabrain-") as directory:
         file = db if db is not None else Path(directory, "events.duckdb")
         with running(loaded, file, schema_name=schema.name) as collector:
-            yield _Target(collector.http_url, collector.hostname, collector.bundle_file.absolute())
+            bundle = collector.bundle_file.absolute()
+            with closing(CollectorClient(collector.http_url)) as client:
+                yield _Target(client, collector.hostname, bundle)
 
 
 @contextmanager
 def _attached(url: str) -> Iterator[_Target]:
     try:
-        base = base_url(url)
+        client = CollectorClient(url)
+        base = base_url(client.url)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--collector") from None
-    is_plain = urlsplit(base).scheme == "http"
-    yield _Target(base, base if is_plain else urlsplit(base).netloc, None)
+    with closing(client):
+        is_plain = urlsplit(base).scheme == "http"
+        yield _Target(client, base if is_plain else urlsplit(base).netloc, None)
 
 
 def _run(command: list[str], target: _Target, expect: list[str]) -> int:
-    with closing(CollectorClient(target.url)) as client:
-        try:
-            types = client.types()
-            expected = [Expectation.parse(text, types) for text in expect]
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--expect") from None
-        before = client.counts()
-        environment = application_environment(os.environ, target.hostname, target.bundle)
-        code = run_command(command, environment)
-        arrivals = client.since(before)
-    for line in summary(arrivals, expected, Ended(command, code)):
+    client = target.client
+    client.health()  # or else it is something else that answers
+    types = [str(event["name"]) for event in client.schema()["events"]]
+    try:
+        expected = [Expectation.parse(text, types) for text in expect]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--expect") from None
+    before = client.counts()
+    client.close()  # the collector may do so, just when it is asked again
+    environment = application_environment(os.environ, target.hostname, target.bundle)
+    ended = run_command(command, environment)
+    try:
+        arrivals = arrivals_since(client, before)
+    except (UnreachableError, ApiError) as error:
+        lines, is_well = unknown(error, expected), not expected
+    else:
+        lines, is_well = summary(arrivals, expected, ended), is_as_expected(arrivals, expected)
+    for line in lines:
         typer.echo(line if line.startswith(" ") else f"{_PROGRAM}: {line}", err=True)
-    return code or int(not is_as_expected(arrivals, expected))
+    return ended.code or int(not is_well)

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-import requests
-
-from ...collector.objects import subject
+from ...collector.client import CollectorClient
+from ...collector.objects import EVENTS_IN_BATCH, subject
 from ...constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
-from ...errors import PaltabrainError
+from .child import Ended
 
-__all__ = ["Arrivals", "CollectorClient", "Ended", "Expectation", "is_as_expected", "summary"]
+__all__ = ["Arrivals", "Expectation", "arrivals_since", "is_as_expected", "summary", "unknown"]
 
-_SECONDS: Final = 10.0
 _EXPECTATION: Final = re.compile(r"(\w+?)(?::([1-9]\d{0,8}))?")
 _ALLOW: Final = "paltabrain_allow_send"
 _REJECTED: Final = 20
@@ -58,6 +56,7 @@ class Arrivals(NamedTuple):
         rejected: the first of those refused, as the collector describes them.
         invalid_types: numbers of refused events whose type is known, by type.
         dropped: number of events that the SDK says it has dropped itself.
+        was_reset: whether the collector has deleted what had arrived, so that these came later.
     """
 
     events: dict[str, int]
@@ -66,75 +65,35 @@ class Arrivals(NamedTuple):
     rejected: list[dict[str, Any]]
     invalid_types: dict[str, int]
     dropped: int = 0
+    was_reset: bool = False
 
 
-class Ended(NamedTuple):
-    """The command that has ended, and its exit code."""
+def arrivals_since(client: CollectorClient, before: dict[str, Any]) -> Arrivals:
+    """Return what has arrived since the collector's ``counts()`` were ``before``.
 
-    command: Sequence[str]
-    code: int
-
-
-class CollectorClient:
-    """Asks a collector by its HTTP API.
-
-    Args:
-        url: scheme, host and port.
+    Raises:
+        UnreachableError: the collector does not answer.
+        ApiError: it refuses to.
     """
-
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = self._url.startswith("https:")
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.close()
-
-    def types(self) -> list[str]:
-        """Return the names of the types of events.
-
-        Raises:
-            PaltabrainError: the collector cannot be asked.
-        """
-        return [str(event["name"]) for event in self._get("schema")["events"]]
-
-    def counts(self) -> dict[str, Any]:
-        """Return the counts of the collector.
-
-        Raises:
-            PaltabrainError: the collector cannot be asked.
-        """
-        return self._get("counts")
-
-    def since(self, before: dict[str, Any]) -> Arrivals:
-        """Return what has arrived since ``counts()`` were asked for.
-
-        Raises:
-            PaltabrainError: the collector cannot be asked.
-        """
-        now = self.counts()
-        invalid, unauthorized, dropped = (
-            now[name] - before[name] for name in ("invalid", "unauthorized", "dropped_by_sdks")
-        )
-        page = f"events?valid=false&order=asc&limit={_REJECTED}&after={before['last_id']}"
-        rejected = self._get(page)["events"] if invalid > 0 else []
-        arrived, refused = (
-            _more(before["by_type"], now["by_type"], each) for each in ("events", "invalid")
-        )
-        return Arrivals(arrived, invalid, unauthorized, rejected, refused, dropped)
-
-    def _get(self, path: str) -> dict[str, Any]:
-        url = f"{self._url}/api/{path}"
-        try:
-            with self._session.get(url, timeout=_SECONDS, allow_redirects=False) as answer:
-                answer.raise_for_status()
-                document = answer.json()
-        except (requests.RequestException, ValueError) as error:
-            raise PaltabrainError(f"no collector answers at {self._url}: {error}") from None
-        if not isinstance(document, dict):
-            raise PaltabrainError(f"no collector answers at {self._url}")
-        return document
+    now = client.counts()
+    # Batch numbers go on at a reset and a restart. They are lower only in another file.
+    is_other = now["last_id"] // EVENTS_IN_BATCH < before["last_id"] // EVENTS_IN_BATCH
+    was_reset = is_other or now["resets"] != before["resets"]
+    base: dict[str, Any] = before
+    if was_reset:
+        base = dict.fromkeys(before, 0) | {"by_type": {}}
+    invalid, unauthorized, dropped = (
+        now[name] - base[name] for name in ("invalid", "unauthorized", "dropped_by_sdks")
+    )
+    rejected = []
+    if invalid > 0:
+        after = 0 if is_other else before["last_id"]
+        refused = (("valid", "false"),)
+        rejected = client.events(refused, order="asc", limit=_REJECTED, after=after).events
+    arrived, refused_types = (
+        _more(base["by_type"], now["by_type"], each) for each in ("events", "invalid")
+    )
+    return Arrivals(arrived, invalid, unauthorized, rejected, refused_types, dropped, was_reset)
 
 
 def _more(before: dict[str, Any], now: dict[str, Any], what: str) -> dict[str, int]:
@@ -146,7 +105,8 @@ def _more(before: dict[str, Any], now: dict[str, Any], what: str) -> dict[str, i
 def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -> Iterator[str]:
     """Yield the lines that say what has arrived, and what was to arrive and has not."""
     total = sum(arrivals.events.values())
-    if not total and arrivals.invalid <= 0 and arrivals.dropped <= 0:
+    is_nothing = not total and arrivals.invalid <= 0 and arrivals.dropped <= 0
+    if is_nothing:
         yield "no event arrived"
         yield from _why_nothing(ended)
     else:
@@ -163,8 +123,19 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -
     if arrivals.dropped > 0:
         yield f"  dropped by the SDK: {_number(arrivals.dropped, 'event')}; its warnings say why"
     if arrivals.unauthorized > 0:
-        yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own."
-    yield from _unexpected(arrivals, expected)
+        yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own,"
+        yield "  or api_key= where your code gives it."
+    if arrivals.was_reset:
+        yield "  The collector was reset meanwhile: what had arrived before that does not count."
+    unexpected = list(_unexpected(arrivals, expected))
+    if not is_nothing and (unexpected or not expected):  # or else all that matters is there
+        yield from _loss_at_the_end(ended)
+    yield from unexpected
+
+
+def unknown(error: Exception, expected: Sequence[Expectation]) -> Iterator[str]:
+    """Yield the line that says why it is not known what has arrived."""
+    yield f"{error}: what arrived is not known" + (", and so --expect fails" if expected else "")
 
 
 def is_as_expected(arrivals: Arrivals, expected: Sequence[Expectation]) -> bool:
@@ -187,15 +158,36 @@ def _why_nothing(ended: Ended) -> Iterator[str]:
     reasons = [
         "An application that gives hostname= in its code is not reached by the environment:",
         f"leave it out there, so that {HOSTNAME_VARIABLE} counts.",
-        "Or a signal or os._exit() has ended it before it sent what it had tracked.",
+        "Or a signal or os._exit() has ended it before it sent what it had tracked"
+        " (docs/process-ends.md).",
     ]
     names = [PurePath(each).name for each in ended.command]
     if {"pytest", "py.test"} & set(names) and _ALLOW not in " ".join(names):
         reasons = [f"Tests send nothing unless that is allowed: pytest -o {_ALLOW}=true"]
-    if ended.code:
-        yield f"  The command has failed, with exit code {ended.code}: look at that first."
+    first = list(_loss_at_the_end(ended))
+    if first:
+        reasons = reasons[:2]
+    elif ended.code:
+        first = [f"  The command has failed, with exit code {ended.code}: look at that first."]
+    if first:
         reasons[0] = f"If it is not that: {reasons[0][0].lower()}{reasons[0][1:]}"
-    yield from (f"  {each}" for each in reasons)
+    yield from (*first, *(f"  {each}" for each in reasons))
+
+
+def _loss_at_the_end(ended: Ended) -> Iterator[str]:
+    """Yield what a signal that has ended the command, or a part of it, has done to its events."""
+    name = ended.signal
+    if name in (None, "SIGINT"):  # Python delivers, and ends by SIGINT then
+        return
+    has_ended = f"{name} has ended the command: "
+    if ended.status > 0:
+        has_ended = f"Exit code {ended.status}: if {name} has ended your program, "
+    where = "(docs/process-ends.md)."
+    if name == "SIGTERM":
+        yield f"  {has_ended}what it had buffered is lost, unless"
+        yield f"  flush_on_sigterm=True, or LifespanMiddleware under uvicorn, delivers it {where}"
+    else:
+        yield f"  {has_ended}what it had buffered is lost {where}"
 
 
 def _number(count: int, noun: str) -> str:

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["CommandError", "run_command"]
+__all__ = ["CommandError", "Ended", "run_command"]
 
 _PASSED_ON: Final = [
     getattr(signal, name)
@@ -34,15 +34,40 @@ class CommandError(Exception):
         self.code = code
 
 
-def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command to its end, and return its exit code as a shell has it.
+class Ended(NamedTuple):
+    """A command that has ended.
+
+    Attributes:
+        command: the program and its arguments.
+        status: its exit code; less than 0: the number of the signal that has ended it, negated.
+    """
+
+    command: Sequence[str]
+    status: int
+
+    @property
+    def code(self) -> int:
+        """The exit code as a shell has it: 128 and the number of the signal, if one ended it."""
+        return self.status if self.status >= 0 else 128 - self.status
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that has ended it; or, by its exit code, what a shell has run."""
+        number = self.code - 128
+        if number <= 0:
+            return None
+        try:
+            return signal.Signals(number).name
+        except ValueError:  # a real-time one has no name
+            return f"signal {number}" if self.status < 0 else None
+
+
+def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    """Run a command to its end.
 
     Args:
         command: the program and its arguments.
         environment: all its environment variables.
-
-    Returns:
-        The exit code; 128 and the number of the signal, if one has ended it.
 
     Raises:
         CommandError: there is no such program, or it cannot be run.
@@ -57,9 +82,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
         # One that comes just before a wait without an end would be passed on at that end.
         while True:
             with suppress(subprocess.TimeoutExpired):
-                code = process.wait(_WAIT_SECONDS)
-                break
-    return code if code >= 0 else 128 - code
+                return Ended(command, process.wait(_WAIT_SECONDS))
 
 
 class _Receivers:
