@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from paltabrain_fast.cli.run.arrivals import Arrivals, Expectation, summary
 from paltabrain_fast.cli.run.child import Ended
 
 from ..schema.packages import EXAMPLE
+from ..support.programs import PROGRAMS
 from ..support.scarce import needs
 from ..support.sdk import ROOT
 from .commands import run
@@ -33,17 +33,10 @@ def lines(arrivals: Arrivals, status: int) -> list[str]:
     return list(summary(arrivals, [], Ended(["python", "app.py"], status)))
 
 
-def test_events_that_are_lost_at_sigterm(tmp_path: Path) -> None:
+def test_events_that_are_lost_at_sigterm() -> None:
     """A newcomer sees one of two events, and why."""
-    program = tmp_path / "app.py"
-    program.write_text(
-        f"import os, signal, sys; sys.path.insert(0, {str(ROOT / 'examples')!r})\n"
-        "from paltabrain_fast import PaltabrainSdk; from config import Context, EventPageOpen\n"
-        "sdk = PaltabrainSdk[Context](context=Context(), flush_interval_ms=3_600_000)\n"
-        "sdk.track(EventPageOpen()); sdk.flush(timeout=30); sdk.track(EventPageOpen())\n"
-        "os.kill(os.getpid(), signal.SIGTERM)\n"
-    )
-    done = run("run", "--schema", EXAMPLE, "--", sys.executable, program)
+    program = PROGRAMS / "cli" / "loses.py"
+    done = run("run", "--schema", EXAMPLE, "--", sys.executable, program, ROOT / "examples")
     assert done.stderr.splitlines() == [
         "paltabrain-fast run: 1 event arrived",
         "  PageOpen  1",
@@ -90,7 +83,7 @@ def test_nothing_has_arrived_of_a_command_that_a_signal_has_ended() -> None:
 
 
 def test_what_was_dropped_and_what_a_signal_took() -> None:
-    dropped = NOTHING._replace(dropped=2)
+    dropped = Arrivals({}, 0, 0, [], {}, dropped=2)
     assert lines(dropped, -signal.SIGKILL)[1:] == [
         "  dropped by the SDK: 2 events; its warnings say why",
         SIGKILL,
