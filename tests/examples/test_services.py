@@ -102,8 +102,10 @@ def test_django_while_it_is_developed(api: ApiServer, folder: Path) -> None:
         assert process.stdout is not None
         assert any("Quit the server" in line for line in process.stdout)
         expected = use(partial(get, port))
+        received = 0
         while len(arrived(api)) < len(expected):
-            api.wait_for(len(api.requests) + 1)
+            received += 1
+            api.wait_for(received)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert arrived(api) == expected

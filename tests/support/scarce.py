@@ -44,7 +44,10 @@ NOT_RUN = {
         "test_end_to_end.py": ["duckdb", "starlette", "uvicorn"],
         **{
             f"cli/test_{name}.py": ["duckdb", "starlette", "uvicorn"]
-            for name in ("data_commands", "ddl", "export", "following", "reset", "sql", "tail")
+            for name in (
+                *("data_commands", "ddl", "export", "following", "reset", "run", "run_ends"),
+                *("sql", "tail"),
+            )
         },
     }.items()
     if (missing := lacks(*packages))
