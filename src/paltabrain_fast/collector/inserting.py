@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import duckdb
 
+from .columns import Values
 from .decode import Row
 from .layout import Columns, Table, quoted
 
@@ -17,8 +18,10 @@ _SHARED_BASE_COLUMNS: Final = frozenset(
     ("instance_id", "batch_id", "client_upload_ts", "server_upload_ts", "sdk_name", "sdk_version")
 )
 
-EventsOfBatch = tuple[Row, list[Row]]
-"""The columns that all events of a batch share, and the other columns of each."""
+_INSTANT: Final = "TIMESTAMP_MS"
+
+EventsOfBatch = tuple[Row, Values]
+"""The columns that all events of a batch share, and their other columns."""
 
 
 class Insert:
@@ -26,9 +29,9 @@ class Insert:
 
     The statement takes a JSON text: of each batch, the columns that its events share, and of the
     other columns the values of all events, as one list for each. DuckDB converts JSON to its types
-    strictly, and lists far faster than single values or objects. Decimals and timestamps are JSON
-    strings, so that none becomes a float. The statement is prepared, since planning it takes longer
-    than executing it.
+    strictly, and lists far faster than single values or objects. Decimals are JSON strings, so that
+    none becomes a float. The statement is prepared, since planning it takes longer than executing
+    it.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -38,11 +41,15 @@ class Insert:
         self._own: Columns = {}
         for name, type_ in table.columns.items():
             of_batch = name in _SHARED_BASE_COLUMNS or name.startswith("c_")
-            (self._shared if of_batch else self._own)[name] = type_
-        columns = [f"batch.shared.{quoted(name)}" for name in self._shared]
-        columns += [f"unnest(batch.own.{quoted(name)})" for name in self._own]
-        names = ", ".join(quoted(name) for name in (*self._shared, *self._own))
-        lists = {name: [type_] for name, type_ in self._own.items()}
+            if name != "event_type":
+                (self._shared if of_batch else self._own)[name] = type_
+        columns = [_sql_text(table.event.name)]
+        columns += [f"batch.shared.{quoted(name)}" for name in self._shared]
+        columns += [_unnested(quoted(name), type_) for name, type_ in self._own.items()]
+        names = ", ".join(map(quoted, ("event_type", *self._shared, *self._own)))
+        lists = {
+            name: ["BIGINT" if type_ == _INSTANT else type_] for name, type_ in self._own.items()
+        }
         shape = json_literal([{"shared": self._shared, "own": lists}])
         connection.execute(
             f"PREPARE {self._statement} AS"
@@ -55,9 +62,10 @@ class Insert:
         document = [
             {
                 "shared": {name: shared.get(name) for name in self._shared},
-                "own": {name: [row.get(name) for row in rows] for name in self._own},
+                # Of columns that have lists, those without one become NULL.
+                "own": {name: columns.get(name) for name in self._own},
             }
-            for shared, rows in batches
+            for shared, columns in batches
         ]
         # DuckDB accepts no bound parameters in EXECUTE, so the JSON text is an SQL literal.
         self._connection.execute(f"EXECUTE {self._statement} ({json_literal(document)})")
@@ -90,8 +98,16 @@ def insert_rows(
 
 def json_literal(document: Any) -> str:
     """Return a document as a literal of SQL: JSON text."""
-    text = json.dumps(document, default=_text)
+    return _sql_text(json.dumps(document, default=_text))
+
+
+def _sql_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _unnested(column: str, type_: str) -> str:
+    values = f"unnest(batch.own.{column})"
+    return f"epoch_ms({values})" if type_ == _INSTANT else values
 
 
 def _text(value: datetime | Decimal | bytes) -> str:

@@ -125,7 +125,7 @@ class Store:
     def _next_group(self) -> list[tuple[Entry, asyncio.Future[Written]]]:
         events = 0
         for number, (entry, _) in enumerate(self._waiting, start=1):
-            events += len(entry.batch.events) if entry.batch else 0
+            events += entry.batch.stored_events if entry.batch else 0
             if number == _MOST_ENTRIES or events >= _MANY_EVENTS:
                 break
         group, self._waiting = self._waiting[:number], self._waiting[number:]

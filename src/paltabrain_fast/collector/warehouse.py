@@ -262,22 +262,17 @@ class Warehouse:
             _rejected_row(event, upload, each.body)
             for event, each in zip(refused, batch.refused, strict=True)
         ]
-        types: dict[str, int] = {}
-        own: dict[str, list[Row]] = {}
         last = 0
-        for table, row in batch.events:
-            own.setdefault(table.name, []).append(row)
-            types[table.event.name] = types.get(table.event.name, 0) + 1
-        for name, table_rows in own.items():
-            rows.events.setdefault(name, []).append((shared, table_rows))
+        for events in batch.events:
+            rows.events.setdefault(events.table.name, []).append((shared, events.columns))
+            last = max(last, events.columns["batch_event_seq_num"][-1])
         if batch.events or not batch.refused:
             rows.batches.append(
                 batch.envelope | {"number": number, "server_upload_ts": upload.server_upload_ts}
             )
-        if batch.events:
-            last = batch.events[-1][1]["batch_event_seq_num"]
         if batch.refused:
             last = max(last, batch.refused[-1].number)
+        types = {events.table.event.name: len(events) for events in batch.events}
         return Written(first_id + last, types, refused)
 
     def _refused_event(self, each: RefusedEvent, shared: Row, first_id: int) -> EventObject:
