@@ -70,7 +70,7 @@ class DecodedBatch:
         batch_id: id of the batch.
         envelope: columns of the table ``collector.batch``.
         context: columns of the context, which all events share.
-        events: the valid events, by type.
+        events: the valid events, by type, in parts that keep the order of the batch.
         refused: the other events, in the order of the batch.
         report: what the SDK has lost before; ``None`` if it tells of nothing.
     """
