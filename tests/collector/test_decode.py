@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paltabrain_fast.collector.conversion import timestamp
+from paltabrain_fast.collector.conversion import converter, timestamp
 from paltabrain_fast.collector.decode import DecodedBatch, Decoder
 from paltabrain_fast.collector.errors import RefusedError
 from paltabrain_fast.collector.layout import plan_layout
+from paltabrain_fast.schema.model import Kind, Property
 from paltabrain_fast.sdk_pb2 import Batch, Event
 
 from .batches import EVENT_TS, PAGE_OPEN, SCHEMA, batch, context, header, payload
@@ -116,12 +117,39 @@ def test_a_timestamp_that_no_datetime_holds_is_refused(unix_ms: int) -> None:
         ("1E+2", "100.00"),
         ("1e-2", "0.01"),
         ("0E-999999", "0.00"),
-        ("-0", "0.00"),
+        ("-0", "-0.00"),
         (".5", "0.50"),
+        ("007.00", "7.00"),
     ],
 )
 def test_a_decimal_that_fits_is_kept(text: str, expected: str) -> None:
-    assert _row(batch(payload(4, price=text)))["p_price"] == Decimal(expected)
+    assert _row(batch(payload(4, price=text)))["p_price"] == expected
+
+
+@pytest.mark.parametrize(
+    ("precision", "scale", "text", "expected"),
+    [
+        (3, 0, "999", "999"),
+        (3, 0, "1000", None),
+        (3, 0, "1.0", "1"),
+        (2, 2, "0.99", "0.99"),
+        (2, 2, "1.00", None),
+        (2, 2, "-.9", "-0.90"),
+        (38, 38, "0." + 38 * "9", "0." + 38 * "9"),
+        (38, 0, 38 * "9", 38 * "9"),
+        (38, 0, 39 * "9", None),
+        (5, 2, "1.00\n", None),
+    ],
+)
+def test_a_decimal_has_the_places_of_its_column(
+    precision: int, scale: int, text: str, expected: str | None
+) -> None:
+    convert = converter(Property("x", 1, Kind.DECIMAL, precision=precision, scale=scale), {})
+    if expected is None:
+        with pytest.raises(ValueError, match=r"does not fit|not a finite"):
+            convert(text)
+    else:
+        assert convert(text) == expected
 
 
 _TOO_LARGE = ("1000", "1E+3", "1E+999999999", "1E+" + "9" * 30, "9" * 50_000)
@@ -139,7 +167,7 @@ def test_a_decimal_that_does_not_fit_is_refused_not_rounded(text: str) -> None:
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-999, max_value=999))
 def test_any_decimal_of_the_scale_comes_through(value: Decimal) -> None:
-    assert _row(batch(payload(4, price=value)))["p_price"] == value
+    assert _row(batch(payload(4, price=value)))["p_price"] == f"{value:f}"
 
 
 @pytest.mark.parametrize("letter", ["x", "🦊"])
@@ -297,7 +325,7 @@ _ZEROS = {"flag": False, "amount": "0", "color": 0, "number": 0, "label": "", "m
 
 def test_what_is_zero_is_told_from_what_is_not_set() -> None:
     one, other = _rows(_decode(batch(payload(3, **_ZEROS), payload(3, number=5))))
-    kept = _ZEROS | {"amount": Decimal(0), "color": "UNKNOWN"}
+    kept = _ZEROS | {"amount": "0." + 18 * "0", "color": "UNKNOWN"}
     assert {name: one[f"p_{name}"] for name in _ZEROS} == kept
     assert [name for name in other if name.startswith("p_")] == ["p_number"]
 

@@ -11,7 +11,10 @@ from typing import Any, Final
 from ..schema.model import Enum, Kind, Property
 
 Value = Any
-"""Value of a column: bool, int, str, Decimal, naive UTC datetime, or a list or dict of these."""
+"""Value of a column: bool, int, str, naive UTC datetime, or a list or dict of these.
+
+A decimal is a text with all places of its column.
+"""
 
 Convert = Callable[[Any], Value]
 
@@ -82,15 +85,24 @@ def _fitting_text(text: str) -> str:
 
 
 def _decimal_converter(precision: int, scale: int) -> Convert:
-    """Return the function that converts text to ``DECIMAL(precision, scale)``; it never rounds."""
+    """Return the function that gives a decimal all places of ``DECIMAL(precision, scale)``.
+
+    It never rounds.
+    """
+    whole = precision - scale
+    whole_pattern = f"(0|[1-9][0-9]{{0,{whole - 1}}})" if whole else "0"
+    places_pattern = rf"\.[0-9]{{{scale}}}" if scale else ""
+    has_all_places = re.compile(f"-?{whole_pattern}{places_pattern}").fullmatch
     exponent = Decimal(1).scaleb(-scale)
     exact = Context(prec=precision, traps=[InvalidOperation, Inexact])
 
-    def convert(text: str) -> Decimal:
+    def convert(text: str) -> str:
+        if has_all_places(text):
+            return text
         if not _DECIMAL.fullmatch(text):
             raise ValueError(f"{_shortened(text)} is not a finite decimal")
         try:
-            return Decimal(text).quantize(exponent, context=exact)
+            return format(Decimal(text).quantize(exponent, context=exact), "f")
         except DecimalException:
             raise ValueError(
                 f"{_shortened(text)} does not fit decimal({precision},{scale}) exactly; round it"

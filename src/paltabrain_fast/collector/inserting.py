@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
@@ -132,7 +131,5 @@ def _unnested(column: str, type_: str) -> str:
     return f"epoch_ms({values})" if type_ == _INSTANT else values
 
 
-def _text(value: datetime | Decimal | bytes) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    return value.isoformat() if isinstance(value, datetime) else format(value, "f")
+def _text(value: datetime | bytes) -> str:
+    return value.hex() if isinstance(value, bytes) else value.isoformat()
