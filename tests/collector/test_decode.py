@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paltabrain_fast.collector.decode import Decoder, timestamp
+from paltabrain_fast.collector.conversion import converter, timestamp
+from paltabrain_fast.collector.decode import DecodedBatch, Decoder
 from paltabrain_fast.collector.errors import RefusedError
 from paltabrain_fast.collector.layout import plan_layout
+from paltabrain_fast.schema.model import Kind, Property
+from paltabrain_fast.sdk_pb2 import Batch, Event
 
-from .batches import PAGE_OPEN, SCHEMA, batch, context, header, payload
+from .batches import EVENT_TS, PAGE_OPEN, SCHEMA, batch, context, header, payload
 
 _DECODER = Decoder(SCHEMA, plan_layout(SCHEMA))
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
@@ -25,6 +28,22 @@ _UNKNOWN_FIELD_99 = b"\x98\x06\x01"  # number 99, varint 1
 
 def _decode(message: Any) -> Any:
     return _DECODER.decode(message.SerializeToString())
+
+
+def _rows(decoded: DecodedBatch) -> list[dict[str, Any]]:
+    """Return the rows of the valid events in their order, without the columns that are NULL."""
+    rows: list[dict[str, Any]] = []
+    for events in decoded.events:
+        for values in zip(*events.columns.values(), strict=True):
+            row = dict(zip(events.columns, values, strict=True)) | {"table": events.table.name}
+            rows.append({name: value for name, value in row.items() if value is not None})
+    return sorted(rows, key=lambda row: row["batch_event_seq_num"])
+
+
+def _row(message: Any) -> dict[str, Any]:
+    """Return the row of a batch's only event."""
+    (row,) = _rows(_decode(message))
+    return row
 
 
 def _refusal(body: bytes) -> tuple[int, str, str]:
@@ -44,20 +63,26 @@ def test_each_event_gets_a_row_in_its_order() -> None:
     message.events[1].header = header(parent={"elements": ["a", "b"]})
     decoded = _decode(message)
     assert decoded.context == {"c_user_id": "u", "c_os_name": "x"}
-    assert [table.name for table, _ in decoded.events] == ["f_page_open", "f_empty", "f_page_open"]
-    assert [row["batch_event_seq_num"] for _, row in decoded.events] == [1, 2, 3]
-    assert [row["session_event_seq_num"] for _, row in decoded.events] == [1, 2, 3]
-    assert decoded.events[0][1]["p_page_id"] == "home"
-    assert decoded.events[1][1]["h_elements"] == ["a", "b"]
-    assert decoded.events[1][1]["event_type"] == "Empty"
+    tables = ("f_page_open", "f_empty", "f_page_open")
+    own: list[dict[str, Any]] = [{"p_page_id": "home"}, {"h_elements": ["a", "b"]}]
+    assert _rows(decoded) == [
+        {
+            "table": table,
+            "batch_event_seq_num": number,
+            "event_ts": EVENT_TS,
+            "session_id": 7,
+            "session_event_seq_num": number,
+        }
+        | properties
+        for number, table, properties in zip((1, 2, 3), tables, [*own, own[0]], strict=True)
+    ]
 
 
 def test_without_a_session_there_is_no_number() -> None:
     message = batch(PAGE_OPEN)
     message.events[0].common.ClearField("session_id")
     message.events[0].common.ClearField("session_event_seq_num")
-    ((_, row),) = _decode(message).events
-    assert not {"session_id", "session_event_seq_num"} & set(row)
+    assert not {"session_id", "session_event_seq_num"} & set(_row(message))
 
 
 @pytest.mark.parametrize(
@@ -92,13 +117,39 @@ def test_a_timestamp_that_no_datetime_holds_is_refused(unix_ms: int) -> None:
         ("1E+2", "100.00"),
         ("1e-2", "0.01"),
         ("0E-999999", "0.00"),
-        ("-0", "0.00"),
+        ("-0", "-0.00"),
         (".5", "0.50"),
+        ("007.00", "7.00"),
     ],
 )
 def test_a_decimal_that_fits_is_kept(text: str, expected: str) -> None:
-    ((_, row),) = _decode(batch(payload(4, price=text))).events
-    assert row["p_price"] == Decimal(expected)
+    assert _row(batch(payload(4, price=text)))["p_price"] == expected
+
+
+@pytest.mark.parametrize(
+    ("precision", "scale", "text", "expected"),
+    [
+        (3, 0, "999", "999"),
+        (3, 0, "1000", None),
+        (3, 0, "1.0", "1"),
+        (2, 2, "0.99", "0.99"),
+        (2, 2, "1.00", None),
+        (2, 2, "-.9", "-0.90"),
+        (38, 38, "0." + 38 * "9", "0." + 38 * "9"),
+        (38, 0, 38 * "9", 38 * "9"),
+        (38, 0, 39 * "9", None),
+        (5, 2, "1.00\n", None),
+    ],
+)
+def test_a_decimal_has_the_places_of_its_column(
+    precision: int, scale: int, text: str, expected: str | None
+) -> None:
+    convert = converter(Property("x", 1, Kind.DECIMAL, precision=precision, scale=scale), {})
+    if expected is None:
+        with pytest.raises(ValueError, match=r"does not fit|not a finite"):
+            convert(text)
+    else:
+        assert convert(text) == expected
 
 
 _TOO_LARGE = ("1000", "1E+3", "1E+999999999", "1E+" + "9" * 30, "9" * 50_000)
@@ -116,15 +167,13 @@ def test_a_decimal_that_does_not_fit_is_refused_not_rounded(text: str) -> None:
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-999, max_value=999))
 def test_any_decimal_of_the_scale_comes_through(value: Decimal) -> None:
-    ((_, row),) = _decode(batch(payload(4, price=value))).events
-    assert row["p_price"] == value
+    assert _row(batch(payload(4, price=value)))["p_price"] == f"{value:f}"
 
 
 @pytest.mark.parametrize("letter", ["x", "🦊"])
 def test_text_beyond_what_the_warehouse_holds_is_refused(letter: str) -> None:
     longest = letter * 65_536
-    ((_, row),) = _decode(batch(payload(3, label=longest))).events
-    assert row["p_label"] == longest
+    assert _row(batch(payload(3, label=longest)))["p_label"] == longest
     for properties in ({"label": longest + "x"}, {"label_array": ["a", longest + "x"]}):
         name = next(iter(properties))
         status, field, reason = _refusal(batch(payload(3, **properties)).SerializeToString())
@@ -134,7 +183,7 @@ def test_text_beyond_what_the_warehouse_holds_is_refused(letter: str) -> None:
 
 def test_an_enum_becomes_its_name_and_an_unknown_number_is_refused() -> None:
     body = batch(payload(3, color=-2, color_array=[1, 0], color_map={"a": 1}))
-    ((_, row),) = _decode(body).events
+    row = _row(body)
     assert row["p_color"] == "BLUE"
     assert row["p_color_array"] == ["RED", "UNKNOWN"]
     assert row["p_color_map"] == {"a": "RED"}
@@ -263,12 +312,79 @@ def test_the_valid_events_of_a_batch_with_a_bad_one_are_decoded() -> None:
     message = batch(PAGE_OPEN, payload(3, label="x", amount="no"), payload(1), batch_id="the-id")
     message.events[1].header = header(parent={"elements": ["a"]})
     decoded = _decode(message)
-    assert [row["batch_event_seq_num"] for _, row in decoded.events] == [1, 3]
+    assert [row["batch_event_seq_num"] for row in _rows(decoded)] == [1, 3]
     (refused,) = decoded.refused
     assert (refused.number, refused.table.name) == (2, "f_everything")
     assert (refused.row["p_label"], refused.row["h_elements"]) == ("x", ["a"])
     assert "p_amount" not in refused.row
     assert refused.body == message.events[1].SerializeToString()
+
+
+_ZEROS = {"flag": False, "amount": "0", "color": 0, "number": 0, "label": "", "moment": 0}
+
+
+def test_what_is_zero_is_told_from_what_is_not_set() -> None:
+    one, other = _rows(_decode(batch(payload(3, **_ZEROS), payload(3, number=5))))
+    kept = _ZEROS | {"amount": "0." + 18 * "0", "color": "UNKNOWN"}
+    assert {name: one[f"p_{name}"] for name in _ZEROS} == kept
+    assert [name for name in other if name.startswith("p_")] == ["p_number"]
+
+
+def test_a_batch_of_1970_has_times() -> None:
+    message = batch(PAGE_OPEN)
+    message.events[0].common.event_ts = 0
+    assert _row(message)["event_ts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("payload", payload(2)), ("header", header(parent={"elements": ["b"]}))],
+)
+def test_of_a_field_that_an_event_has_twice_the_last_is_read(field: str, value: bytes) -> None:
+    message = batch(payload(2, page_id="first"))
+    message.events[0].header = header(parent={"elements": ["a"]})
+    again = Event()
+    setattr(again, field, value)
+    event = message.events[0].SerializeToString() + again.SerializeToString()
+    message.ClearField("events")
+    body = message.SerializeToString() + b"\x1a" + bytes([len(event)]) + event
+    for bad in (b"", Batch(events=[Event()]).SerializeToString()):
+        (row,) = _rows(_DECODER.decode(body + bad))
+        assert row["h_elements"] == (["b"] if field == "header" else ["a"])
+        assert row.get("p_page_id") == (None if field == "payload" else "first")
+
+
+_PROPERTIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "flag": st.booleans(),
+        "amount": st.sampled_from(["0", "1.50", "-1e2"]),
+        "color": st.sampled_from([0, 1, -2]),
+        "number": st.integers(-(2**63), 2**63 - 1),
+        "label": st.text(),
+        "moment": st.integers(_FIRST_MS, _LAST_MS),
+        "flag_array": st.lists(st.booleans()),
+        "label_array": st.lists(st.text()),
+        "moment_map": st.dictionaries(st.text(), st.integers(_FIRST_MS, _LAST_MS)),
+    },
+)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.just(payload(1)),
+            st.builds(lambda page_id: payload(2, page_id=page_id), st.text()),
+            st.builds(lambda properties: payload(3, **properties), _PROPERTIES),
+        ),
+        max_size=6,
+    )
+)
+def test_a_bad_event_changes_nothing_of_the_others(payloads: list[bytes]) -> None:
+    decoded = _decode(batch(*payloads))
+    beside_bad = _decode(batch(*payloads, b""))
+    assert (len(decoded.refused), len(beside_bad.refused)) == (0, 1)
+    assert _rows(decoded) == _rows(beside_bad)
 
 
 def test_a_refusal_carries_the_batch_id_when_it_is_known() -> None:

@@ -17,7 +17,7 @@ from ..support.sdk import ROOT
 from .batches import Client, batch, payload, rows
 
 _ROUNDS, _CLIENTS, _EVENTS = 4, 3, 20
-_LONG = payload(2, page_id="x" * 5_000)  # so that DuckDB writes checkpoints, too
+_LONG = payload(2, page_id="x" * 15_000)  # so that DuckDB writes checkpoints, too
 
 
 class _Load:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hmac
 import socket
 import ssl
@@ -138,6 +139,22 @@ STOP_DEADLINE = 10  # waiting for one client or another would take longer
 def _connect_until_refused(port: int) -> None:
     while True:
         socket.create_connection(("127.0.0.1", port), timeout=30).close()
+
+
+@pytest.mark.parametrize("young", [700, 100_000, 0])
+def test_the_collection_of_garbage_is_rarer_meanwhile_and_then_as_before(
+    db: Path, young: int
+) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(young)
+    try:
+        with running(SCHEMA, db):
+            assert gc.get_threshold()[0] == (young and max(young, 50_000))
+            assert gc.get_freeze_count()
+        assert gc.get_threshold() == (young, *before[1:])
+        assert not gc.get_freeze_count()
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_a_request_in_flight_is_finished_when_it_stops(

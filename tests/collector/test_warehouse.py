@@ -59,8 +59,9 @@ def test_a_batch_that_fails_half_way_leaves_nothing(db: Path) -> None:
     endless.append(endless)
     message = batch(PAGE_OPEN, payload(1))
     decoded = _decode(message)
-    first, (table, row) = decoded.events
-    broken = replace(decoded, events=[first, (table, row | {"event_type": endless})])
+    first, second = decoded.events
+    second = replace(second, columns=second.columns | {"h_elements": [endless]})
+    broken = replace(decoded, events=[first, second])
     with _open(db) as warehouse:
         other = _decode(batch(payload(1)))
         failed, written = warehouse.store([Entry(_UPLOAD, broken), Entry(_UPLOAD, other)])

@@ -28,7 +28,7 @@ from .filters import (
 )
 from .objects import EventObject
 from .reading import Reader, select
-from .store import Store
+from .store import StoppingError, Store
 from .stream import stream
 
 _Result = TypeVar("_Result")
@@ -36,6 +36,8 @@ _Result = TypeVar("_Result")
 
 class EventReading:
     """Reads events in a thread of its own; its methods are called in the event loop's.
+
+    They raise ``StoppingError`` if the stop of the collector interrupts them.
 
     Args:
         store: knows what there is to be read.
@@ -52,12 +54,18 @@ class EventReading:
         """Return the events of a page."""
         tally = self._store.tally
         seen, last_id = tally.types_seen(), tally.last_id
-        return await _run(self._executor, lambda: self._reader.events(wanted, page, seen, last_id))
+        return await self._read(lambda: self._reader.events(wanted, page, seen, last_id))
 
     async def count(self, wanted: Filter, page: Page) -> int:
         """Return how many events a page had without its limit."""
         seen = self._store.tally.types_seen()
-        return await _run(self._executor, lambda: self._reader.count(wanted, page, seen))
+        return await self._read(lambda: self._reader.count(wanted, page, seen))
+
+    async def _read(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            return await _run(self._executor, work)
+        except duckdb.InterruptException:
+            raise StoppingError from None
 
 
 class Api:

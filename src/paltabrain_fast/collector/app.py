@@ -23,7 +23,8 @@ from ..constant import BATCH_MAX_BYTE_SIZE, CONTENT_TYPE, ENDPOINT_BATCH, ENDPOI
 from ..utils import time_ms
 from .api import Api
 from .body import Bodies
-from .decode import DecodedBatch, Decoder, RefusedEvent, timestamp
+from .conversion import timestamp
+from .decode import DecodedBatch, Decoder, RefusedEvent
 from .errors import RefusedError
 from .guard import Guard
 from .store import StoppingError, Store, StoringError
@@ -158,7 +159,7 @@ class CollectorApp:
         answer: dict[str, object] = {
             "status": "stored",
             "batch_id": batch.batch_id,
-            "events": len(batch.events),
+            "events": batch.stored_events,
         }
         if batch.refused:
             answer["refused"] = len(batch.refused)

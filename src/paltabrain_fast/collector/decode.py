@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
-from typing import Any, Final
+from typing import Any
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..schema.descriptor import message_classes
-from ..schema.model import Enum, Kind, Property, Schema
+from ..schema.model import Enum, Schema
 from ..sdk_pb2 import Batch
+from .columns import ColumnReader, EventColumns
+from .conversion import Convert, Value, converter, newer, timestamp
 from .errors import RefusedError, UnfitError
 from .layout import GroupColumns, Layout, Table
-
-Value = Any
-"""Value of a column: bool, int, str, Decimal, naive UTC datetime, or a list or dict of these."""
 
 Row = dict[str, Value]
 """Value by name of the column; a missing column is NULL."""
 
-_Convert = Callable[[Any], Value]
-_Plan = dict[str, tuple[str, _Convert]]
+_Plan = dict[str, tuple[str, Convert]]
 """Column and conversion, by name of the property."""
-
-MAX_CHARACTERS: Final = 65_536
-"""Largest number of characters of a text in the warehouse."""
-
-_EPOCH: Final = datetime(1970, 1, 1)
-_DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,7 @@ class DecodedBatch:
         batch_id: id of the batch.
         envelope: columns of the table ``collector.batch``.
         context: columns of the context, which all events share.
-        events: table and row of each valid event, in the order of the batch.
+        events: the valid events, by type, in parts that keep the order of the batch.
         refused: the other events, in the order of the batch.
         report: what the SDK has lost before; ``None`` if it tells of nothing.
     """
@@ -89,21 +78,14 @@ class DecodedBatch:
     batch_id: str
     envelope: Row
     context: Row
-    events: list[tuple[Table, Row]]
+    events: list[EventColumns]
     refused: list[RefusedEvent]
     report: SdkReport | None
 
-
-def timestamp(unix_ms: int) -> datetime:
-    """Convert Unix milliseconds to a naive UTC datetime, exactly.
-
-    Raises:
-        ValueError: the instant lies outside the years 1 to 9999.
-    """
-    try:
-        return _EPOCH + timedelta(milliseconds=unix_ms)
-    except OverflowError:
-        raise ValueError(f"timestamp {unix_ms} ms is outside the years 1 to 9999") from None
+    @property
+    def stored_events(self) -> int:
+        """Number of valid events."""
+        return sum(map(len, self.events))
 
 
 class Decoder:
@@ -111,6 +93,7 @@ class Decoder:
 
     def __init__(self, schema: Schema, layout: Layout) -> None:
         self._messages = message_classes(schema)
+        self._columns = ColumnReader(schema, layout)
         enums = {enum.name: enum for enum in schema.enums}
         self._context = {part.group.field_name: _plan(part, enums) for part in layout.context}
         self._header = {part.group.field_name: _plan(part, enums) for part in layout.header}
@@ -150,18 +133,30 @@ class Decoder:
         except UnfitError as unfit:
             reason = f"{unfit.reason}{_how_many_events(batch)}"
             raise RefusedError(422, reason, batch_id, unfit.field, instance_id) from None
-        events: list[tuple[Table, Row]] = []
+        events, refused = self._events(batch)
+        return DecodedBatch(batch_id, _envelope(batch), context, events, refused, _report(batch))
+
+    def _events(self, batch: Any) -> tuple[list[EventColumns], list[RefusedEvent]]:
+        """Read the events all at once; if one does not fit, find out which, and why."""
+        with suppress(ValueError, DecodeError):
+            numbers = range(1, len(batch.events) + 1)
+            return self._columns.read(batch.SerializeToString(), numbers), []
+        fitting: dict[int, Any] = {}
         refused: list[RefusedEvent] = []
         for number, event in enumerate(batch.events, start=1):
             try:
-                events.append(self._event(event, number))
+                self._require_fit(event)
             except UnfitError as unfit:
                 table, row = self._readable(event, number)
                 body = event.SerializeToString()
                 refused.append(RefusedEvent(number, table, row, unfit.field, unfit.reason, body))
-        return DecodedBatch(batch_id, _envelope(batch), context, events, refused, _report(batch))
+            else:
+                fitting[number] = event
+        rest = Batch(events=fitting.values()).SerializeToString()
+        return self._columns.read(rest, list(fitting)), refused
 
-    def _event(self, event: Any, number: int) -> tuple[Table, Row]:
+    def _require_fit(self, event: Any) -> None:
+        """Raise ``UnfitError`` if an event does not fit the schema."""
         if not event.HasField("common"):
             raise UnfitError("event_ts", "the event has no common.event_ts")
         payload = _parse(self._messages.payload, event.payload, "payload")
@@ -170,7 +165,7 @@ class Decoder:
             unknown = unknown_fields(payload)
             if unknown:
                 raise UnfitError(
-                    f"payload.event_{unknown[0]}", _newer(f"it has an unknown event {unknown[0]}")
+                    f"payload.event_{unknown[0]}", newer(f"it has an unknown event {unknown[0]}")
                 )
             raise UnfitError("payload", "the event has no type: its payload is empty")
         member, properties = members[0]
@@ -178,20 +173,13 @@ class Decoder:
         name = table.event.name
         _refuse_unknown_fields(properties, name, "payload")
         _refuse_unknown_fields(payload, "the payload", "payload", kind="event")
-        row: Row = {"batch_event_seq_num": number, "event_type": name}
-        common = event.common
         try:
-            row["event_ts"] = timestamp(common.event_ts)
+            timestamp(event.common.event_ts)
         except ValueError as error:
             raise UnfitError("event_ts", str(error)) from None
-        if common.HasField("session_id"):
-            row["session_id"] = common.session_id
-        if common.HasField("session_event_seq_num"):
-            row["session_event_seq_num"] = common.session_event_seq_num
         if event.header:
-            row |= self._groups(self._messages.header, event.header, self._header, "header")
-        _fill(row, properties, plan, "payload")
-        return table, row
+            self._groups(self._messages.header, event.header, self._header, "header")
+        _fill({}, properties, plan, "payload")
 
     def _groups(
         self, message_class: type[Message], data: bytes, plans: Mapping[str, _Plan], where: str
@@ -228,13 +216,6 @@ class Decoder:
                 _fill_what_fits(row, properties, plan)
                 return table, row
         return None, row
-
-
-def _newer(what: str) -> str:
-    return (
-        f"the app's module is newer than this schema: {what}; start the collector with the"
-        " schema that the module was made from"
-    )
 
 
 def _parse(message_class: type[Message], data: bytes, where: str) -> Message:
@@ -278,7 +259,7 @@ def _refuse_unknown_fields(
                 f"{owner}.{known.name} has another type in the app's module than in this schema;"
                 " generate the module from this schema again",
             )
-        raise UnfitError(f"{where}.{number}", _newer(f"{owner} has an unknown {kind} {number}"))
+        raise UnfitError(f"{where}.{number}", newer(f"{owner} has an unknown {kind} {number}"))
 
 
 def _refuse_unknown_fields_of_batch(batch: Any) -> None:
@@ -322,74 +303,5 @@ def _envelope(batch: Any) -> Row:
 
 def _plan(part: GroupColumns, enums: Mapping[str, Enum]) -> _Plan:
     return {
-        prop.name: (part.names[prop.name], _converter(prop, enums))
-        for prop in part.group.properties
+        prop.name: (part.names[prop.name], converter(prop, enums)) for prop in part.group.properties
     }
-
-
-def _converter(prop: Property, enums: Mapping[str, Enum]) -> _Convert:
-    """Return the function that converts a property's value on the wire to that of its column."""
-    element = _element_converter(prop, enums)
-    if prop.is_repeated:
-        return lambda values: [element(value) for value in values]
-    if prop.is_map:
-        return lambda values: {key: element(value) for key, value in values.items()}
-    return element
-
-
-def _element_converter(prop: Property, enums: Mapping[str, Enum]) -> _Convert:
-    match prop.kind:
-        case Kind.DECIMAL:
-            assert prop.precision is not None
-            assert prop.scale is not None
-            return _decimal_converter(prop.precision, prop.scale)
-        case Kind.ENUM:
-            assert prop.enum is not None
-            return _enum_converter(enums[prop.enum])
-        case Kind.STRING:
-            return _fitting_text
-        case Kind.TIMESTAMP:
-            return timestamp
-        case _:
-            return lambda value: value
-
-
-def _fitting_text(text: str) -> str:
-    if len(text) > MAX_CHARACTERS:
-        raise ValueError(f"{len(text)} characters do not fit; shorten it to {MAX_CHARACTERS}")
-    return text
-
-
-def _decimal_converter(precision: int, scale: int) -> _Convert:
-    """Return the function that converts text to ``DECIMAL(precision, scale)``; it never rounds."""
-    exponent = Decimal(1).scaleb(-scale)
-    exact = Context(prec=precision, traps=[InvalidOperation, Inexact])
-
-    def convert(text: str) -> Decimal:
-        if not _DECIMAL.fullmatch(text):
-            raise ValueError(f"{_shortened(text)} is not a finite decimal")
-        try:
-            return Decimal(text).quantize(exponent, context=exact)
-        except DecimalException:
-            raise ValueError(
-                f"{_shortened(text)} does not fit decimal({precision},{scale}) exactly; round it"
-                f" to {scale} places, and keep it below 1E+{precision - scale}"
-            ) from None
-
-    return convert
-
-
-def _enum_converter(enum: Enum) -> _Convert:
-    names = {0: "UNKNOWN"} | {value.id: value.name for value in enum.values}
-
-    def convert(number: int) -> str:
-        try:
-            return names[number]
-        except KeyError:
-            raise ValueError(_newer(f"enum {enum.name} has no value {number}")) from None
-
-    return convert
-
-
-def _shortened(text: str, limit: int = 60) -> str:
-    return repr(text if len(text) <= limit else text[:limit] + "…")

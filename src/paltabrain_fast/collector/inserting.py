@@ -1,15 +1,15 @@
-"""Inserts the events of many batches into the table of their type, with one statement."""
+"""Inserts the rows of many batches into a table, with one statement."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
 
+from .columns import Values
 from .decode import Row
 from .layout import Columns, Table, quoted
 
@@ -17,47 +17,76 @@ _SHARED_BASE_COLUMNS: Final = frozenset(
     ("instance_id", "batch_id", "client_upload_ts", "server_upload_ts", "sdk_name", "sdk_version")
 )
 
-EventsOfBatch = tuple[Row, list[Row]]
-"""The columns that all events of a batch share, and the other columns of each."""
+_INSTANT: Final = "TIMESTAMP_MS"
+
+RowsOfBatch = tuple[Row, Values]
+"""The columns that all rows of a batch share, and their other columns."""
 
 
 class Insert:
-    """Inserts events of one type with a prepared statement.
+    """Inserts into a table with a prepared statement.
 
-    The statement takes a JSON text: of each batch, the columns that its events share, and of the
-    other columns the values of all events, as one list for each. DuckDB converts JSON to its types
-    strictly, and lists far faster than single values or objects. Decimals and timestamps are JSON
-    strings, so that none becomes a float. The statement is prepared, since planning it takes longer
-    than executing it.
+    The statement takes a JSON text: of each batch, the columns that its rows share, and of the
+    other columns the values of all rows, as one list for each. DuckDB converts JSON to its types
+    strictly, and lists far faster than single values or objects. Decimals are JSON strings, so that
+    none becomes a float. The statement is prepared, since planning it takes longer than executing
+    it.
+
+    Args:
+        connection: of the database.
+        name: of the table, with its schema, quoted if need be.
+        shared: type by name of the columns that the rows of a batch share.
+        own: the other columns; instants are given in Unix milliseconds.
+        constants: value by name of the columns that are the same in all rows.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        shared: Columns,
+        own: Columns,
+        constants: Mapping[str, str],
+    ) -> None:
         self._connection = connection
-        self._statement = quoted(table.name)
-        self._shared: Columns = {}
-        self._own: Columns = {}
-        for name, type_ in table.columns.items():
-            of_batch = name in _SHARED_BASE_COLUMNS or name.startswith("c_")
-            (self._shared if of_batch else self._own)[name] = type_
-        columns = [f"batch.shared.{quoted(name)}" for name in self._shared]
-        columns += [f"unnest(batch.own.{quoted(name)})" for name in self._own]
-        names = ", ".join(quoted(name) for name in (*self._shared, *self._own))
-        lists = {name: [type_] for name, type_ in self._own.items()}
-        shape = json_literal([{"shared": self._shared, "own": lists}])
+        self._statement = quoted(name)
+        self._shared = shared
+        self._own = own
+        columns = [_sql_text(value) for value in constants.values()]
+        columns += [f"batch.shared.{quoted(column)}" for column in shared]
+        columns += [_unnested(quoted(column), type_) for column, type_ in own.items()]
+        names = ", ".join(map(quoted, (*constants, *shared, *own)))
+        lists = {
+            column: ["BIGINT" if type_ == _INSTANT else type_] for column, type_ in own.items()
+        }
+        shape = json_literal([{"shared": shared, "own": lists}])
         connection.execute(
             f"PREPARE {self._statement} AS"
-            f" INSERT INTO event.{quoted(table.name)} ({names}) SELECT {', '.join(columns)} FROM"
+            f" INSERT INTO {name} ({names}) SELECT {', '.join(columns)} FROM"
             f" (SELECT unnest(from_json_strict($1::VARCHAR, {shape})) AS batch)"
         )
 
-    def execute(self, batches: Iterable[EventsOfBatch]) -> None:
-        """Insert the events of some batches."""
+    @classmethod
+    def of_events(cls, connection: duckdb.DuckDBPyConnection, table: Table) -> Insert:
+        """Return what inserts events of one type."""
+        shared: Columns = {}
+        own: Columns = {}
+        for name, type_ in table.columns.items():
+            of_batch = name in _SHARED_BASE_COLUMNS or name.startswith("c_")
+            if name != "event_type":
+                (shared if of_batch else own)[name] = type_
+        constants = {"event_type": table.event.name}
+        return cls(connection, f"event.{quoted(table.name)}", shared, own, constants)
+
+    def execute(self, batches: Iterable[RowsOfBatch]) -> None:
+        """Insert the rows of some batches."""
         document = [
             {
                 "shared": {name: shared.get(name) for name in self._shared},
-                "own": {name: [row.get(name) for row in rows] for name in self._own},
+                # Of columns that have lists, those without one become NULL.
+                "own": {name: columns.get(name) for name in self._own},
             }
-            for shared, rows in batches
+            for shared, columns in batches
         ]
         # DuckDB accepts no bound parameters in EXECUTE, so the JSON text is an SQL literal.
         self._connection.execute(f"EXECUTE {self._statement} ({json_literal(document)})")
@@ -90,11 +119,17 @@ def insert_rows(
 
 def json_literal(document: Any) -> str:
     """Return a document as a literal of SQL: JSON text."""
-    text = json.dumps(document, default=_text)
+    return _sql_text(json.dumps(document, default=_text))
+
+
+def _sql_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _text(value: datetime | Decimal | bytes) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    return value.isoformat() if isinstance(value, datetime) else format(value, "f")
+def _unnested(column: str, type_: str) -> str:
+    values = f"unnest(batch.own.{column})"
+    return f"epoch_ms({values})" if type_ == _INSTANT else values
+
+
+def _text(value: datetime | bytes) -> str:
+    return value.hex() if isinstance(value, bytes) else value.isoformat()

@@ -155,7 +155,7 @@ def select(cursor: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
             raise RefusedError(
                 400, f"the query must be one SELECT, not {len(statements)} statements"
             )
-        if statements[0].type is not duckdb.StatementType.SELECT:
+        if statements[0].type != duckdb.StatementType.SELECT:  # `is` fails before DuckDB 2
             kind = statements[0].type.name.replace("_", " ")
             raise RefusedError(400, f"the query must be a SELECT, not {kind}")
         cursor.execute("BEGIN TRANSACTION READ ONLY")

@@ -22,7 +22,7 @@ _MANY_EVENTS: Final = 20_000
 
 
 class StoppingError(Exception):
-    """The collector stops: what waits is not stored."""
+    """The collector stops: what waits is neither stored nor read."""
 
 
 class StoringError(Exception):
@@ -122,7 +122,7 @@ class Store:
     def _next_group(self) -> list[tuple[Entry, asyncio.Future[Written]]]:
         events = 0
         for number, (entry, _) in enumerate(self._waiting, start=1):
-            events += len(entry.batch.events) if entry.batch else 0
+            events += entry.batch.stored_events if entry.batch else 0
             if number == _MOST_ENTRIES or events >= _MANY_EVENTS:
                 break
         group, self._waiting = self._waiting[:number], self._waiting[number:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import duckdb
 
 from .decode import DecodedBatch, RefusedEvent, Row
 from .errors import CollectorError, RefusedError
-from .inserting import EventsOfBatch, Insert, insert_rows
+from .inserting import Insert, RowsOfBatch, insert_rows
 from .layout import Columns, Layout, quoted
 from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, as_json, texts
 from .tally import Tally
@@ -47,6 +48,9 @@ _OWN_TABLES: Final[dict[str, Columns]] = {
     "schema": {"document": "VARCHAR"},
 }
 
+
+_LOG_SIZE: Final = "32MB"
+"""Size of the write-ahead log at which DuckDB writes it into the file."""
 
 _UNFIT_STATUS: Final = 422
 
@@ -98,9 +102,9 @@ class Written:
 class _Rows:
     """The rows of a group of entries, by table."""
 
-    batches: list[Row] = field(default_factory=list)
+    batches: list[RowsOfBatch] = field(default_factory=list)
     rejected: list[Row] = field(default_factory=list)
-    events: dict[str, list[EventsOfBatch]] = field(default_factory=dict)
+    events: dict[str, list[RowsOfBatch]] = field(default_factory=dict)
 
 
 class Warehouse:
@@ -128,6 +132,8 @@ class Warehouse:
         self._objects = EventObjects(layout)
         try:
             self._connection.execute("SET enable_external_access = false")
+            # A checkpoint writes the last row group of each column again, however little is new.
+            self._connection.execute(f"SET checkpoint_threshold = '{_LOG_SIZE}'")
             # No query may change this or another setting, such as where to log, for all the others.
             self._connection.execute("SET lock_configuration = true")
             with self._transaction():
@@ -138,7 +144,12 @@ class Warehouse:
                 self._connection.execute(
                     "UPDATE collector.batch SET number = rowid + 1 WHERE number IS NULL"
                 )
-            self._inserts = {table.name: Insert(self._connection, table) for table in layout.tables}
+            self._inserts = {
+                table.name: Insert.of_events(self._connection, table) for table in layout.tables
+            }
+            columns = _OWN_TABLES["batch"].copy()
+            own = {"number": columns.pop("number")}
+            self._insert_batches = Insert(self._connection, "collector.batch", columns, own, {})
             self._number = self._last_number()
         except BaseException:
             self._connection.close()
@@ -236,8 +247,11 @@ class Warehouse:
                     written.append(self._accept(rows, number, batch, entry.upload))
                     if batch.events or not batch.refused:
                         known.add(batch.batch_id)
-            self._insert_rows("batch", rows.batches)
-            self._insert_rows("rejected", rows.rejected)
+            if rows.batches:
+                self._insert_batches.execute(rows.batches)
+            if rows.rejected:
+                columns = _OWN_TABLES["rejected"]
+                insert_rows(self._connection, "collector.rejected", columns, rows.rejected)
             for name, batches in rows.events.items():
                 self._inserts[name].execute(batches)
         self._number = number
@@ -262,20 +276,15 @@ class Warehouse:
             _rejected_row(event, upload, each.body)
             for event, each in zip(refused, batch.refused, strict=True)
         ]
-        types: dict[str, int] = {}
-        own: dict[str, list[Row]] = {}
+        types: Counter[str] = Counter()
         last = 0
-        for table, row in batch.events:
-            own.setdefault(table.name, []).append(row)
-            types[table.event.name] = types.get(table.event.name, 0) + 1
-        for name, table_rows in own.items():
-            rows.events.setdefault(name, []).append((shared, table_rows))
+        for events in batch.events:
+            types[events.table.event.name] += len(events)
+            rows.events.setdefault(events.table.name, []).append((shared, events.columns))
+            last = max(last, events.columns["batch_event_seq_num"][-1])
         if batch.events or not batch.refused:
-            rows.batches.append(
-                batch.envelope | {"number": number, "server_upload_ts": upload.server_upload_ts}
-            )
-        if batch.events:
-            last = batch.events[-1][1]["batch_event_seq_num"]
+            envelope = batch.envelope | {"server_upload_ts": upload.server_upload_ts}
+            rows.batches.append((envelope, {"number": [number]}))
         if batch.refused:
             last = max(last, batch.refused[-1].number)
         return Written(first_id + last, types, refused)
@@ -317,10 +326,6 @@ class Warehouse:
         row = self._connection.execute(query).fetchone()
         assert row is not None
         return int(row[0] or 0)
-
-    def _insert_rows(self, table: str, rows: Sequence[Row]) -> None:
-        if rows:
-            insert_rows(self._connection, f"collector.{table}", _OWN_TABLES[table], rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
