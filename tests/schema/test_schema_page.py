@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from paltabrain_fast import InMemoryTransport
-from paltabrain_fast.collector.decode import MAX_CHARACTERS, Decoder
+from paltabrain_fast.collector.conversion import MAX_CHARACTERS, timestamp
+from paltabrain_fast.collector.decode import Decoder
 from paltabrain_fast.collector.errors import RefusedError
 from paltabrain_fast.collector.layout import plan_layout
 from paltabrain_fast.schema.document import MAX_FILE_BYTES, MAX_VALUES
@@ -197,8 +198,21 @@ def stored(schema: Schema, body: bytes) -> tuple[dict[str, Any], set[str]] | Non
         return None
     if batch.refused:
         return None
-    ((table, row),) = batch.events
-    return batch.context | row, set(table.columns)
+    (events,) = batch.events
+    row = {
+        name: in_column(value, events.table.columns[name])
+        for name, (value,) in events.columns.items()
+    }
+    return batch.context | row, set(events.table.columns)
+
+
+def in_column(value: Any, column: str) -> Any:
+    """Return the value that a column has of what is given to the warehouse."""
+    if value is None:
+        return None
+    if column.startswith("DECIMAL"):
+        return Decimal(value)
+    return timestamp(value) if column == "TIMESTAMP_MS" else value
 
 
 @pytest.mark.parametrize("change", list(_EDITS))
