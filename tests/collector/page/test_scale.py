@@ -105,6 +105,20 @@ def test_what_waited_in_a_pause_comes_on_top(run: Callable[[str], Any]) -> None:
     assert run(statements) == [[6, [6, 3, 2], 3, 2, 1], 6, 4]
 
 
+def test_what_is_forgotten_in_a_pause_ends_where_it_began(run: Callable[[str], Any]) -> None:
+    statements = """
+        log.start(events(1, 3), false);
+        const waiting = new EventLog(log.newest);
+        waiting.add(events(3, KEPT + 503));
+        waiting.trim();
+        log.addLog(waiting);
+        return [KEPT, log.rows.filter((row) => row.gap), log.total];
+    """
+    kept, gaps, total = run(statements)
+    assert gaps == [{"gap": True, "upper": 503, "lower": 2, "count": 500}]
+    assert total == kept + 502
+
+
 def test_the_oldest_are_forgotten_first_and_can_be_loaded_again(run: Callable[[str], Any]) -> None:
     statements = """
         log.add(events(1, KEPT + 501));
