@@ -10,15 +10,16 @@ import { firstSteps, noMatch } from "./welcome.js";
 
 const HUES = 10;
 const TYPING_MS = 200;
+const OFFLINE = ["connecting", "waiting"];
 
 const schema = await schemaOnceThere();
 const hues = new Map(schema.events.map((event, index) => [event.name, index % HUES]));
 const hueOf = (type) => hues.get(type) ?? HUES - 1;
 
-const feed = new Feed();
+let filters = new Filters(location.search);
+const feed = new Feed(filters);
 const list = new EventList(byId("list"), byId("list-space"), hueOf);
 const sidebar = new Sidebar(schema, hueOf, choose);
-let filters = new Filters(location.search);
 let counts = null;
 let opened = null;
 let typing = 0;
@@ -34,6 +35,12 @@ async function schemaOnceThere() {
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
+}
+
+/** A collector that was started again may have another schema, which all is drawn by. */
+async function reloadIfSchemaChanged() {
+  const current = await ask("/api/schema").catch(() => schema);
+  if (JSON.stringify(current) !== JSON.stringify(schema)) location.reload();
 }
 
 // Filters
@@ -155,6 +162,7 @@ function showState() {
     waiting: "No connection. Trying again…",
   };
   if (lamp.dataset.state !== state) {
+    if (feed.connection === "live" && OFFLINE.includes(lamp.dataset.state)) reloadIfSchemaChanged();
     lamp.dataset.state = state;
     byId("connection-text").textContent = texts[state];
     if (state === "live" && feed.isLoaded) list.show(feed.log);
@@ -291,5 +299,5 @@ addEventListener("keydown", (event) => {
 byId("search").value = filters.get("q");
 showFilters();
 showState();
-feed.start(filters);
+if (!document.hidden) feed.wake();
 openFromAddress();

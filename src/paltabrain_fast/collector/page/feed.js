@@ -17,12 +17,15 @@ export async function ask(path, options) {
   throw error;
 }
 
+/** Ids are the same in each database; what arrived in a batch, and when, is not. */
+const isSame = (a, b) => a.batch_id === b.batch_id && a.received_ts === b.received_ts;
+
 /**
  * `connection` is "connecting", "live", or "waiting" to connect again. While `paused`, what arrives
  * is put in `waiting`, a log of its own. `refusal` says why the filters are not taken. Events: "log", "counts", "state".
  */
 export class Feed extends EventTarget {
-  constructor() {
+  constructor(filters) {
     super();
     this.log = new EventLog();
     this.waiting = null;
@@ -31,7 +34,7 @@ export class Feed extends EventTarget {
     this.isLoaded = false;
     this.refusal = null;
     this.view = { first: 0, last: 0 };
-    this.filters = "";
+    this.filters = filters.toString();
     this.run = 0;
     this.failures = 0;
     this.filling = new Set();
@@ -81,7 +84,7 @@ export class Feed extends EventTarget {
     this.#begin();
   }
 
-  /** Go on where `sleep()` stopped. */
+  /** Begin, or go on where `sleep()` stopped. */
   wake() {
     if (this.isLoaded) this.#reconnect();
     else this.start(this.filters);
@@ -169,16 +172,16 @@ export class Feed extends EventTarget {
     this.#connect("waiting");
   }
 
-  /** Go on after the last event seen; begin anew if the collector does not know it any more. */
+  /** Go on after the last event seen; begin anew if the collector has another database. */
   async #reconnect() {
     const run = this.#begin();
     const log = this.waiting?.loaded ? this.waiting : this.log;
-    const known = log.rows.find((row) => !row.gap);
+    const seen = log.rows.find((row) => !row.gap);
     try {
-      if (known) await ask(`/api/events/${known.id}`);
+      const isKnown = seen && isSame(seen, await ask(`/api/events/${seen.id}`));
       const counts = await ask("/api/counts");
       if (run !== this.run) return;
-      if (counts.last_id < log.newest) {
+      if (!isKnown || counts.last_id < log.newest) {
         this.start(this.filters);
         return;
       }
