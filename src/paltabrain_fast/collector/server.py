@@ -34,6 +34,9 @@ from .store import Store
 from .tally import Tally
 from .warehouse import Warehouse
 
+_REQUEST_BYTES: Final = 2**20
+"""Largest size of a request's head: a filter by the longest text, escaped in its path, fits."""
+
 _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
 
@@ -210,6 +213,7 @@ def _config(app: CollectorApp, certificate: str | None = None) -> uvicorn.Config
     return uvicorn.Config(
         app.asgi,
         http="h11",
+        h11_max_incomplete_event_size=_REQUEST_BYTES,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from paltabrain_fast.collector.decode import MAX_CHARACTERS
 from paltabrain_fast.collector.server import Collector
 
 from ..batches import Client, batch, payload
@@ -91,6 +92,16 @@ def test_by_a_value_of_an_opened_event(page: LivePage) -> None:
     assert query(page) == [("context", "user.user_id:u-2")]
     page.page.get_by_role("button", name="Remove the filter context user.user_id:u-2").click()
     expect(page.rows).to_have_count(4)
+
+
+def test_by_the_longest_value_that_there_is(page: LivePage, client: Client) -> None:
+    text = "€" * MAX_CHARACTERS  # it has nine characters each in an address
+    assert client.post(batch(payload(3, label=text))).status_code == 200
+    page.rows.filter(has_text="€").click()
+    page.detail.get_by_role("button", name="Show events with this label").click()
+    expect(page.rows).to_have_count(1)
+    page.is_connected()
+    assert query(page) == [("property", f"label:{text}")]
 
 
 def test_by_instance(page: LivePage, client: Client) -> None:
