@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -144,6 +145,19 @@ def test_it_is_copied_as_an_assertion_for_pytest(page: LivePage, client: Client)
         'paltabrain_events.assert_tracked(EventPageOpen, page_id="abc",'
         ' context={"user": {"user_id": "u-1"}})'
     )
+
+
+def test_what_cannot_be_seen_is_escaped_in_an_assertion(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    text = "\u202ea\u2028\x85\x7f\ufeffé\u200d😀"
+    assert client.post(batch(payload(2, page_id=text))).status_code == 200
+    page = open_page(collector.http_url)
+    page.open_first()
+    copied = _copied(page, "a pytest assertion")
+    escaped = r"\u202ea\u2028\u0085\u007f\ufeffé" + "\u200d😀"
+    assert copied == f'paltabrain_events.assert_tracked(EventPageOpen, page_id="{escaped}")'
+    assert ast.literal_eval(copied.partition("page_id=")[2].removesuffix(")")) == text
 
 
 def test_an_address_with_an_event_opens_it(
