@@ -68,6 +68,7 @@ function showFilters() {
   if (document.activeElement !== byId("search")) byId("search").value = filters.get("q");
   sidebar.mark(filters);
   const chips = filters.chips();
+  const hadFocus = byId("chips").contains(document.activeElement);
   byId("chips").hidden = chips.length === 0;
   byId("chips").replaceChildren(
     ...chips.map((chip) =>
@@ -85,6 +86,7 @@ function showFilters() {
     ),
     el("button", { class: "link", onclick: () => apply(new Filters()) }, "Clear"),
   );
+  if (hadFocus) (chips.length ? byId("chips").firstChild : byId("list")).focus();
 }
 
 byId("search").addEventListener("input", () => {
@@ -129,7 +131,10 @@ list.addEventListener("open", () => open(list.selected));
 list.addEventListener("select", () => {
   if (opened !== null && list.selected !== null) open(list.selected);
 });
-byId("newer").addEventListener("click", () => list.toTop());
+byId("newer").addEventListener("click", () => {
+  list.toTop();
+  byId("list").focus();
+});
 
 function showEmpty() {
   const isEmpty = feed.isLoaded && feed.log.isEmpty && (counts !== null || feed.refusal !== null);
@@ -196,6 +201,7 @@ async function open(id) {
     if (opened !== id) return;
   }
   if (list.selected !== id) list.select(id);
+  const focused = byId("detail").contains(document.activeElement) && document.activeElement.ariaLabel;
   byId("detail").replaceChildren(
     ...detailOf(event, schema, {
       close,
@@ -204,6 +210,10 @@ async function open(id) {
     }),
   );
   byId("detail").hidden = false;
+  if (focused) {
+    const again = byId("detail").querySelector(`[aria-label=${CSS.escape(focused)}]`);
+    (again ?? byId("list")).focus();
+  }
   document.body.classList.add("has-detail");
   history.replaceState(null, "", `${location.pathname}${location.search}#${id}`);
 }
@@ -220,9 +230,15 @@ function close() {
 function openFromAddress() {
   const id = Number(location.hash.slice(1));
   if (location.hash && Number.isSafeInteger(id)) open(id);
+  else if (opened !== null) close();
 }
 
 // Buttons, dialogs and keys
+
+function togglePanel() {
+  const isOpen = document.body.classList.toggle("has-sidebar");
+  byId("panel").setAttribute("aria-expanded", isOpen);
+}
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) feed.sleep();
@@ -231,10 +247,7 @@ document.addEventListener("visibilitychange", () => {
 
 byId("pause").addEventListener("click", togglePause);
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
-byId("panel").addEventListener("click", () => {
-  const isOpen = document.body.classList.toggle("has-sidebar");
-  byId("panel").setAttribute("aria-expanded", isOpen);
-});
+byId("panel").addEventListener("click", togglePanel);
 byId("theme").addEventListener("click", () => {
   const isDark = getComputedStyle(document.documentElement).colorScheme === "dark" ||
     (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
@@ -266,7 +279,10 @@ const KEYS = {
   "/": () => byId("search").select(),
   "?": () => byId("help-dialog").showModal(),
   Escape: () => {
-    if (opened !== null) close();
+    if (document.body.classList.contains("has-sidebar")) {
+      togglePanel();
+      byId("panel").focus();
+    } else if (opened !== null) close();
     else list.select(null);
   },
 };
