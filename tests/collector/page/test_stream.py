@@ -246,6 +246,17 @@ def test_a_reset_empties_the_page_after_a_question(
     page.shows("second")
 
 
+def test_an_open_event_that_is_deleted_elsewhere_is_closed(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    send(client, "first")
+    page = open_page(collector.http_url)
+    page.open_first()
+    assert client.request("POST", "/api/reset").json() == {"deleted": 1}
+    expect(page.detail).to_be_hidden()
+    expect(page.page.locator("#toast")).to_have_text("This event is no longer there")
+
+
 def _read_all(page: LivePage) -> list[str]:
     """Scroll through the list as a reader does; return the values of its rows, from the top."""
     return list(

@@ -121,6 +121,9 @@ feed.addEventListener("counts", ({ detail }) => {
   showEmpty();
 });
 feed.addEventListener("state", showState);
+feed.addEventListener("reset", () => {
+  if (opened !== null) open(opened);
+});
 list.addEventListener("gap", ({ detail }) => feed.fill(detail));
 list.addEventListener("view", ({ detail }) => {
   feed.view = detail;

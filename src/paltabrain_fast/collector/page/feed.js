@@ -22,7 +22,8 @@ const isSame = (a, b) => a.batch_id === b.batch_id && a.received_ts === b.receiv
 
 /**
  * `connection` is "connecting", "live", or "waiting" to connect again. While `paused`, what arrives
- * is put in `waiting`, a log of its own. `refusal` says why the filters are not taken. Events: "log", "counts", "state".
+ * is put in `waiting`, a log of its own. `refusal` says why the filters are not taken. Events: "log", "counts", "state",
+ * and "reset" when all events may be other ones.
  */
 export class Feed extends EventTarget {
   constructor(filters) {
@@ -64,6 +65,12 @@ export class Feed extends EventTarget {
       if (error.status === 400) this.#refused(run, error.message);
       else this.#retry(run, () => this.start(this.filters));
     }
+  }
+
+  /** Show what there is in place of events that may be gone. */
+  async #startAnew() {
+    await this.start(this.filters);
+    this.#tell("reset");
   }
 
   pause() {
@@ -146,7 +153,7 @@ export class Feed extends EventTarget {
     source.onerror = () => this.#retry(run, () => this.#reconnect());
     listen("events", (data) => this.#receive(JSON.parse(data)));
     listen("counts", (data) => this.#tell("counts", JSON.parse(data)));
-    listen("reset", () => this.start(this.filters));
+    listen("reset", () => this.#startAnew());
   }
 
   #receive({ events, skipped }) {
@@ -182,13 +189,13 @@ export class Feed extends EventTarget {
       const counts = await ask("/api/counts");
       if (run !== this.run) return;
       if (!isKnown || counts.last_id < log.newest) {
-        this.start(this.filters);
+        this.#startAnew();
         return;
       }
       this.#tell("counts", counts);
       this.#open(run);
     } catch (error) {
-      if (error.status === 404 && run === this.run) this.start(this.filters);
+      if (error.status === 404 && run === this.run) this.#startAnew();
       else this.#retry(run, () => this.#reconnect());
     }
   }
