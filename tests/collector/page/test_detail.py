@@ -172,6 +172,27 @@ def test_an_address_with_an_event_opens_it(
     assert not page.page.url.endswith(str(event["id"]))
 
 
+def test_a_text_turns_the_direction_of_no_other(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    text = "\u202eabc"  # what follows runs from right to left
+    sent = batch(
+        payload(3, label=text, label_map={text: "1", "k": "2"}),
+        context=context(user={"user_id": "u-1"}),
+    )
+    assert client.post(sent).status_code == 200
+    page = open_page(f"{collector.http_url}/?property=label:{text}")
+    expect(page.rows).to_have_count(1)
+    lefts = page.rows.first.locator(".text > *").evaluate_all(
+        "(parts) => parts.map((each) => each.getBoundingClientRect().left)"
+    )
+    assert lefts == sorted(lefts)
+    chip = page.page.locator(".chip").evaluate(
+        "(chip) => [...chip.children].map((each) => each.getBoundingClientRect().left)"
+    )
+    assert chip == sorted(chip)
+
+
 def test_contents_never_become_markup(
     collector: Collector, client: Client, open_page: OpenPage
 ) -> None:
