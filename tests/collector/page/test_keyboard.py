@@ -72,3 +72,14 @@ def test_escape_closes_the_filters_of_a_narrow_window(
     expect(panel).to_be_hidden()
     expect(button).to_be_focused()
     expect(button).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_copy_keeps_the_focus_where_browsers_have_no_clipboard_for_pages(page: LivePage) -> None:
+    page.open_first()
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { configurable: true })")
+    copy = page.detail.get_by_role("button", name="Copy as SQL")
+    copy.press("Enter")
+    expect(page.page.locator("#toast")).to_have_text("Copied as SQL")
+    expect(copy).to_be_focused()
+    page.evaluate("delete navigator.clipboard")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("SELECT *")

@@ -89,10 +89,17 @@ function showFilters() {
   if (hadFocus) (chips.length ? byId("chips").firstChild : byId("list")).focus();
 }
 
+function applyTyped() {
+  clearTimeout(typing);
+  const text = byId("search").value.trim();
+  if (text !== filters.get("q")) apply(filters.with("q", text), true);
+}
+
 byId("search").addEventListener("input", () => {
   clearTimeout(typing);
-  typing = setTimeout(() => apply(filters.with("q", byId("search").value.trim()), true), TYPING_MS);
+  typing = setTimeout(applyTyped, TYPING_MS);
 });
+byId("search").addEventListener("change", applyTyped); // the reader goes elsewhere
 byId("search").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   clearTimeout(typing);

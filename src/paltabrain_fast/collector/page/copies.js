@@ -114,6 +114,7 @@ export async function copyText(content) {
     await navigator.clipboard.writeText(content);
     return;
   }
+  const focused = document.activeElement;
   const area = document.createElement("textarea");
   area.value = content;
   area.className = "hidden";
@@ -121,5 +122,6 @@ export async function copyText(content) {
   area.select();
   const isCopied = document.execCommand("copy");
   area.remove();
+  focused.focus();
   if (!isCopied) throw new Error("the browser does not let this page copy");
 }

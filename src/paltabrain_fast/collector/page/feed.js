@@ -133,13 +133,15 @@ export class Feed extends EventTarget {
     this.log = new EventLog();
     this.refusal = reason;
     this.isLoaded = true;
-    this.#connect("live");
     this.#tell("log");
+    this.#open(run);
   }
 
   #open(run) {
     const after = this.waiting?.newest ?? this.log.newest;
-    const source = new EventSource(this.#path("/api/stream", { after }));
+    const isRefused = this.refusal !== null;
+    const path = isRefused ? "/api/stream" : this.#path("/api/stream", { after });
+    const source = new EventSource(path);
     this.source = source;
     const listen = (name, handle) =>
       source.addEventListener(name, (message) => {
@@ -151,7 +153,7 @@ export class Feed extends EventTarget {
       this.#connect("live");
     };
     source.onerror = () => this.#retry(run, () => this.#reconnect());
-    listen("events", (data) => this.#receive(JSON.parse(data)));
+    if (!isRefused) listen("events", (data) => this.#receive(JSON.parse(data)));
     listen("counts", (data) => this.#tell("counts", JSON.parse(data)));
     listen("reset", () => this.#startAnew());
   }
