@@ -51,12 +51,12 @@ class EventReading:
     async def find(self, wanted: Filter, page: Page) -> list[EventObject]:
         """Return the events of a page."""
         tally = self._store.tally
-        seen, last_id = tally.types_seen(), tally.last_id
+        seen, last_id = tally.types_seen(page.after), tally.last_id
         return await _run(self._executor, lambda: self._reader.events(wanted, page, seen, last_id))
 
     async def count(self, wanted: Filter, page: Page) -> int:
         """Return how many events a page had without its limit."""
-        seen = self._store.tally.types_seen()
+        seen = self._store.tally.types_seen(page.after)
         return await _run(self._executor, lambda: self._reader.count(wanted, page, seen))
 
 
