@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 import requests
 
 from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.collector import server
 from paltabrain_fast.collector.errors import CollectorError
+from paltabrain_fast.collector.reading import Reader
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.collector.warehouse import Warehouse
 from paltabrain_fast.constant import ENDPOINT_BATCH, SDK_NAME
@@ -281,6 +284,34 @@ def test_a_batch_that_waits_when_it_stops_is_answered_503(
         assert not thread.is_alive()
     assert sorted(statuses) == [200, 503]
     assert rows(db, "SELECT count(*) AS n FROM event.f_page_open") == [{"n": 1}]
+
+
+def test_a_search_that_runs_when_it_stops_ends_before_the_file_is_closed(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches, ending = threading.Event(), threading.Event()
+    found: list[Any] = []
+
+    class Executor(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            ending.set()
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+    def search(reader: Any, *_: Any) -> list[Any]:
+        searches.set()
+        assert ending.wait(30)
+        found.append(reader._cursor.execute("SELECT 42").fetchone())
+        return []
+
+    monkeypatch.setattr(server, "ThreadPoolExecutor", Executor)
+    monkeypatch.setattr(Reader, "events", search)
+
+    with running(SCHEMA, db) as collector, closing(Client(collector.http_url)) as client:
+        assert client.post(batch(PAGE_OPEN)).status_code == 200
+        stream = requests.get(f"{collector.http_url}/api/stream?after=0", stream=True, timeout=30)
+        assert searches.wait(30)
+        stream.close()
+    assert found == [(42,)]
 
 
 def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:

@@ -124,11 +124,12 @@ def running(
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
         described = schema_document(schema, layout)
         warehouse.keep_schema(json.dumps(described))
+        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
+        # Their threads end before the cursors are closed, which is refused to one that is in use.
         writer, paging, streaming, querying = (
             stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
             for name in ("writer", "pages", "stream", "query")
         )
-        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
         store = Store(warehouse, writer, on_notice)
         bodies = Bodies()
         api = Api(
