@@ -1,4 +1,4 @@
-"""The counts of a collector: which types of events are asked for, of those that there are."""
+"""The counts of a collector: what is told of them, and which types of events are asked for."""
 
 from __future__ import annotations
 
@@ -56,3 +56,11 @@ def test_the_other_tables_are_not_read(asks: str) -> None:
         reading = EventReading(store, reader, executor)
         asyncio.run(getattr(reading, asks)(Filter(), Page(after=10)))
     assert seen == [{"B"}]
+
+
+def test_the_newest_instances_only_are_told_each_second() -> None:
+    tally = Tally()
+    for number in range(module.INSTANCES + 1):
+        tally.stored(f"instance-{number}", {})
+    told = tally.document()["instances"]
+    assert (len(told), told[0], told[-1]) == (100, "instance-1", "instance-100")

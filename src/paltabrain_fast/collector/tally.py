@@ -11,6 +11,9 @@ from typing import Any, Final
 SECONDS: Final = 60
 """Seconds of which the rates are told."""
 
+INSTANCES: Final = 100
+"""Ids of SDKs that are told: the newest."""
+
 RECENT: Final = 1_000
 """Newest batches whose types are known."""
 
@@ -113,7 +116,7 @@ class Tally:
                 name: {"events": count.events, "invalid": count.invalid}
                 for name, count in self.by_type.items()
             },
-            "instances": list(self.instances),
+            "instances": list(self.instances)[-INSTANCES:],
             "rates": {"seconds": SECONDS, "by_type": self._rates()},
             "last_id": self.last_id,
         }
