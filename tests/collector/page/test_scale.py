@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,6 +48,17 @@ def test_a_hundred_thousand_events(
     expect(page.rows.first).to_contain_text("the last")
     page.open_first()
     expect(page.detail).to_contain_text("the last")
+
+
+def test_a_page_that_stays_open_for_years_draws_no_more_than_a_minute(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    page = open_page(collector.http_url)
+    send(client, "first")
+    line = page.page.locator("#rate-chart .line")
+    expect(line).to_have_attribute("d", re.compile("^M"))
+    page.evaluate("performance.now = () => 2 ** 33 * 1000")
+    expect(line).to_have_attribute("d", "")
 
 
 @pytest.fixture(scope="module")

@@ -131,21 +131,35 @@ def test_it_goes_on_after_the_collector_was_restarted(db: Path, open_page: OpenP
         page.shows("fourth", "third", "second", "first")
 
 
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_pause_of_an_empty_list_outlasts_a_look_at_another_tab(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    page = open_page(collector.http_url)
+    page.page.get_by_role("button", name="Pause").click()
+    page.evaluate(HIDE, True)
+    send(client, "first")
+    page.evaluate(HIDE, False)
+    expect(page.page.get_by_role("button", name="Resume")).to_have_text("Resume · 1")
+    expect(page.rows).to_have_count(0)
+
+
 def test_a_tab_that_nobody_sees_leaves_its_connection_to_others(
     collector: Collector, client: Client, open_page: OpenPage
 ) -> None:
     send(client, "first")
     page = open_page(collector.http_url)
     page.shows("first")
-    hide = """(hidden) => {
-        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    page.evaluate(hide, True)
+    page.evaluate(HIDE, True)
     expect(page.page.locator("#connection")).to_have_attribute("data-state", "connecting")
     send(client, "second")
     page.shows("first")
-    page.evaluate(hide, False)
+    page.evaluate(HIDE, False)
     page.shows("second", "first")
 
 

@@ -187,7 +187,7 @@ export class Feed extends EventTarget {
     const log = this.waiting?.loaded ? this.waiting : this.log;
     const seen = log.rows.find((row) => !row.gap);
     try {
-      const isKnown = seen && isSame(seen, await ask(`/api/events/${seen.id}`));
+      const isKnown = seen ? isSame(seen, await ask(`/api/events/${seen.id}`)) : this.paused;
       const counts = await ask("/api/counts");
       if (run !== this.run) return;
       if (!isKnown || counts.last_id < log.newest) {

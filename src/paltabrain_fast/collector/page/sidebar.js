@@ -124,7 +124,7 @@ export class Sidebar {
 
   #drawRates() {
     if (!this.counts) return;
-    const passed = Math.floor((performance.now() - this.countedAt) / 1000);
+    const passed = Math.min(SECONDS, Math.floor((performance.now() - this.countedAt) / 1000));
     const sum = new Array(SECONDS - 1).fill(0);
     for (const [name, row] of this.types) {
       const rates = whole(own(this.counts.rates.by_type, name) ?? [], passed);
