@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -312,6 +312,33 @@ def test_a_search_that_runs_when_it_stops_ends_before_the_file_is_closed(
         assert searches.wait(30)
         stream.close()
     assert found == [(42,)]
+
+
+@pytest.mark.parametrize("path", ["/api/events", "/api/stream?after=0"])
+def test_a_search_that_it_interrupts_when_it_stops_is_no_error(
+    db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    searches = threading.Event()
+
+    def search(reader: Any, *_: Any) -> list[Any]:
+        searches.set()
+        return list(reader._cursor.execute(f"SELECT count(*) FROM range({10**11})").fetchall())
+
+    monkeypatch.setattr(Reader, "events", search)
+    answers: list[int] = []
+
+    def ask(url: str) -> None:
+        with suppress(requests.RequestException):  # it may be hung up
+            answers.append(requests.get(url, timeout=30).status_code)
+
+    with running(SCHEMA, db) as collector, closing(Client(collector.http_url)) as client:
+        assert client.post(batch(PAGE_OPEN)).status_code == 200
+        asking = threading.Thread(target=ask, args=(collector.http_url + path,))
+        asking.start()
+        assert searches.wait(30)
+    asking.join(30)
+    assert answers in ([], [503 if path == "/api/events" else 200])
+    assert [record.message for record in caplog.records] == []
 
 
 def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:

@@ -28,7 +28,7 @@ from .filters import (
 )
 from .objects import EventObject
 from .reading import Reader, select
-from .store import Store
+from .store import StoppingError, Store
 from .stream import stream
 
 _Result = TypeVar("_Result")
@@ -49,15 +49,25 @@ class EventReading:
         self._executor = executor
 
     async def find(self, wanted: Filter, page: Page) -> list[EventObject]:
-        """Return the events of a page."""
+        """Return the events of a page.
+
+        Raises:
+            StoppingError: the collector stops, and has interrupted the search.
+        """
         tally = self._store.tally
         seen, last_id = tally.types_seen(page.after), tally.last_id
-        return await _run(self._executor, lambda: self._reader.events(wanted, page, seen, last_id))
+        return await self._read(lambda: self._reader.events(wanted, page, seen, last_id))
 
     async def count(self, wanted: Filter, page: Page) -> int:
-        """Return how many events a page had without its limit."""
+        """Return how many events a page had without its limit; raises as ``find()``."""
         seen = self._store.tally.types_seen(page.after)
-        return await _run(self._executor, lambda: self._reader.count(wanted, page, seen))
+        return await self._read(lambda: self._reader.count(wanted, page, seen))
+
+    async def _read(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            return await _run(self._executor, work)
+        except duckdb.InterruptException:
+            raise StoppingError from None
 
 
 class Api:

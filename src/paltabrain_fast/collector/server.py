@@ -37,6 +37,9 @@ from .warehouse import Warehouse
 _REQUEST_BYTES: Final = 2**20
 """Largest size of a request's head: a filter by the longest text, escaped in its path, fits."""
 
+_INTERRUPTION_SECONDS: Final = 0.1
+"""Seconds between two interruptions of searches, while it stops."""
+
 _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
 
@@ -169,9 +172,10 @@ def running(
             yield Collector(http_port, https_port, ca_file, bundle_file, store.tally)
         finally:
             stopping.set()
-            for cursor in cursors:
-                cursor.interrupt()
-            thread.join()
+            while thread.is_alive():  # a search may begin just after an interruption
+                for cursor in cursors:
+                    cursor.interrupt()
+                thread.join(_INTERRUPTION_SECONDS)
 
 
 async def _serve(
