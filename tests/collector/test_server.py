@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import requests
+from duckdb import DuckDBPyConnection
 
 from paltabrain_fast import PaltabrainSdk
 from paltabrain_fast.collector import server
 from paltabrain_fast.collector.errors import CollectorError
-from paltabrain_fast.collector.reading import Reader
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.collector.warehouse import Warehouse
 from paltabrain_fast.constant import ENDPOINT_BATCH, SDK_NAME
@@ -286,6 +286,20 @@ def test_a_batch_that_waits_when_it_stops_is_answered_503(
     assert rows(db, "SELECT count(*) AS n FROM event.f_page_open") == [{"n": 1}]
 
 
+def _reader(search: Callable[[DuckDBPyConnection], None]) -> Any:
+    """Return a class of readers that find nothing, after a search of its own."""
+
+    class SlowReader:
+        def __init__(self, cursor: DuckDBPyConnection, *_: object) -> None:
+            self.cursor = cursor
+
+        def events(self, *_: object) -> list[Any]:
+            search(self.cursor)
+            return []
+
+    return SlowReader
+
+
 def test_a_search_that_runs_when_it_stops_ends_before_the_file_is_closed(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,14 +311,13 @@ def test_a_search_that_runs_when_it_stops_ends_before_the_file_is_closed(
             ending.set()
             super().shutdown(wait, cancel_futures=cancel_futures)
 
-    def search(reader: Any, *_: Any) -> list[Any]:
+    def search(cursor: DuckDBPyConnection) -> None:
         searches.set()
         assert ending.wait(30)
-        found.append(reader._cursor.execute("SELECT 42").fetchone())
-        return []
+        found.append(cursor.execute("SELECT 42").fetchone())
 
     monkeypatch.setattr(server, "ThreadPoolExecutor", Executor)
-    monkeypatch.setattr(Reader, "events", search)
+    monkeypatch.setattr(server, "Reader", _reader(search))
 
     with running(SCHEMA, db) as collector, closing(Client(collector.http_url)) as client:
         assert client.post(batch(PAGE_OPEN)).status_code == 200
@@ -320,11 +333,11 @@ def test_a_search_that_it_interrupts_when_it_stops_is_no_error(
 ) -> None:
     searches = threading.Event()
 
-    def search(reader: Any, *_: Any) -> list[Any]:
+    def search(cursor: DuckDBPyConnection) -> None:
         searches.set()
-        return list(reader._cursor.execute(f"SELECT count(*) FROM range({10**11})").fetchall())
+        cursor.execute(f"SELECT count(*) FROM range({10**11})").fetchall()
 
-    monkeypatch.setattr(Reader, "events", search)
+    monkeypatch.setattr(server, "Reader", _reader(search))
     answers: list[int] = []
 
     def ask(url: str) -> None:
