@@ -76,6 +76,19 @@ def test_a_new_file_is_followed_from_its_beginning(start: Start) -> None:
         assert page_ids(next(stream)) == ["5-0"]
 
 
+def test_another_file_is_known_by_its_events(start: Start, tmp_path: Path) -> None:
+    with running(SCHEMA, tmp_path / "b.duckdb") as aside:
+        post_pages(aside, 5)  # it has the id that the first one of the other file has
+        post_pages(aside, 6)
+    collector = start("a.duckdb")
+    with closing(CollectorClient(collector.http_url)) as client:
+        stream = followed(client, [], 0, complete=True, tell=print)
+        post_pages(collector, 1)
+        assert page_ids(next(stream)) == ["1-0"]
+        start("b.duckdb")
+        assert page_ids(next(stream)) == ["5-0", "6-0"]
+
+
 def test_a_reset_is_told_and_what_follows_arrives(start: Start) -> None:
     collector = start("a.duckdb")
     with closing(CollectorClient(collector.http_url)) as client:

@@ -8,15 +8,18 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from duckdb import DuckDBPyConnection
 
 from paltabrain_fast import PaltabrainSdk
+from paltabrain_fast.collector import server
 from paltabrain_fast.collector.errors import CollectorError
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.collector.warehouse import Warehouse
@@ -298,6 +301,74 @@ def test_a_batch_that_waits_when_it_stops_is_answered_503(
         assert not thread.is_alive()
     assert sorted(statuses) == [200, 503]
     assert rows(db, "SELECT count(*) AS n FROM event.f_page_open") == [{"n": 1}]
+
+
+def _reader(search: Callable[[DuckDBPyConnection], None]) -> Any:
+    """Return a class of readers that find nothing, after a search of its own."""
+
+    class SlowReader:
+        def __init__(self, cursor: DuckDBPyConnection, *_: object) -> None:
+            self.cursor = cursor
+
+        def events(self, *_: object) -> list[Any]:
+            search(self.cursor)
+            return []
+
+    return SlowReader
+
+
+def test_a_search_that_runs_when_it_stops_ends_before_the_file_is_closed(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches, ending = threading.Event(), threading.Event()
+    found: list[Any] = []
+
+    class Executor(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            ending.set()
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+    def search(cursor: DuckDBPyConnection) -> None:
+        searches.set()
+        assert ending.wait(30)
+        found.append(cursor.execute("SELECT 42").fetchone())
+
+    monkeypatch.setattr(server, "ThreadPoolExecutor", Executor)
+    monkeypatch.setattr(server, "Reader", _reader(search))
+
+    with running(SCHEMA, db) as collector, closing(Client(collector.http_url)) as client:
+        assert client.post(batch(PAGE_OPEN)).status_code == 200
+        stream = requests.get(f"{collector.http_url}/api/stream?after=0", stream=True, timeout=30)
+        assert searches.wait(30)
+        stream.close()
+    assert found == [(42,)]
+
+
+@pytest.mark.parametrize("path", ["/api/events", "/api/stream?after=0"])
+def test_a_search_that_it_interrupts_when_it_stops_is_no_error(
+    db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    searches = threading.Event()
+
+    def search(cursor: DuckDBPyConnection) -> None:
+        searches.set()
+        cursor.execute(f"SELECT count(*) FROM range({10**11})").fetchall()
+
+    monkeypatch.setattr(server, "Reader", _reader(search))
+    answers: list[int] = []
+
+    def ask(url: str) -> None:
+        with suppress(requests.RequestException):  # it may be hung up
+            answers.append(requests.get(url, timeout=30).status_code)
+
+    with running(SCHEMA, db) as collector, closing(Client(collector.http_url)) as client:
+        assert client.post(batch(PAGE_OPEN)).status_code == 200
+        asking = threading.Thread(target=ask, args=(collector.http_url + path,))
+        asking.start()
+        assert searches.wait(30)
+    asking.join(30)
+    assert answers in ([], [503 if path == "/api/events" else 200])
+    assert [record.message for record in caplog.records] == []
 
 
 def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:

@@ -54,8 +54,8 @@ def dev(
 ) -> None:
     """Collect events on this machine, in DuckDB tables laid out as in the warehouse.
 
-    Each event that does not fit the schema is printed with the reason, and how many events an SDK
-    says that it has dropped itself. Ctrl-C stops it.
+    What does not fit the schema is printed with the reason, and how many events an SDK says that it
+    has dropped itself. Ctrl-C stops it.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     console = Console(soft_wrap=True, highlight=False)

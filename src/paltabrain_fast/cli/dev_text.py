@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import shlex
 import threading
 from collections import Counter
@@ -22,20 +21,29 @@ from ..constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
 from ..schema.model import Schema
 from .output import printable
 
-_WAITING: Final = 10_000
-"""Notices that wait to be printed, at most, where nobody reads what is printed."""
+MOST_LINES: Final = 20
+"""Lines that are printed at a time, at most."""
+
+_DIFFERENT: Final = 1_000
+"""Different notices that wait to be printed, at most; of more, the number is kept."""
+
+_PAUSE_SECONDS: Final = 1.0
+"""Seconds between two times: what comes meanwhile is gathered."""
 
 
 class NoticePrinter:
     """Prints what is refused, and what SDKs have lost, in a thread of its own.
 
-    So a terminal that takes no text does not stop the collector. Equal lines that wait together
-    become one, with their number.
+    So a terminal that takes no text does not stop the collector. Equal notices that wait together
+    become one line, with their number; of too many different ones, the most frequent are printed.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._waiting: queue.Queue[Notice | None] = queue.Queue(_WAITING)
+        self._waiting: Counter[Notice] = Counter()
+        self._others = 0
+        self._is_over = False
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._print_all, daemon=True)
 
     def __enter__(self) -> Self:
@@ -48,40 +56,46 @@ class NoticePrinter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:  # nobody reads
-            return
-        self._thread.join(0.5)
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+        self._thread.join(0.5)  # nobody may read
 
     def print_soon(self, notice: Notice) -> None:
-        """Have a notice printed; never waits."""
-        try:
-            self._waiting.put_nowait(notice)
-        except queue.Full:
-            return  # it is in the file, and counted
+        """Have a notice printed; never waits for the terminal."""
+        with self._changed:
+            if notice in self._waiting or len(self._waiting) < _DIFFERENT:
+                self._waiting[notice] += 1
+            else:
+                self._others += 1
+            self._changed.notify()
 
     def _print_all(self) -> None:
         is_over = False
         while not is_over:
-            lines: Counter[Notice] = Counter()
-            notice: Notice | None = self._waiting.get()
-            while True:
-                if notice is None:
-                    is_over = True
-                    break
-                lines[notice] += 1
-                try:
-                    notice = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-            for (about, reason), count in lines.items():
-                times = f" ({count} times)" if count > 1 else ""
-                self._console.print(
-                    Text.assemble(
-                        (f"✗ {printable(about)}", "bold red"), f": {printable(reason)}{times}"
-                    )
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_over)
+                is_over = self._is_over
+                waiting, self._waiting = self._waiting, Counter()
+                others, self._others = self._others, 0
+            self._print(waiting, others)
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_over, _PAUSE_SECONDS)
+
+    def _print(self, notices: Counter[Notice], others: int) -> None:
+        is_many = len(notices) > MOST_LINES
+        lines = notices.most_common(MOST_LINES) if is_many else list(notices.items())
+        for (about, reason), count in lines:
+            times = f" ({count:,} times)" if count > 1 else ""
+            self._console.print(
+                Text.assemble(
+                    (f"✗ {printable(about)}", "bold red"), f": {printable(reason)}{times}"
                 )
+            )
+        more = notices.total() - sum(count for _, count in lines) + others
+        if more:
+            text = f"✗ and {more:,} more; the page shows what was refused"
+            self._console.print(Text(text, style="bold red"))
 
 
 def introduction(

@@ -14,6 +14,7 @@ __all__ = ["Arrived", "Reset", "followed"]
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 2.0
+_ARRIVAL: Final = ("batch_id", "received_ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,11 @@ def followed(
         ApiError: the collector refuses the filters.
     """
     pause = 0.0  # seconds; 0 while the connection stands
+    last: dict[str, Any] | None = None
     while True:
         try:
-            if pause and int(client.counts()["last_id"]) < after:
-                after = 0  # it has another file
+            if pause and not _is_same_file(client, after, last):
+                after = 0
             with client.stream(filters, after) as stream:
                 if pause:
                     tell(f"The collector at {client.url} is back.")
@@ -69,7 +71,8 @@ def followed(
                     if skipped and complete:
                         yield from _between(client, filters, after, events)
                         skipped = 0
-                    after = int(message.id or events[-1]["id"])
+                    last = events[-1]
+                    after = int(message.id or last["id"])
                     yield Arrived(events, skipped)
         except UnreachableError:
             pass
@@ -80,6 +83,17 @@ def followed(
             tell(f"The connection to {client.url} is lost; waiting for the collector.")
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS) or _FIRST_PAUSE_SECONDS
         time.sleep(pause)
+
+
+def _is_same_file(client: CollectorClient, after: int, last: dict[str, Any] | None) -> bool:
+    """Tell whether a collector knows the last event; other files have other ones of its id."""
+    if int(client.counts()["last_id"]) < after:
+        return False
+    if last is None:
+        return True
+    found = client.events([], limit=1, after=last["id"] - 1, before=last["id"] + 1).events
+    # Another schema may have other properties.
+    return any(all(each[name] == last[name] for name in _ARRIVAL) for each in found)
 
 
 def _between(

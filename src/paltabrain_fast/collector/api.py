@@ -37,8 +37,6 @@ _Result = TypeVar("_Result")
 class EventReading:
     """Reads events in a thread of its own; its methods are called in the event loop's.
 
-    They raise ``StoppingError`` if the stop of the collector interrupts them.
-
     Args:
         store: knows what there is to be read.
         reader: reads, in the thread of ``executor``.
@@ -51,14 +49,18 @@ class EventReading:
         self._executor = executor
 
     async def find(self, wanted: Filter, page: Page) -> list[EventObject]:
-        """Return the events of a page."""
+        """Return the events of a page.
+
+        Raises:
+            StoppingError: the collector stops, and has interrupted the search.
+        """
         tally = self._store.tally
-        seen, last_id = tally.types_seen(), tally.last_id
+        seen, last_id = tally.types_seen(page.after), tally.last_id
         return await self._read(lambda: self._reader.events(wanted, page, seen, last_id))
 
     async def count(self, wanted: Filter, page: Page) -> int:
-        """Return how many events a page had without its limit."""
-        seen = self._store.tally.types_seen()
+        """Return how many events a page had without its limit; raises as ``find()``."""
+        seen = self._store.tally.types_seen(page.after)
         return await self._read(lambda: self._reader.count(wanted, page, seen))
 
     async def _read(self, work: Callable[[], _Result]) -> _Result:

@@ -129,7 +129,8 @@ _SCHEMAS: Final[_Json] = {
                 "type": "object",
                 "additionalProperties": _object({"events": _COUNT, "invalid": _COUNT}),
             },
-            "instances": _array(_TEXT),
+            "instances": _array(_TEXT)
+            | {"description": "Ids of the SDKs that sent something, the newest 100 in order."},
             "rates": _object(
                 {
                     "seconds": _COUNT,

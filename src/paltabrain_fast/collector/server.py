@@ -35,6 +35,12 @@ from .store import Store
 from .tally import Tally
 from .warehouse import Warehouse
 
+_REQUEST_BYTES: Final = 2**20
+"""Largest size of a request's head: a filter by the longest text, escaped in its path, fits."""
+
+_INTERRUPTION_SECONDS: Final = 0.1
+"""Seconds between two interruptions of searches, while it stops."""
+
 _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
 
@@ -125,11 +131,12 @@ def running(
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
         described = schema_document(schema, layout)
         warehouse.keep_schema(json.dumps(described))
+        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
+        # Their threads end before the cursors are closed, which is refused to one that is in use.
         writer, paging, streaming, querying = (
             stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
             for name in ("writer", "pages", "stream", "query")
         )
-        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
         store = Store(warehouse, writer, on_notice)
         bodies = Bodies()
         api = Api(
@@ -170,9 +177,10 @@ def running(
             yield Collector(http_port, https_port, ca_file, bundle_file, store.tally)
         finally:
             stopping.set()
-            for cursor in cursors:
-                cursor.interrupt()
-            thread.join()
+            while thread.is_alive():  # a search may begin just after an interruption
+                for cursor in cursors:
+                    cursor.interrupt()
+                thread.join(_INTERRUPTION_SECONDS)
 
 
 @contextmanager
@@ -232,6 +240,7 @@ def _config(app: CollectorApp, certificate: str | None = None) -> uvicorn.Config
     return uvicorn.Config(
         app.asgi,
         http="h11",
+        h11_max_incomplete_event_size=_REQUEST_BYTES,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -5,10 +5,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Final
 
 SECONDS: Final = 60
 """Seconds of which the rates are told."""
+
+INSTANCES: Final = 100
+"""Ids of SDKs that are told: the newest."""
+
+RECENT: Final = 1_000
+"""Newest batches whose types are known."""
 
 
 @dataclass(slots=True)
@@ -52,6 +59,10 @@ class Tally:
     _seconds: deque[tuple[int, dict[str, int]]] = field(
         default_factory=lambda: deque(maxlen=SECONDS)
     )
+    _recent: deque[tuple[int, frozenset[str]]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._recent = deque([(self.last_id, frozenset())], RECENT)
 
     def stored(self, instance: str, types: dict[str, int]) -> None:
         """Count a batch with so many events of each type."""
@@ -60,6 +71,7 @@ class Tally:
         now = int(time.monotonic())
         if not self._seconds or self._seconds[-1][0] != now:
             self._seconds.append((now, {}))
+        self._recent.append((self.last_id, frozenset(types)))
         second = self._seconds[-1][1]
         for name, count in types.items():
             self.events += count
@@ -87,9 +99,12 @@ class Tally:
         self.instances = {}
         self._seconds.clear()
 
-    def types_seen(self) -> frozenset[str]:
-        """Return the types that have events."""
-        return frozenset(name for name, count in self.by_type.items() if count.events)
+    def types_seen(self, after: int | None = None) -> frozenset[str]:
+        """Return the types that have events, all or those after an id; some may have none."""
+        if after is None or after < self._recent[0][0]:
+            return frozenset(name for name, count in self.by_type.items() if count.events)
+        newer = takewhile(lambda batch: batch[0] > after, reversed(self._recent))
+        return frozenset[str]().union(*(types for _, types in newer))
 
     def document(self) -> dict[str, Any]:
         """Return the counts as the HTTP API tells them."""
@@ -104,7 +119,7 @@ class Tally:
                 name: {"events": count.events, "invalid": count.invalid}
                 for name, count in self.by_type.items()
             },
-            "instances": list(self.instances),
+            "instances": list(self.instances)[-INSTANCES:],
             "rates": {"seconds": SECONDS, "by_type": self._rates()},
             "last_id": self.last_id,
             "resets": self.resets,

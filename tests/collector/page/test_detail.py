@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -146,6 +147,19 @@ def test_it_is_copied_as_an_assertion_for_pytest(page: LivePage, client: Client)
     )
 
 
+def test_what_cannot_be_seen_is_escaped_in_an_assertion(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    text = "\u202ea\u2028\x85\x7f\ufeffé\u200d😀"
+    assert client.post(batch(payload(2, page_id=text))).status_code == 200
+    page = open_page(collector.http_url)
+    page.open_first()
+    copied = _copied(page, "a pytest assertion")
+    escaped = r"\u202ea\u2028\u0085\u007f\ufeffé" + "\u200d😀"
+    assert copied == f'paltabrain_events.assert_tracked(EventPageOpen, page_id="{escaped}")'
+    assert ast.literal_eval(copied.partition("page_id=")[2].removesuffix(")")) == text
+
+
 def test_an_address_with_an_event_opens_it(
     collector: Collector, client: Client, open_page: OpenPage
 ) -> None:
@@ -156,6 +170,27 @@ def test_an_address_with_an_event_opens_it(
     page.page.get_by_role("button", name="Close").click()
     expect(page.detail).to_be_hidden()
     assert not page.page.url.endswith(str(event["id"]))
+
+
+def test_a_text_turns_the_direction_of_no_other(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    text = "\u202eabc"  # what follows runs from right to left
+    sent = batch(
+        payload(3, label=text, label_map={text: "1", "k": "2"}),
+        context=context(user={"user_id": "u-1"}),
+    )
+    assert client.post(sent).status_code == 200
+    page = open_page(f"{collector.http_url}/?property=label:{text}")
+    expect(page.rows).to_have_count(1)
+    lefts = page.rows.first.locator(".text > *").evaluate_all(
+        "(parts) => parts.map((each) => each.getBoundingClientRect().left)"
+    )
+    assert lefts == sorted(lefts)
+    chip = page.page.locator(".chip").evaluate(
+        "(chip) => [...chip.children].map((each) => each.getBoundingClientRect().left)"
+    )
+    assert chip == sorted(chip)
 
 
 def test_contents_never_become_markup(

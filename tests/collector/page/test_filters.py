@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from paltabrain_fast.collector.server import Collector
+from paltabrain_fast.collector.decode import MAX_CHARACTERS
+from paltabrain_fast.collector.server import Collector, running
 
-from ..batches import Client, batch, payload
+from ..batches import SCHEMA, Client, batch, payload
 from .conftest import OpenPage
 from .live_page import LivePage, send, send_refused
 
@@ -93,6 +97,16 @@ def test_by_a_value_of_an_opened_event(page: LivePage) -> None:
     expect(page.rows).to_have_count(4)
 
 
+def test_by_the_longest_value_that_there_is(page: LivePage, client: Client) -> None:
+    text = "€" * MAX_CHARACTERS  # it has nine characters each in an address
+    assert client.post(batch(payload(3, label=text))).status_code == 200
+    page.rows.filter(has_text="€").click()
+    page.detail.get_by_role("button", name="Show events with this label").click()
+    expect(page.rows).to_have_count(1)
+    page.is_connected()
+    assert query(page) == [("property", f"label:{text}")]
+
+
 def test_by_instance(page: LivePage, client: Client) -> None:
     other = batch(payload(2, page_id="elsewhere"))
     other.common.instance_id = "other-instance"
@@ -111,6 +125,37 @@ def test_a_reload_and_the_way_back_keep_the_filters(page: LivePage) -> None:
     expect(page.page.get_by_text("No event matches")).to_be_visible()
     page.page.go_back()
     page.shows("home")
+
+
+def test_a_text_that_was_just_typed_is_kept_when_another_filter_is_chosen(page: LivePage) -> None:
+    page.evaluate(
+        """() => {
+            const search = document.getElementById("search");
+            search.focus();
+            document.execCommand("insertText", false, "bask"); // as a person types it
+            const button = document.querySelector("[data-valid=true]");
+            button.focus();
+            button.click();
+        }"""
+    )
+    page.shows("basket")
+    assert query(page) == [("q", "bask"), ("valid", "true")]
+
+
+def test_a_refused_filter_is_tried_again_with_another_collector(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    older = replace(SCHEMA, events=SCHEMA.events[:1])
+    with running(older, tmp_path / "a.duckdb") as collector:
+        page = open_page(f"{collector.http_url}/?type=PageOpen")
+        expect(page.page.get_by_role("heading", name="A filter is not understood")).to_be_visible()
+    expect(page.page.locator("#connection")).to_have_attribute("data-state", "waiting")
+    with (
+        running(SCHEMA, tmp_path / "a.duckdb", port=collector.http_port) as again,
+        closing(Client(again.http_url)) as client,
+    ):
+        send(client, "home")
+        page.shows("home")
 
 
 def test_a_filter_that_the_collector_refuses_is_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,6 +48,17 @@ def test_a_hundred_thousand_events(
     expect(page.rows.first).to_contain_text("the last")
     page.open_first()
     expect(page.detail).to_contain_text("the last")
+
+
+def test_a_page_that_stays_open_for_years_draws_no_more_than_a_minute(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    page = open_page(collector.http_url)
+    send(client, "first")
+    line = page.page.locator("#rate-chart .line")
+    expect(line).to_have_attribute("d", re.compile("^M"))
+    page.evaluate("{ let now = 0; performance.now = () => (now += 2 ** 43); }")
+    expect(line).to_have_attribute("d", "")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +115,20 @@ def test_what_waited_in_a_pause_comes_on_top(run: Callable[[str], Any]) -> None:
         return [rows(), log.newest, log.loaded];
     """
     assert run(statements) == [[6, [6, 3, 2], 3, 2, 1], 6, 4]
+
+
+def test_what_is_forgotten_in_a_pause_ends_where_it_began(run: Callable[[str], Any]) -> None:
+    statements = """
+        log.start(events(1, 3), false);
+        const waiting = new EventLog(log.newest);
+        waiting.add(events(3, KEPT + 503));
+        waiting.trim();
+        log.addLog(waiting);
+        return [KEPT, log.rows.filter((row) => row.gap), log.total];
+    """
+    kept, gaps, total = run(statements)
+    assert gaps == [{"gap": True, "upper": 503, "lower": 2, "count": 500}]
+    assert total == kept + 502
 
 
 def test_the_oldest_are_forgotten_first_and_can_be_loaded_again(run: Callable[[str], Any]) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from paltabrain_fast.collector.server import Collector, running
+from paltabrain_fast.schema.model import Group
 
 from ..batches import PAGE_OPEN, SCHEMA, Client, batch, dropping
 from .conftest import OpenPage
@@ -128,22 +131,65 @@ def test_it_goes_on_after_the_collector_was_restarted(db: Path, open_page: OpenP
         page.shows("fourth", "third", "second", "first")
 
 
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_pause_of_an_empty_list_outlasts_a_look_at_another_tab(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    page = open_page(collector.http_url)
+    page.page.get_by_role("button", name="Pause").click()
+    page.evaluate(HIDE, True)
+    send(client, "first")
+    page.evaluate(HIDE, False)
+    expect(page.page.get_by_role("button", name="Resume")).to_have_text("Resume · 1")
+    expect(page.rows).to_have_count(0)
+
+
 def test_a_tab_that_nobody_sees_leaves_its_connection_to_others(
     collector: Collector, client: Client, open_page: OpenPage
 ) -> None:
     send(client, "first")
     page = open_page(collector.http_url)
     page.shows("first")
-    hide = """(hidden) => {
-        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    page.evaluate(hide, True)
+    page.evaluate(HIDE, True)
     expect(page.page.locator("#connection")).to_have_attribute("data-state", "connecting")
     send(client, "second")
     page.shows("first")
-    page.evaluate(hide, False)
+    page.evaluate(HIDE, False)
     page.shows("second", "first")
+
+
+def test_a_tab_that_was_opened_unseen_takes_no_connection(
+    collector: Collector, client: Client, browser: Browser
+) -> None:
+    send(client, "first")
+    unseen = browser.new_page()
+    unseen.add_init_script(
+        "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
+    )
+    asked: list[str] = []
+    unseen.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    unseen.goto(collector.http_url)
+    unseen.evaluate(
+        """async () => {
+            await import("/page/app.js");
+            for (let turn = 0; turn < 5; turn += 1) await fetch("/api/health");
+        }"""
+    )
+    assert "/api/schema" in asked
+    assert not {"/api/events", "/api/stream"} & set(asked)
+    unseen.evaluate(
+        """() => {
+            Object.defineProperty(document, "hidden", { value: false });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    expect(unseen.get_by_role("option")).to_contain_text(["first"])
+    unseen.close()
 
 
 def test_another_database_at_the_same_address_begins_a_new_list(
@@ -164,6 +210,40 @@ def test_another_database_at_the_same_address_begins_a_new_list(
         page.shows("new")
 
 
+def test_another_database_with_as_many_events_begins_a_new_list(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    with (
+        running(SCHEMA, tmp_path / "a.duckdb") as collector,
+        closing(Client(collector.http_url)) as client,
+    ):
+        send(client, "old")
+        page = open_page(collector.http_url)
+        page.shows("old")
+        other = open_page(f"{collector.http_url}/?q=new")
+    with running(SCHEMA, tmp_path / "b.duckdb") as aside, closing(Client(aside.http_url)) as client:
+        send(client, "new")  # it has the id that "old" had
+        send(client, "newer")
+    with running(SCHEMA, tmp_path / "b.duckdb", port=collector.http_port):
+        page.shows("newer", "new")
+        other.shows("newer", "new")
+
+
+def test_another_schema_at_the_same_address_is_taken(tmp_path: Path, open_page: OpenPage) -> None:
+    older = replace(SCHEMA, events=(Group("PageOpen", 2),))
+    with running(older, tmp_path / "a.duckdb") as collector:
+        page = open_page(f"{collector.http_url}/?type=PageOpen")
+    with (
+        running(SCHEMA, tmp_path / "a.duckdb", port=collector.http_port) as again,
+        closing(Client(again.http_url)) as client,
+    ):
+        send(client, "home")
+        page.shows("home")
+        expect(page.page.get_by_role("button", name="Price")).to_be_visible()
+        page.open_first()
+        expect(page.detail.locator(".kind").first).to_have_text("string")
+
+
 def test_a_reset_empties_the_page_after_a_question(
     collector: Collector, client: Client, open_page: OpenPage
 ) -> None:
@@ -178,6 +258,17 @@ def test_a_reset_empties_the_page_after_a_question(
     expect(page.page.get_by_text("Waiting for the first event")).to_be_visible()
     send(client, "second")
     page.shows("second")
+
+
+def test_an_open_event_that_is_deleted_elsewhere_is_closed(
+    collector: Collector, client: Client, open_page: OpenPage
+) -> None:
+    send(client, "first")
+    page = open_page(collector.http_url)
+    page.open_first()
+    assert client.request("POST", "/api/reset").json() == {"deleted": 1}
+    expect(page.detail).to_be_hidden()
+    expect(page.page.locator("#toast")).to_have_text("This event is no longer there")
 
 
 def _read_all(page: LivePage) -> list[str]:

@@ -10,15 +10,16 @@ import { firstSteps, noMatch } from "./welcome.js";
 
 const HUES = 10;
 const TYPING_MS = 200;
+const OFFLINE = ["connecting", "waiting"];
 
 const schema = await schemaOnceThere();
 const hues = new Map(schema.events.map((event, index) => [event.name, index % HUES]));
 const hueOf = (type) => hues.get(type) ?? HUES - 1;
 
-const feed = new Feed();
+let filters = new Filters(location.search);
+const feed = new Feed(filters);
 const list = new EventList(byId("list"), byId("list-space"), hueOf);
 const sidebar = new Sidebar(schema, hueOf, choose);
-let filters = new Filters(location.search);
 let counts = null;
 let opened = null;
 let typing = 0;
@@ -34,6 +35,12 @@ async function schemaOnceThere() {
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
+}
+
+/** A collector that was started again may have another schema, which all is drawn by. */
+async function reloadIfSchemaChanged() {
+  const current = await ask("/api/schema").catch(() => schema);
+  if (JSON.stringify(current) !== JSON.stringify(schema)) location.reload();
 }
 
 // Filters
@@ -61,6 +68,7 @@ function showFilters() {
   if (document.activeElement !== byId("search")) byId("search").value = filters.get("q");
   sidebar.mark(filters);
   const chips = filters.chips();
+  const hadFocus = byId("chips").contains(document.activeElement);
   byId("chips").hidden = chips.length === 0;
   byId("chips").replaceChildren(
     ...chips.map((chip) =>
@@ -78,12 +86,20 @@ function showFilters() {
     ),
     el("button", { class: "link", onclick: () => apply(new Filters()) }, "Clear"),
   );
+  if (hadFocus) (chips.length ? byId("chips").firstChild : byId("list")).focus();
+}
+
+function applyTyped() {
+  clearTimeout(typing);
+  const text = byId("search").value.trim();
+  if (text !== filters.get("q")) apply(filters.with("q", text), true);
 }
 
 byId("search").addEventListener("input", () => {
   clearTimeout(typing);
-  typing = setTimeout(() => apply(filters.with("q", byId("search").value.trim()), true), TYPING_MS);
+  typing = setTimeout(applyTyped, TYPING_MS);
 });
+byId("search").addEventListener("change", applyTyped); // the reader goes elsewhere
 byId("search").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   clearTimeout(typing);
@@ -112,6 +128,9 @@ feed.addEventListener("counts", ({ detail }) => {
   showEmpty();
 });
 feed.addEventListener("state", showState);
+feed.addEventListener("reset", () => {
+  if (opened !== null) open(opened);
+});
 list.addEventListener("gap", ({ detail }) => feed.fill(detail));
 list.addEventListener("view", ({ detail }) => {
   feed.view = detail;
@@ -122,7 +141,10 @@ list.addEventListener("open", () => open(list.selected));
 list.addEventListener("select", () => {
   if (opened !== null && list.selected !== null) open(list.selected);
 });
-byId("newer").addEventListener("click", () => list.toTop());
+byId("newer").addEventListener("click", () => {
+  list.toTop();
+  byId("list").focus();
+});
 
 function showEmpty() {
   const isEmpty = feed.isLoaded && feed.log.isEmpty && (counts !== null || feed.refusal !== null);
@@ -155,6 +177,7 @@ function showState() {
     waiting: "No connection. Trying again…",
   };
   if (lamp.dataset.state !== state) {
+    if (feed.connection === "live" && OFFLINE.includes(lamp.dataset.state)) reloadIfSchemaChanged();
     lamp.dataset.state = state;
     byId("connection-text").textContent = texts[state];
     if (state === "live" && feed.isLoaded) list.show(feed.log);
@@ -188,6 +211,7 @@ async function open(id) {
     if (opened !== id) return;
   }
   if (list.selected !== id) list.select(id);
+  const focused = byId("detail").contains(document.activeElement) && document.activeElement.ariaLabel;
   byId("detail").replaceChildren(
     ...detailOf(event, schema, {
       close,
@@ -196,6 +220,10 @@ async function open(id) {
     }),
   );
   byId("detail").hidden = false;
+  if (focused) {
+    const again = byId("detail").querySelector(`[aria-label=${CSS.escape(focused)}]`);
+    (again ?? byId("list")).focus();
+  }
   document.body.classList.add("has-detail");
   history.replaceState(null, "", `${location.pathname}${location.search}#${id}`);
 }
@@ -212,9 +240,15 @@ function close() {
 function openFromAddress() {
   const id = Number(location.hash.slice(1));
   if (location.hash && Number.isSafeInteger(id)) open(id);
+  else if (opened !== null) close();
 }
 
 // Buttons, dialogs and keys
+
+function togglePanel() {
+  const isOpen = document.body.classList.toggle("has-sidebar");
+  byId("panel").setAttribute("aria-expanded", isOpen);
+}
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) feed.sleep();
@@ -223,10 +257,7 @@ document.addEventListener("visibilitychange", () => {
 
 byId("pause").addEventListener("click", togglePause);
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
-byId("panel").addEventListener("click", () => {
-  const isOpen = document.body.classList.toggle("has-sidebar");
-  byId("panel").setAttribute("aria-expanded", isOpen);
-});
+byId("panel").addEventListener("click", togglePanel);
 byId("theme").addEventListener("click", () => {
   const isDark = getComputedStyle(document.documentElement).colorScheme === "dark" ||
     (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
@@ -258,7 +289,10 @@ const KEYS = {
   "/": () => byId("search").select(),
   "?": () => byId("help-dialog").showModal(),
   Escape: () => {
-    if (opened !== null) close();
+    if (document.body.classList.contains("has-sidebar")) {
+      togglePanel();
+      byId("panel").focus();
+    } else if (opened !== null) close();
     else list.select(null);
   },
 };
@@ -291,5 +325,5 @@ addEventListener("keydown", (event) => {
 byId("search").value = filters.get("q");
 showFilters();
 showState();
-feed.start(filters);
+if (!document.hidden) feed.wake();
 openFromAddress();

@@ -8,6 +8,9 @@ const TAKEN = new Set(
   super`.split(/\s+/),
 );
 
+/** Characters that are not seen, break lines in some editors, or turn the direction of others. */
+const UNSEEN = /[\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
 export const asJson = (event) => JSON.stringify(event, null, 2);
 
 /** The query that finds the event's row in the tables; what was refused has a row of its own. */
@@ -89,8 +92,11 @@ const isName = (value, property, schema) => {
 /** A text, a number or a boolean. What JSON escapes in a text, Python understands. */
 function text(value) {
   if (typeof value === "boolean") return value ? "True" : "False";
-  return value === null ? "None" : JSON.stringify(value);
+  if (value === null) return "None";
+  return JSON.stringify(value).replace(UNSEEN, (unit) => `\\u${hex(unit.charCodeAt(0))}`);
 }
+
+const hex = (number) => number.toString(16).padStart(4, "0");
 
 function moment(iso) {
   const found = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z$/.exec(iso);
@@ -108,6 +114,7 @@ export async function copyText(content) {
     await navigator.clipboard.writeText(content);
     return;
   }
+  const focused = document.activeElement;
   const area = document.createElement("textarea");
   area.value = content;
   area.className = "hidden";
@@ -115,5 +122,6 @@ export async function copyText(content) {
   area.select();
   const isCopied = document.execCommand("copy");
   area.remove();
+  focused.focus();
   if (!isCopied) throw new Error("the browser does not let this page copy");
 }

@@ -97,7 +97,7 @@ function* contents(event, declared, schema, actions) {
   );
   for (const part of ["header", "context"]) {
     const set = Object.entries(event[part]);
-    const unset = event.valid ? schema[part].filter((each) => !(each.name in event[part])) : [];
+    const unset = event.valid ? schema[part].filter((each) => !Object.hasOwn(event[part], each.name)) : [];
     if (!set.length && !unset.length) continue;
     yield section(
       part === "header" ? "Header" : "Context",
@@ -128,7 +128,7 @@ function table(values, declared, { filterOf, isTellingUnset }) {
     .map(([name, value]) =>
       propertyRow(name, value, declared.find((each) => each.name === name), filterOf(name)),
     );
-  const unset = isTellingUnset ? declared.filter((each) => !(each.name in values)) : [];
+  const unset = isTellingUnset ? declared.filter((each) => !Object.hasOwn(values, each.name)) : [];
   return [
     rows.length ? el("dl", { class: "properties" }, ...rows) : null,
     unset.length ? notSet(unset) : null,

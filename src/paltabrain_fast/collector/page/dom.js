@@ -28,6 +28,9 @@ export function icon(name) {
   return svg("svg", { class: "icon", "aria-hidden": "true" }, use);
 }
 
+/** What an object has by a name; undefined for names such as "constructor", which all objects know. */
+export const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
+
 export const byId = (id) => document.getElementById(id);
 
 const NUMBERS = new Intl.NumberFormat("en");

@@ -17,12 +17,16 @@ export async function ask(path, options) {
   throw error;
 }
 
+/** Ids are the same in each database; what arrived in a batch, and when, is not. */
+const isSame = (a, b) => a.batch_id === b.batch_id && a.received_ts === b.received_ts;
+
 /**
  * `connection` is "connecting", "live", or "waiting" to connect again. While `paused`, what arrives
- * is put in `waiting`, a log of its own. `refusal` says why the filters are not taken. Events: "log", "counts", "state".
+ * is put in `waiting`, a log of its own. `refusal` says why the filters are not taken. Events: "log", "counts", "state",
+ * and "reset" when all events may be other ones.
  */
 export class Feed extends EventTarget {
-  constructor() {
+  constructor(filters) {
     super();
     this.log = new EventLog();
     this.waiting = null;
@@ -31,7 +35,7 @@ export class Feed extends EventTarget {
     this.isLoaded = false;
     this.refusal = null;
     this.view = { first: 0, last: 0 };
-    this.filters = "";
+    this.filters = filters.toString();
     this.run = 0;
     this.failures = 0;
     this.filling = new Set();
@@ -63,6 +67,12 @@ export class Feed extends EventTarget {
     }
   }
 
+  /** Show what there is in place of events that may be gone. */
+  async #startAnew() {
+    await this.start(this.filters);
+    this.#tell("reset");
+  }
+
   pause() {
     this.waiting = new EventLog(this.log.newest);
     this.#tell("state");
@@ -81,7 +91,7 @@ export class Feed extends EventTarget {
     this.#begin();
   }
 
-  /** Go on where `sleep()` stopped. */
+  /** Begin, or go on where `sleep()` stopped. */
   wake() {
     if (this.isLoaded) this.#reconnect();
     else this.start(this.filters);
@@ -123,13 +133,15 @@ export class Feed extends EventTarget {
     this.log = new EventLog();
     this.refusal = reason;
     this.isLoaded = true;
-    this.#connect("live");
     this.#tell("log");
+    this.#open(run);
   }
 
   #open(run) {
     const after = this.waiting?.newest ?? this.log.newest;
-    const source = new EventSource(this.#path("/api/stream", { after }));
+    const isRefused = this.refusal !== null;
+    const path = isRefused ? "/api/stream" : this.#path("/api/stream", { after });
+    const source = new EventSource(path);
     this.source = source;
     const listen = (name, handle) =>
       source.addEventListener(name, (message) => {
@@ -141,9 +153,9 @@ export class Feed extends EventTarget {
       this.#connect("live");
     };
     source.onerror = () => this.#retry(run, () => this.#reconnect());
-    listen("events", (data) => this.#receive(JSON.parse(data)));
+    if (!isRefused) listen("events", (data) => this.#receive(JSON.parse(data)));
     listen("counts", (data) => this.#tell("counts", JSON.parse(data)));
-    listen("reset", () => this.start(this.filters));
+    listen("reset", () => this.#startAnew());
   }
 
   #receive({ events, skipped }) {
@@ -169,23 +181,23 @@ export class Feed extends EventTarget {
     this.#connect("waiting");
   }
 
-  /** Go on after the last event seen; begin anew if the collector does not know it any more. */
+  /** Go on after the last event seen; begin anew if the collector has another database. */
   async #reconnect() {
     const run = this.#begin();
     const log = this.waiting?.loaded ? this.waiting : this.log;
-    const known = log.rows.find((row) => !row.gap);
+    const seen = log.rows.find((row) => !row.gap);
     try {
-      if (known) await ask(`/api/events/${known.id}`);
+      const isKnown = seen ? isSame(seen, await ask(`/api/events/${seen.id}`)) : this.paused;
       const counts = await ask("/api/counts");
       if (run !== this.run) return;
-      if (counts.last_id < log.newest) {
-        this.start(this.filters);
+      if (!isKnown || counts.last_id < log.newest) {
+        this.#startAnew();
         return;
       }
       this.#tell("counts", counts);
       this.#open(run);
     } catch (error) {
-      if (error.status === 404 && run === this.run) this.start(this.filters);
+      if (error.status === 404 && run === this.run) this.#startAnew();
       else this.#retry(run, () => this.#reconnect());
     }
   }

@@ -48,6 +48,8 @@ export class EventLog {
 
   /** Add all rows of a log of later events. */
   addLog(later) {
+    const oldest = later.rows.at(-1);
+    if (oldest?.gap) oldest.lower ??= this.newest;
     this.rows = later.rows.concat(this.rows);
     this.loaded += later.loaded;
     this.newest = Math.max(this.newest, later.newest);

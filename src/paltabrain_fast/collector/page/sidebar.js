@@ -1,6 +1,6 @@
 // Counts and rates beside the list; what is clicked there is a filter.
 
-import { byId, count, el, svg } from "./dom.js";
+import { byId, count, el, own, svg } from "./dom.js";
 
 const SECONDS = 60;
 const INSTANCES = 20;
@@ -66,7 +66,7 @@ export class Sidebar {
     const names = [...new Set([...this.schema.events.map((each) => each.name), ...Object.keys(byType)])];
     for (const name of names) if (!this.types.has(name)) this.#addType(name);
     for (const [name, row] of this.types) {
-      const { events = 0, invalid = 0 } = byType[name] ?? {};
+      const { events = 0, invalid = 0 } = own(byType, name) ?? {};
       row.number.textContent = count(events);
       row.bad.textContent = invalid ? count(invalid) : "";
       row.bad.title = invalid ? `${count(invalid)} refused` : "";
@@ -124,10 +124,10 @@ export class Sidebar {
 
   #drawRates() {
     if (!this.counts) return;
-    const passed = Math.floor((performance.now() - this.countedAt) / 1000);
+    const passed = Math.min(SECONDS, Math.floor((performance.now() - this.countedAt) / 1000));
     const sum = new Array(SECONDS - 1).fill(0);
     for (const [name, row] of this.types) {
-      const rates = whole(this.counts.rates.by_type[name] ?? [], passed);
+      const rates = whole(own(this.counts.rates.by_type, name) ?? [], passed);
       rates.forEach((rate, second) => (sum[second] += rate));
       row.line.setAttribute("d", path(rates, 14));
     }
