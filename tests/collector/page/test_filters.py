@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from paltabrain_fast.collector.decode import MAX_CHARACTERS
+from paltabrain_fast.collector.conversion import MAX_CHARACTERS
 from paltabrain_fast.collector.server import Collector, running
 
 from ..batches import SCHEMA, Client, batch, payload
