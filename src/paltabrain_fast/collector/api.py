@@ -27,8 +27,9 @@ from .filters import (
     refuse_unknown,
 )
 from .objects import EventObject
-from .reading import Reader, select
-from .store import Store
+from .querying import select
+from .reading import Reader
+from .store import StoppingError, Store
 from .stream import stream
 
 _Result = TypeVar("_Result")
@@ -186,8 +187,14 @@ class Api:
         query = document.get("query") if isinstance(document, dict) else None
         if not isinstance(query, str):
             raise RefusedError(400, 'the body must be JSON such as {"query": "SELECT 1"}')
-        return JSONResponse(await _run(self._querying, lambda: select(self._cursor, query)))
+        check = self._bodies.refuse_if_stopping
+        answer = await _run(self._querying, lambda: select(self._cursor, query, check))
+        return Response(answer, media_type="application/json")
 
 
 async def _run(executor: Executor, work: Callable[[], _Result]) -> _Result:
-    return await asyncio.get_running_loop().run_in_executor(executor, work)
+    """Read in a thread; raise ``StoppingError`` if the stop of the collector interrupts it."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+    except duckdb.InterruptException:
+        raise StoppingError from None

@@ -1,9 +1,8 @@
-"""Reads what is stored: pages of event objects, one of them, and answers to queries in SQL."""
+"""Reads what is stored: pages of event objects, and one of them."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,22 +10,15 @@ from typing import Any, Final
 
 import duckdb
 
-from .errors import RefusedError
 from .filters import REFUSED, Filter, Page, refused_events, valid_events
 from .layout import Layout, quoted
-from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, plain
+from .objects import EVENTS_IN_BATCH, EventObject, EventObjects
 
 _FIRST_BATCHES: Final = 4
 _GROWTH: Final = 16
 
 _Found = tuple[int, int, int]
 """Id of an event, number of its table, and of its row there."""
-
-QUERY_SECONDS: Final = 30
-"""Seconds that a query in SQL may take."""
-
-MAX_ROWS: Final = 1_000_000
-"""Rows that a query in SQL may give."""
 
 
 class Reader:
@@ -141,44 +133,3 @@ def _windows(page: Page, last_id: int) -> Iterator[Page]:
             yield replace(page, before=end, after=lowest)
             lowest = end - 1
         batches *= _GROWTH
-
-
-def select(cursor: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
-    """Answer one SELECT; it can change nothing and reads no other file.
-
-    Raises:
-        RefusedError: 400 if it is anything else, is wrong, or takes or gives too much.
-    """
-    try:
-        statements = cursor.extract_statements(query)
-        if len(statements) != 1:
-            raise RefusedError(
-                400, f"the query must be one SELECT, not {len(statements)} statements"
-            )
-        if statements[0].type is not duckdb.StatementType.SELECT:
-            kind = statements[0].type.name.replace("_", " ")
-            raise RefusedError(400, f"the query must be a SELECT, not {kind}")
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        timer = threading.Timer(QUERY_SECONDS, cursor.interrupt)
-        timer.start()
-        try:
-            cursor.execute(statements[0])
-            columns = [
-                {"name": name, "type": str(type_)} for name, type_, *_ in cursor.description or ()
-            ]
-            rows = cursor.fetchmany(MAX_ROWS + 1)
-        finally:
-            timer.cancel()
-            cursor.execute("ROLLBACK")
-    except duckdb.InterruptException:
-        raise RefusedError(
-            400, f"the query took over {QUERY_SECONDS} seconds; ask for less at once"
-        ) from None
-    except (duckdb.Error, UnicodeError) as error:
-        raise RefusedError(400, str(error)) from None
-    if len(rows) > MAX_ROWS:
-        raise RefusedError(400, f"the query gives over {MAX_ROWS} rows; add a LIMIT")
-    return {
-        "columns": columns,
-        "rows": [[plain(value, has_integers=True) for value in row] for row in rows],
-    }

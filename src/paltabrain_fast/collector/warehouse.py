@@ -16,6 +16,7 @@ from .errors import CollectorError, RefusedError
 from .inserting import EventsOfBatch, Insert, insert_rows
 from .layout import Columns, Layout, quoted
 from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, as_json, texts
+from .querying import confine
 from .tally import Tally
 
 _OWN_TABLES: Final[dict[str, Columns]] = {
@@ -127,9 +128,7 @@ class Warehouse:
         self._tables = layout.tables
         self._objects = EventObjects(layout)
         try:
-            self._connection.execute("SET enable_external_access = false")
-            # No query may change this or another setting, such as where to log, for all the others.
-            self._connection.execute("SET lock_configuration = true")
+            confine(self._connection)
             with self._transaction():
                 self._migrate("collector", _OWN_TABLES, path)
                 self._migrate("event", {t.name: t.columns for t in layout.tables}, path)
