@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -281,6 +281,41 @@ def test_a_batch_that_waits_when_it_stops_is_answered_503(
         assert not thread.is_alive()
     assert sorted(statuses) == [200, 503]
     assert rows(db, "SELECT count(*) AS n FROM event.f_page_open") == [{"n": 1}]
+
+
+@pytest.mark.parametrize("path", ["/api/events", "/api/stream?after=0"])
+def test_what_is_read_when_it_stops_is_no_error(
+    start: Callable[..., Collector],
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+) -> None:
+    reading = threading.Event()
+
+    def endless(*arguments: Any) -> tuple[str, list[Any]]:
+        del arguments
+        reading.set()
+        ids = "a.range AS id, 0 AS number, 0 AS row"
+        return f"SELECT {ids} FROM range(10000000000) a, range(1000000) b", []
+
+    monkeypatch.setattr("paltabrain_fast.collector.reading.valid_events", endless)
+    client = stack.enter_context(closing(Client(start().http_url)))
+    assert client.post(batch(PAGE_OPEN)).status_code == 200
+
+    def read() -> None:
+        with suppress(requests.RequestException):
+            requests.get(client.url + path, timeout=30)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert reading.wait(30)
+    for _ in range(20):  # so that DuckDB is at it
+        assert client.request("GET", "/api/health").status_code == 200
+    stack.close()  # which the test's own deadline ends if the reading goes on
+    reader.join(30)
+    assert not reader.is_alive()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import uvicorn
 
 from ..schema.model import Schema
@@ -157,7 +158,7 @@ def running(
         write_bundle(bundle_file, ca_file.read_bytes())
         stopping = threading.Event()
         thread = threading.Thread(
-            target=asyncio.run, args=(_serve(app, servers, groups, stopping),)
+            target=asyncio.run, args=(_serve(app, servers, groups, cursors, stopping),)
         )
         thread.start()
         try:
@@ -165,8 +166,6 @@ def running(
             yield Collector(http_port, https_port, ca_file, bundle_file, store.tally)
         finally:
             stopping.set()
-            for cursor in cursors:
-                cursor.interrupt()
             thread.join()
 
 
@@ -174,6 +173,7 @@ async def _serve(
     app: CollectorApp,
     servers: list[uvicorn.Server],
     groups: list[list[Listener]],
+    cursors: list[duckdb.DuckDBPyConnection],
     stopping: threading.Event,
 ) -> None:
     serving = asyncio.gather(
@@ -182,9 +182,15 @@ async def _serve(
     await asyncio.to_thread(stopping.wait)
     for server in servers:
         server.should_exit = True
+    for cursor in cursors:
+        cursor.interrupt()
     await app.stop()
     await asyncio.sleep(_ANSWER_SECONDS)
-    while not serving.done():  # a client may connect just before its listener closes
+    while not serving.done():
+        # A client may connect just before its listener closes, a query begin just after it was
+        # interrupted.
+        for cursor in cursors:
+            cursor.interrupt()
         for group in groups:
             for listener in group:
                 listener.hang_up()

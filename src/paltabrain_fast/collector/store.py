@@ -22,7 +22,7 @@ _MANY_EVENTS: Final = 20_000
 
 
 class StoppingError(Exception):
-    """The collector stops: what waits is not stored."""
+    """The collector stops: what waits is neither stored nor read."""
 
 
 class StoringError(Exception):

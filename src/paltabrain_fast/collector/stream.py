@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .filters import Filter, Page
 from .objects import EventObject
-from .store import Store
+from .store import StoppingError, Store
 
 MESSAGE_SECONDS: Final = 0.1
 """Seconds between two messages with events, at least."""
@@ -91,6 +91,8 @@ async def stream(
             else:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), max(0, due))
+    except StoppingError:
+        return  # it was reading when the collector stopped
     finally:
         store.unwatch(changed)
 
