@@ -187,7 +187,7 @@ def _operation(
 ) -> _Json:
     texts = {
         400: "A parameter or the body is wrong; the error says which and what it takes.",
-        403: "The Host or the Origin is foreign.",
+        403: "The Host is foreign, or the page that asks.",
         404: "There is no such event.",
         408: "The body did not arrive in time.",
         503: "The collector is stopping.",
