@@ -17,6 +17,9 @@ import requests
 
 from paltabrain_fast import PaltabrainSdk
 from paltabrain_fast.collector.errors import CollectorError
+from paltabrain_fast.collector.filters import Filter
+from paltabrain_fast.collector.objects import EventObject
+from paltabrain_fast.collector.reading import Reader
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.collector.warehouse import Warehouse
 from paltabrain_fast.constant import ENDPOINT_BATCH, SDK_NAME
@@ -316,6 +319,38 @@ def test_what_is_read_when_it_stops_is_no_error(
     reader.join(30)
     assert not reader.is_alive()
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_slow_search_does_not_delay_others(
+    client: Client, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searching, release = threading.Event(), threading.Event()
+    read = Reader.events
+
+    def slow(reader: Reader, wanted: Filter, *arguments: Any) -> list[EventObject]:
+        if wanted.text == "slow":
+            searching.set()
+            assert release.wait(30)
+        return read(reader, wanted, *arguments)
+
+    monkeypatch.setattr(Reader, "events", slow)
+    assert client.post(batch(PAGE_OPEN)).status_code == 200
+    statuses: list[int] = []
+
+    def search() -> None:
+        with closing(Client(client.url)) as other:
+            statuses.append(other.request("GET", "/api/events?q=slow").status_code)
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    stack.callback(thread.join, 30)
+    stack.callback(release.set)
+    assert searching.wait(30)
+    for _ in range(2):
+        assert len(client.request("GET", "/api/events").json()["events"]) == 1
+    release.set()
+    thread.join(30)
+    assert statuses == [200]
 
 
 def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:

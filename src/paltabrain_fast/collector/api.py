@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -36,29 +36,39 @@ _Result = TypeVar("_Result")
 
 
 class EventReading:
-    """Reads events in a thread of its own; its methods are called in the event loop's.
+    """Reads events in threads of its own; its methods are called in the event loop's.
 
     Args:
         store: knows what there is to be read.
-        reader: reads, in the thread of ``executor``.
-        executor: an executor with one thread.
+        readers: read, each for one request at a time.
+        executor: an executor with as many threads.
     """
 
-    def __init__(self, store: Store, reader: Reader, executor: Executor) -> None:
+    def __init__(self, store: Store, readers: Iterable[Reader], executor: Executor) -> None:
         self._store = store
-        self._reader = reader
+        self._readers = list(readers)
         self._executor = executor
 
     async def find(self, wanted: Filter, page: Page) -> list[EventObject]:
         """Return the events of a page."""
         tally = self._store.tally
         seen, last_id = tally.types_seen(), tally.last_id
-        return await _run(self._executor, lambda: self._reader.events(wanted, page, seen, last_id))
+        return await self._read(lambda reader: reader.events(wanted, page, seen, last_id))
 
     async def count(self, wanted: Filter, page: Page) -> int:
         """Return how many events a page had without its limit."""
         seen = self._store.tally.types_seen()
-        return await _run(self._executor, lambda: self._reader.count(wanted, page, seen))
+        return await self._read(lambda reader: reader.count(wanted, page, seen))
+
+    async def _read(self, work: Callable[[Reader], _Result]) -> _Result:
+        def read() -> _Result:
+            reader = self._readers.pop()  # there are as many as threads
+            try:
+                return work(reader)
+            finally:
+                self._readers.append(reader)
+
+        return await _run(self._executor, read)
 
 
 class Api:

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import duckdb
 
-from .filters import REFUSED, Filter, Page, refused_events, valid_events
+from .filters import REFUSED, Filter, Page, Uploaded, refused_events, valid_events
 from .layout import Layout, quoted
 from .objects import EVENTS_IN_BATCH, EventObject, EventObjects
 
 _FIRST_BATCHES: Final = 4
 _GROWTH: Final = 16
+_LARGEST_NUMBER: Final = 2**63 // EVENTS_IN_BATCH
 
 _Found = tuple[int, int, int]
 """Id of an event, number of its table, and of its row there."""
@@ -73,15 +74,29 @@ class Reader:
     def _union(self, wanted: Filter, page: Page, seen: frozenset[str]) -> tuple[str, list[Any]]:
         """Return SQL for id, number of the table and row of the wanted events, with parameters."""
         parts = [refused_events(wanted, page)]
-        parts += [
-            valid_events(number, self._layout, wanted, page)
-            for number, table in enumerate(self._layout.tables)
-            if table.event.name in seen
-        ]
+        uploaded = self._uploaded(page)
+        if uploaded is not None:
+            parts += [
+                valid_events(number, self._layout, wanted, page, uploaded)
+                for number, table in enumerate(self._layout.tables)
+                if table.event.name in seen
+            ]
         found = [part for part in parts if part is not None]
         return " UNION ALL ".join(sql for sql, _ in found), [
             value for _, parameters in found for value in parameters
         ]
+
+    def _uploaded(self, page: Page) -> Uploaded | None:
+        """Return when the batches of a page were uploaded; ``None`` if there are none."""
+        lowest = 0 if page.after is None else page.after // EVENTS_IN_BATCH
+        highest = _LARGEST_NUMBER if page.before is None else page.before // EVENTS_IN_BATCH
+        row = self._cursor.execute(
+            "SELECT min(server_upload_ts)::VARCHAR, max(server_upload_ts)::VARCHAR"
+            " FROM collector.batch WHERE number BETWEEN ? AND ?",
+            [lowest, highest],
+        ).fetchone()
+        assert row is not None
+        return None if row[0] is None else row
 
     def _read(self, found: list[_Found]) -> list[EventObject]:
         by_table: dict[int, dict[int, int]] = {}

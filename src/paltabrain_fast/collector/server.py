@@ -35,6 +35,9 @@ from .store import Store
 from .tally import Tally
 from .warehouse import Warehouse
 
+_PAGES_AT_ONCE: Final = 3
+"""Pages of events that are read at once: one slow search leaves threads for other clients."""
+
 _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
 
@@ -122,18 +125,22 @@ def running(
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
         described = schema_document(schema, layout)
         warehouse.keep_schema(json.dumps(described))
+        threads = {"writer": 1, "pages": _PAGES_AT_ONCE, "stream": 1, "query": 1}
         writer, paging, streaming, querying = (
-            stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
-            for name in ("writer", "pages", "stream", "query")
+            stack.enter_context(ThreadPoolExecutor(number, thread_name_prefix=name))
+            for name, number in threads.items()
         )
-        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
+        cursors = [
+            stack.enter_context(closing(warehouse.cursor())) for _ in range(_PAGES_AT_ONCE + 2)
+        ]
+        live, query, *pages = cursors
         store = Store(warehouse, writer, on_notice)
         bodies = Bodies()
         api = Api(
             store,
-            EventReading(store, Reader(cursors[0], layout), paging),
-            EventReading(store, Reader(cursors[1], layout), streaming),
-            cursors[2],
+            EventReading(store, [Reader(each, layout) for each in pages], paging),
+            EventReading(store, [Reader(live, layout)], streaming),
+            query,
             querying,
             bodies,
             {"version": __version__, "schema": schema_name, "db": str(db.absolute())},
