@@ -25,7 +25,7 @@ from paltabrain_fast.collector.warehouse import Warehouse
 from paltabrain_fast.constant import ENDPOINT_BATCH, SDK_NAME
 
 from ..schema.packages import generated
-from .batches import PAGE_OPEN, SCHEMA, Client, batch, rows
+from .batches import PAGE_OPEN, SCHEMA, Client, batch, connect_until_refused, rows
 
 
 def test_https_is_trusted_through_the_ca_file_and_not_without(
@@ -138,11 +138,6 @@ def test_a_port_in_use_is_one_error_and_touches_no_file(db: Path, option: str) -
 STOP_DEADLINE = 10  # waiting for one client or another would take longer
 
 
-def _connect_until_refused(port: int) -> None:
-    while True:
-        socket.create_connection(("127.0.0.1", port), timeout=30).close()
-
-
 def test_a_request_in_flight_is_finished_when_it_stops(
     start: Callable[..., Collector], stack: ExitStack, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,8 +161,7 @@ def test_a_request_in_flight_is_finished_when_it_stops(
     assert storing.wait(30)
     stop = threading.Thread(target=stack.close)
     stop.start()
-    with pytest.raises(ConnectionError):
-        _connect_until_refused(collector.http_port)
+    connect_until_refused(collector.http_port)
     stopping.set()
     for thread in (stop, post):
         thread.join(30)
@@ -276,8 +270,7 @@ def test_a_batch_that_waits_when_it_stops_is_answered_503(
     assert waiting.wait(30)
     stop = threading.Thread(target=stack.close)
     stop.start()
-    with pytest.raises(ConnectionError):
-        _connect_until_refused(int(url.rpartition(":")[2]))
+    connect_until_refused(int(url.rpartition(":")[2]))
     release.set()
     for thread in (stop, *posts):
         thread.join(30)

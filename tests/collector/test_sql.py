@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import requests
 
 from paltabrain_fast.collector.server import Collector, running
 
-from .batches import EVENT_TS, PAGE_OPEN, SCHEMA, Client, batch, payload
+from .batches import EVENT_TS, PAGE_OPEN, SCHEMA, Client, batch, connect_until_refused, payload
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +107,39 @@ def test_a_query_does_not_delay_the_stop(start: Callable[..., Collector], stack:
         with pytest.raises((requests.Timeout, requests.ConnectionError)):
             session.send(request, timeout=0.5)
     stack.close()  # which the test's own deadline ends if the query goes on
+
+
+def test_an_answer_does_not_delay_the_stop(
+    start: Callable[..., Collector], stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop while the first of some rows becomes JSON: no other does."""
+    collector = start()
+    answering, release = threading.Event(), threading.Event()
+    values: list[Any] = []
+
+    def slow(value: Any, *, has_integers: bool) -> Any:
+        del has_integers
+        values.append(value)
+        answering.set()
+        assert release.wait(30)
+        return value
+
+    monkeypatch.setattr("paltabrain_fast.collector.querying.plain", slow)
+
+    def ask() -> None:
+        with (
+            closing(Client(collector.http_url)) as client,
+            suppress(requests.ConnectionError),  # the connection is closed if this takes long
+        ):
+            assert _query(client, "FROM range(1000)").status_code == 503
+
+    threads = [threading.Thread(target=ask), threading.Thread(target=stack.close)]
+    threads[0].start()
+    assert answering.wait(30)
+    threads[1].start()
+    connect_until_refused(collector.http_port)
+    release.set()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert values == [0]
