@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Timer
 from typing import Final
 
@@ -44,8 +43,7 @@ def confine(connection: duckdb.DuckDBPyConnection) -> None:
     size, _, unit = str(_setting(connection, "memory_limit")).partition(" ")
     if unit == "TiB" or (unit == "GiB" and float(size) > _MEMORY_GIB):
         connection.execute(f"SET memory_limit = '{_MEMORY_GIB}GiB'")
-    with suppress(duckdb.CatalogException):  # an old version has no bound of it
-        connection.execute(f"SET max_temp_directory_size = '{_DISK_GIB}GiB'")
+    connection.execute(f"SET max_temp_directory_size = '{_DISK_GIB}GiB'")
     connection.execute("SET lock_configuration = true")
 
 
@@ -108,7 +106,8 @@ def _bounded(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     statements = cursor.extract_statements(query)
     if len(statements) != 1:
         raise RefusedError(400, f"the query must be one SELECT, not {len(statements)} statements")
-    if statements[0].type is not duckdb.StatementType.SELECT:
+    # Each type is an object of its own before DuckDB 2: it is equal, and not the same.
+    if statements[0].type != duckdb.StatementType.SELECT:
         kind = statements[0].type.name.replace("_", " ")
         raise RefusedError(400, f"the query must be a SELECT, not {kind}")
     # DuckDB applies no condition before a LIMIT below it. So what the query itself leaves out is
