@@ -8,6 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from paltabrain_fast.collector import querying
+from paltabrain_fast.collector.querying import select
+
 from .commands import documents, error, output
 from .stored import SCHEMA
 
@@ -82,3 +85,25 @@ def test_a_file_without_tables_of_events_is_told(
         *command, "--db", "other.duckdb"
     )
     assert not Path("out").exists()
+
+
+def test_rows_that_are_large_are_asked_for_in_smaller_pages(
+    collector_url: str, stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rows are a byte too large for one answer."""
+    with duckdb.connect(str(stored), read_only=True) as connection:
+        whole = select(connection, "SELECT * FROM event.f_page_open ORDER BY rowid")
+    monkeypatch.setattr(querying, "MAX_BYTES", len(whole) - len("]}") - 1)
+    command = ("export", "--parquet", tmp_path, "--type", "PageOpen", "--url", collector_url)
+    assert [entry["rows"] for entry in documents(*command)] == [3]
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(stored.read_bytes())
+    assert columns(f"'{tmp_path}/f_page_open.parquet'") == columns("event.f_page_open", copy)
+
+
+def test_a_row_that_is_too_large_is_told(
+    collector_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(querying, "MAX_ROW_BYTES", 100)
+    text = error("export", "--parquet", tmp_path, "--url", collector_url)
+    assert text.startswith("paltabrain-fast export: a row of the answer is too large, over ")

@@ -9,6 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from paltabrain_fast.collector import querying
+
 from .commands import documents, error, output
 
 PAGES = "SELECT p_page_id, count(*) AS opens FROM event.f_page_open GROUP BY ALL ORDER BY ALL"
@@ -60,6 +62,29 @@ def test_what_could_control_a_terminal_is_escaped(stored: Path) -> None:
 )
 def test_only_one_select_is_run(query: str, where: list[str]) -> None:
     assert "only one SELECT is run" in error("sql", query, *where, code=2)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM read_text('{file}')",
+        "FROM '{file}'",
+        "FROM enable_logging(storage='file', storage_path='{file}')",
+    ],
+)
+def test_other_files_are_left_alone(query: str, where: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "diary.csv"
+    file.write_text("secret")
+    text = error("sql", query.format(file=file), *where)
+    assert any(reason in text for reason in ("disabled by", "does not exist", "been locked"))
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_an_answer_that_is_too_large_is_told_with_what_to_do(
+    where: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(querying, "MAX_ROWS", 2)
+    assert "the query gives over 2 rows; add a LIMIT" in error("sql", "FROM range(3)", *where)
 
 
 def test_a_wrong_query_is_told_in_one_line(where: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,13 @@ class Client:
 
     def close(self) -> None:
         self._session.close()
+
+
+def connect_until_refused(port: int) -> None:
+    """Wait until a collector that is stopping listens no more."""
+    with suppress(ConnectionError):
+        while True:
+            socket.create_connection(("127.0.0.1", port), timeout=30).close()
 
 
 def rows(db: Path, query: str) -> list[dict[str, Any]]:

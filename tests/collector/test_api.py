@@ -1,17 +1,16 @@
-"""The HTTP API: which events it finds, in which order, as what; counts, queries in SQL, reset."""
+"""The HTTP API: which events it finds, in which order, as what; counts, reset, the schema."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from paltabrain_fast.collector.objects import EVENTS_IN_BATCH
-from paltabrain_fast.collector.server import Collector, running
+from paltabrain_fast.collector.server import running
 from paltabrain_fast.version import __version__
 
 from .batches import (
@@ -66,6 +65,7 @@ def _fill(client: Client) -> None:
         number=2**53 + 1,
         moment=EVENT_TS,
         label_array=["a", "b:c"],
+        number_array=[47, 11],
         number_map={"x": 5},
     )
     message = batch(everything)
@@ -102,6 +102,7 @@ def test_an_event_is_shown_in_the_types_of_the_schema(filled: Client) -> None:
             "number": "9007199254740993",
             "moment": "2023-11-14T22:13:20.123Z",
             "label_array": ["a", "b:c"],
+            "number_array": [47, 11],
             "number_map": {"x": 5},
         },
         "context": {},
@@ -156,6 +157,13 @@ _ALL = (_id(3, 0), _id(2, 1), _id(1, 3), _id(1, 2), _id(1, 1))
         ("q=unknown property", (_id(1, 2),)),
         ("q=everything", (_id(2, 1),)),
         ("q=22:13:20.123Z&valid=true&type=Everything", (_id(2, 1),)),
+        ("q=T22:13:20&type=Everything", (_id(2, 1),)),
+        ("q=90071992547409", (_id(2, 1),)),
+        ("q=1.50", (_id(2, 1),)),
+        ("q=1.50x", ()),
+        ("q=47, 11", (_id(2, 1),)),
+        ("q=TRU", (_id(2, 1),)),
+        ("q=b:c", (_id(2, 1),)),
         ("q='; DROP TABLE collector.batch; --", ()),
         ("q=%00", ()),
         (f"before={_id(2, 1)}", _ALL[2:]),
@@ -324,82 +332,6 @@ def test_strict_refuses_the_batch_as_a_whole(db: Path) -> None:
         assert (event["id"], event["type"], event["field"]) == (_id(1, 0), None, "payload.99")
         assert event["reason"].startswith("event 2 of 2 (PageOpen): the app's module is newer")
         assert event["instance_id"] == "instance"
-
-
-def _query(client: Client, query: Any) -> requests.Response:
-    return client.post_json("/api/sql", {"query": query})
-
-
-def test_sql_answers_in_types_that_json_has(filled: Client) -> None:
-    answer = _query(
-        filled,
-        "SELECT p_number, p_amount, p_moment, p_flag, p_label_array, p_number_map, NULL AS n,"
-        " 'NaN'::DOUBLE AS nan, 1::UTINYINT AS i FROM event.f_everything",
-    )
-    assert answer.status_code == 200
-    assert answer.json()["columns"][:2] == [
-        {"name": "p_number", "type": "DECIMAL(20,0)"},
-        {"name": "p_amount", "type": "DECIMAL(38,18)"},
-    ]
-    assert answer.json()["rows"] == [
-        [
-            "9007199254740993",
-            "1.500000000000000000",
-            "2023-11-14T22:13:20.123Z",
-            True,
-            ["a", "b:c"],
-            {"x": 5},
-            None,
-            "nan",
-            1,
-        ]
-    ]
-
-
-@pytest.mark.parametrize(
-    ("query", "error"),
-    [
-        ("DROP TABLE event.f_page_open", "must be a SELECT, not DROP"),
-        ("INSERT INTO collector.reset VALUES (1)", "must be a SELECT, not INSERT"),
-        ("SELECT 1; SELECT 2", "must be one SELECT, not 2 statements"),
-        ("", "must be one SELECT, not 0 statements"),
-        ("SELECT FROM", "Parser Error"),
-        ("SELECT * FROM missing", "missing does not exist"),
-        ("SELECT * FROM read_text('/etc/passwd')", "disabled by configuration"),
-        ("SELECT * FROM '/etc/passwd'", "Table with name /etc/passwd does not exist"),
-        ("COPY event.f_page_open TO '/tmp/x'", "must be a SELECT, not COPY"),
-        ("SET enable_external_access = true", "must be a SELECT, not SET"),
-        ("SELECT * FROM enable_logging(storage='file', storage_path='x')", "has been locked"),
-        ("SELECT * FROM enable_profiling(save_location='x', format='json')", "has been locked"),
-        ("SELECT error('x\x00y')", ""),
-        (5, 'the body must be JSON such as {"query": "SELECT 1"}'),
-    ],
-)
-def test_sql_that_is_no_single_select_is_refused_and_harms_nothing(
-    filled: Client, query: Any, error: str
-) -> None:
-    answer = _query(filled, query)
-    assert answer.status_code == 400
-    assert error in answer.json()["error"]
-    assert _query(filled, "SELECT count(*) FROM event.f_page_open").json()["rows"] == [[2]]
-
-
-def test_sql_that_takes_too_long_is_ended(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paltabrain_fast.collector.reading.QUERY_SECONDS", 0.2)
-    answer = _query(client, "SELECT count(*) FROM range(10000000000) a, range(1000000) b")
-    assert answer.status_code == 400
-    assert "the query took over 0.2 seconds" in answer.json()["error"]
-
-
-def test_a_query_does_not_delay_the_stop(start: Callable[..., Collector], stack: ExitStack) -> None:
-    collector = start()
-    client = stack.enter_context(closing(Client(collector.http_url)))
-    body = b'{"query": "SELECT count(*) FROM range(10000000000) a, range(1000000) b"}'
-    with requests.Session() as session:
-        request = requests.Request("POST", f"{client.url}/api/sql", data=body).prepare()
-        with pytest.raises((requests.Timeout, requests.ConnectionError)):
-            session.send(request, timeout=0.5)
-    stack.close()  # which the test's own deadline ends if the query goes on
 
 
 def test_health_and_schema(client: Client, db: Path) -> None:

@@ -181,6 +181,19 @@ def test_text_beyond_what_the_warehouse_holds_is_refused(letter: str) -> None:
         assert reason.startswith(f"{name}: 65537 characters ")
 
 
+@pytest.mark.parametrize("letter", ["x", "🦊"])
+def test_a_key_of_a_map_is_bounded_like_a_text(letter: str) -> None:
+    longest = letter * 65_536
+    row = _row(batch(payload(3, number_map={longest: 1})))
+    assert row["p_number_map"] == {longest: 1}
+    body = batch(payload(3, number_map={"a": 1, longest + "x": 1})).SerializeToString()
+    assert _refusal(body) == (
+        422,
+        "payload.number_map",
+        "number_map: a key: 65537 characters do not fit; shorten it to 65536",
+    )
+
+
 def test_an_enum_becomes_its_name_and_an_unknown_number_is_refused() -> None:
     body = batch(payload(3, color=-2, color_array=[1, 0], color_map={"a": 1}))
     row = _row(body)

@@ -11,8 +11,9 @@ import pytest
 
 from paltabrain_fast.collector.errors import CollectorError
 from paltabrain_fast.collector.listening import listen
+from paltabrain_fast.collector.notices import Notice
 from paltabrain_fast.collector.server import Collector, running
-from paltabrain_fast.constant import ENDPOINT_BATCH
+from paltabrain_fast.constant import ENDPOINT_BATCH, ENDPOINT_CONFIG
 
 from .batches import PAGE_OPEN, SCHEMA, Client, batch
 
@@ -55,6 +56,44 @@ def test_only_the_own_origin_is_served(client: Client) -> None:
             answer = client.request("POST", path, Origin=origin)
             assert answer.status_code == 403
             assert "Origin" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_another_page_embeds_is_refused_and_not_told(
+    db: Path, site: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Notice] = []
+    with (
+        running(SCHEMA, db, on_notice=told.append) as collector,
+        closing(Client(collector.http_url, api_key="")) as client,
+    ):
+        for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty")):
+            headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+            for path in (ENDPOINT_CONFIG, "/v2/config", "/", "/api/stream"):
+                answer = client.request("GET", path, **headers)
+                assert answer.status_code == 403
+                assert "another site" in answer.json()["error"]
+    assert not told
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+        {
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "document",
+        },
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    ],
+)
+def test_the_own_page_is_served_also_by_a_link_elsewhere(
+    client: Client, headers: dict[str, str]
+) -> None:
+    assert client.request("GET", "/", **headers).status_code == 200
 
 
 @pytest.mark.parametrize(

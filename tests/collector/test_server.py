@@ -21,12 +21,15 @@ from duckdb import DuckDBPyConnection
 from paltabrain_fast import PaltabrainSdk
 from paltabrain_fast.collector import server
 from paltabrain_fast.collector.errors import CollectorError
+from paltabrain_fast.collector.filters import Filter
+from paltabrain_fast.collector.objects import EventObject
+from paltabrain_fast.collector.reading import Reader
 from paltabrain_fast.collector.server import Collector, running
 from paltabrain_fast.collector.warehouse import Warehouse
 from paltabrain_fast.constant import ENDPOINT_BATCH, SDK_NAME
 
 from ..schema.packages import generated
-from .batches import PAGE_OPEN, SCHEMA, Client, batch, rows
+from .batches import PAGE_OPEN, SCHEMA, Client, batch, connect_until_refused, rows
 
 
 def test_https_is_trusted_through_the_ca_file_and_not_without(
@@ -139,11 +142,6 @@ def test_a_port_in_use_is_one_error_and_touches_no_file(db: Path, option: str) -
 STOP_DEADLINE = 10  # waiting for one client or another would take longer
 
 
-def _connect_until_refused(port: int) -> None:
-    while True:
-        socket.create_connection(("127.0.0.1", port), timeout=30).close()
-
-
 @pytest.mark.parametrize("young", [700, 100_000, 0])
 def test_the_collection_of_garbage_is_rarer_meanwhile_and_then_as_before(
     db: Path, young: int
@@ -183,8 +181,7 @@ def test_a_request_in_flight_is_finished_when_it_stops(
     assert storing.wait(30)
     stop = threading.Thread(target=stack.close)
     stop.start()
-    with pytest.raises(ConnectionError):
-        _connect_until_refused(collector.http_port)
+    connect_until_refused(collector.http_port)
     stopping.set()
     for thread in (stop, post):
         thread.join(30)
@@ -293,8 +290,7 @@ def test_a_batch_that_waits_when_it_stops_is_answered_503(
     assert waiting.wait(30)
     stop = threading.Thread(target=stack.close)
     stop.start()
-    with pytest.raises(ConnectionError):
-        _connect_until_refused(int(url.rpartition(":")[2]))
+    connect_until_refused(int(url.rpartition(":")[2]))
     release.set()
     for thread in (stop, *posts):
         thread.join(30)
@@ -369,6 +365,38 @@ def test_a_search_that_it_interrupts_when_it_stops_is_no_error(
     asking.join(30)
     assert answers in ([], [503 if path == "/api/events" else 200])
     assert [record.message for record in caplog.records] == []
+
+
+def test_a_slow_search_does_not_delay_others(
+    client: Client, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searching, release = threading.Event(), threading.Event()
+    read = Reader.events
+
+    def slow(reader: Reader, wanted: Filter, *arguments: Any) -> list[EventObject]:
+        if wanted.text == "slow":
+            searching.set()
+            assert release.wait(30)
+        return read(reader, wanted, *arguments)
+
+    monkeypatch.setattr(Reader, "events", slow)
+    assert client.post(batch(PAGE_OPEN)).status_code == 200
+    statuses: list[int] = []
+
+    def search() -> None:
+        with closing(Client(client.url)) as other:
+            statuses.append(other.request("GET", "/api/events?q=slow").status_code)
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    stack.callback(thread.join, 30)
+    stack.callback(release.set)
+    assert searching.wait(30)
+    for _ in range(2):
+        assert len(client.request("GET", "/api/events").json()["events"]) == 1
+    release.set()
+    thread.join(30)
+    assert statuses == [200]
 
 
 def test_plain_http_on_the_https_port_harms_nothing(start: Callable[..., Collector]) -> None:

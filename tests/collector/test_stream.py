@@ -10,14 +10,12 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
-import duckdb
 import pytest
 import requests
 
 from paltabrain_fast.collector import stream as module
 from paltabrain_fast.collector.filters import Filter, Page
 from paltabrain_fast.collector.objects import EVENTS_IN_BATCH, EventObject
-from paltabrain_fast.collector.reading import Reader
 from paltabrain_fast.collector.server import Collector
 from paltabrain_fast.collector.tally import Tally
 
@@ -132,24 +130,6 @@ def test_it_tells_of_a_reset_and_goes_on(client: Client, open_stream: Open) -> N
     stream.next("reset")
     client.post(batch(PAGE_OPEN))
     assert _ids(stream.next("events")) == [_id(2, 1)]
-
-
-def test_what_is_read_when_the_collector_stops_ends_without_an_error(
-    client: Client,
-    open_stream: Open,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")  # as the stop does
-
-    client.post(batch(PAGE_OPEN))
-    monkeypatch.setattr(Reader, "events", interrupted)
-    with pytest.raises(AssertionError, match="the stream ended"):
-        open_stream("after=0").next("events")
-    answer = client.request("GET", "/api/events")
-    assert (answer.status_code, answer.json()) == (503, {"error": "the collector is stopping"})
-    assert not caplog.records
 
 
 def test_counts_follow(client: Client, open_stream: Open) -> None:

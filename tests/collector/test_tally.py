@@ -53,7 +53,7 @@ def test_the_other_tables_are_not_read(asks: str) -> None:
     reader: Any = SimpleNamespace(events=read, count=read)
     store: Any = SimpleNamespace(tally=tally)
     with ThreadPoolExecutor(1) as executor:
-        reading = EventReading(store, reader, executor)
+        reading = EventReading(store, [reader], executor)
         asyncio.run(getattr(reading, asks)(Filter(), Page(after=10)))
     assert seen == [{"B"}]
 

@@ -82,13 +82,24 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> int:
 
 
 def _pages(source: Source, table: str) -> Iterator[Result]:
-    """Yield the rows that a collector's table has now, at least one page; later ones are not."""
+    """Yield the rows that a collector's table has now, at least one page; later ones are not.
+
+    Pages become smaller where their rows are too large for an answer.
+    """
     ((last,),) = source.sql(f"SELECT coalesce(max(rowid), 0) FROM {table}").rows
-    for first in range(0, int(last) + 1, _ROWS_AT_A_TIME):
-        end = min(first + _ROWS_AT_A_TIME - 1, int(last))
-        yield source.sql(
-            f"SELECT * FROM {table} WHERE rowid BETWEEN {first} AND {end} ORDER BY rowid"
-        )
+    first, count = 0, _ROWS_AT_A_TIME
+    while first <= int(last):
+        end = min(first + count - 1, int(last))
+        query = f"SELECT * FROM {table} WHERE rowid BETWEEN {first} AND {end} ORDER BY rowid"
+        try:
+            page = source.sql(query)
+        except CommandError:
+            if end == first:
+                raise
+            count = (end - first + 1) // 2
+            continue
+        yield page
+        first = end + 1
 
 
 def _insert(

@@ -28,7 +28,8 @@ from ..collector.filters import Page as Bounds
 from ..collector.filters import read_filter
 from ..collector.layout import Layout, Table, plan_layout
 from ..collector.objects import EVENTS_IN_BATCH
-from ..collector.reading import Reader, select
+from ..collector.querying import confine, select
+from ..collector.reading import Reader
 from ..collector.schema_document import described_schema
 from ..collector.warehouse import Warehouse
 from .failure import CommandError, UsageError
@@ -119,8 +120,10 @@ class Database:
         self._file = file
 
     def sql(self, query: str) -> Result:
+        """Answer as a collector does, within the same bounds; from then on, no file is written."""
+        confine(self.connection)
         try:
-            return _result(select(self.connection, query))
+            return _result(json.loads(select(self.connection, query)))
         except RefusedError as error:
             raise CommandError(_first_line(error)) from None
 

@@ -39,7 +39,7 @@ def _require_select(query: str) -> None:
         statements = duckdb.extract_statements(query)
     except duckdb.Error as error:
         raise CommandError(str(error).partition("\n")[0]) from None
-    if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise UsageError(
             "only one SELECT is run, which changes nothing: to delete the events, use"
             " `paltabrain-fast reset`"

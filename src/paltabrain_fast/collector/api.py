@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -27,7 +27,8 @@ from .filters import (
     refuse_unknown,
 )
 from .objects import EventObject
-from .reading import Reader, select
+from .querying import select
+from .reading import Reader
 from .store import StoppingError, Store
 from .stream import stream
 
@@ -35,17 +36,17 @@ _Result = TypeVar("_Result")
 
 
 class EventReading:
-    """Reads events in a thread of its own; its methods are called in the event loop's.
+    """Reads events in threads of its own; its methods are called in the event loop's.
 
     Args:
         store: knows what there is to be read.
-        reader: reads, in the thread of ``executor``.
-        executor: an executor with one thread.
+        readers: read, each for one request at a time.
+        executor: an executor with as many threads.
     """
 
-    def __init__(self, store: Store, reader: Reader, executor: Executor) -> None:
+    def __init__(self, store: Store, readers: Iterable[Reader], executor: Executor) -> None:
         self._store = store
-        self._reader = reader
+        self._readers = list(readers)
         self._executor = executor
 
     async def find(self, wanted: Filter, page: Page) -> list[EventObject]:
@@ -56,18 +57,22 @@ class EventReading:
         """
         tally = self._store.tally
         seen, last_id = tally.types_seen(page.after), tally.last_id
-        return await self._read(lambda: self._reader.events(wanted, page, seen, last_id))
+        return await self._read(lambda reader: reader.events(wanted, page, seen, last_id))
 
     async def count(self, wanted: Filter, page: Page) -> int:
         """Return how many events a page had without its limit; raises as ``find()``."""
         seen = self._store.tally.types_seen(page.after)
-        return await self._read(lambda: self._reader.count(wanted, page, seen))
+        return await self._read(lambda reader: reader.count(wanted, page, seen))
 
-    async def _read(self, work: Callable[[], _Result]) -> _Result:
-        try:
-            return await _run(self._executor, work)
-        except duckdb.InterruptException:
-            raise StoppingError from None
+    async def _read(self, work: Callable[[Reader], _Result]) -> _Result:
+        def read() -> _Result:
+            reader = self._readers.pop()  # there are as many as threads
+            try:
+                return work(reader)
+            finally:
+                self._readers.append(reader)
+
+        return await _run(self._executor, read)
 
 
 class Api:
@@ -196,8 +201,14 @@ class Api:
         query = document.get("query") if isinstance(document, dict) else None
         if not isinstance(query, str):
             raise RefusedError(400, 'the body must be JSON such as {"query": "SELECT 1"}')
-        return JSONResponse(await _run(self._querying, lambda: select(self._cursor, query)))
+        check = self._bodies.refuse_if_stopping
+        answer = await _run(self._querying, lambda: select(self._cursor, query, check))
+        return Response(answer, media_type="application/json")
 
 
 async def _run(executor: Executor, work: Callable[[], _Result]) -> _Result:
-    return await asyncio.get_running_loop().run_in_executor(executor, work)
+    """Read in a thread; raise ``StoppingError`` if the stop of the collector interrupts it."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+    except duckdb.InterruptException:
+        raise StoppingError from None

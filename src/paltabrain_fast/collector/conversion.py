@@ -53,7 +53,7 @@ def converter(prop: Property, enums: Mapping[str, Enum]) -> Convert:
             return lambda values: values[:]
         return lambda values: [element(value) for value in values]
     if prop.is_map:
-        return lambda values: {key: element(value) for key, value in values.items()}
+        return lambda values: {_fitting_key(key): element(value) for key, value in values.items()}
     return element
 
 
@@ -82,6 +82,13 @@ def _fitting_text(text: str) -> str:
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"{len(text)} characters do not fit; shorten it to {MAX_CHARACTERS}")
     return text
+
+
+def _fitting_key(key: str) -> str:
+    try:
+        return _fitting_text(key)
+    except ValueError as error:
+        raise ValueError(f"a key: {error}") from None
 
 
 def _decimal_converter(precision: int, scale: int) -> Convert:

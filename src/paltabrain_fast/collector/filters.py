@@ -24,6 +24,13 @@ REFUSED: Final = -1
 """Number of the table of what was refused, in place of that of a table of events."""
 
 _LARGEST_ID: Final = 2**63 - 1
+_CHARACTERS: Final = {
+    "BIGINT": frozenset("-0123456789"),
+    "DECIMAL": frozenset("-.0123456789"),
+    "TIMESTAMP_MS": frozenset("-.:0123456789tz"),
+}
+"""Characters of values as text, in lower case, by type of the column."""
+
 _MILLISECONDS: Final = "'%Y-%m-%dT%H:%M:%S.%gZ'"
 
 
@@ -56,6 +63,10 @@ class Page:
     after: int | None = None
     limit: int = DEFAULT_LIMIT
     newest_first: bool = True
+
+
+Uploaded = tuple[str, str]
+"""The first and the last time at which some batches were uploaded, as DuckDB writes them."""
 
 
 class _Conditions(list[str]):
@@ -158,9 +169,16 @@ def _property(part: Part, text: str, parameter: str) -> PropertyFilter:
 
 
 def valid_events(
-    number: int, layout: Layout, wanted: Filter, page: Page
+    number: int, layout: Layout, wanted: Filter, page: Page, uploaded: Uploaded
 ) -> tuple[str, list[Any]] | None:
     """Return SQL for id, number of the table and row of the wanted events of a table.
+
+    Args:
+        number: that of the table.
+        layout: all tables.
+        wanted: which events.
+        page: which part of them.
+        uploaded: when the batches of the page were uploaded.
 
     Returns:
         It, with its parameters; ``None`` if the table has none for sure.
@@ -169,6 +187,10 @@ def valid_events(
     if wanted.valid is False or (wanted.types and table.event.name not in wanted.types):
         return None
     where = _Conditions()
+    # Unlike the number of the batch, it is a column of the events. So it keeps DuckDB from looking
+    # for a text in the events of all other batches.
+    first, last = (f"{_literal(moment)}::TIMESTAMP_MS" for moment in uploaded)
+    where.add(f"e.server_upload_ts BETWEEN {first} AND {last}")
     event_id = f"(b.number * {EVENTS_IN_BATCH} + e.batch_event_seq_num)"
     if page.after is not None:
         where.add("b.number >= ?", page.after // EVENTS_IN_BATCH)
@@ -183,15 +205,19 @@ def valid_events(
         if found is None:
             return None
         where.add(_has_value(*found), each.value)
-    if wanted.text is not None:
-        texts = [_as_text(f"e.{quoted(name)}", type_) for name, type_ in table.columns.items()]
+    if wanted.text is not None and wanted.text.lower() not in table.event.name.lower():
+        texts = [
+            _as_text(f"e.{quoted(name)}", type_)
+            for name, type_ in table.columns.items()
+            if name != "event_type" and _may_have(type_, wanted.text.lower())
+        ]
         finds = " OR ".join(f"contains(lower({text}), lower(?))" for text in texts)
         where.add(finds, *[wanted.text] * len(texts))
     sql = (
         f"SELECT {event_id} AS id, {number} AS number, e.rowid AS row"
         f" FROM event.{quoted(table.name)} e JOIN collector.batch b USING (batch_id)"
     )
-    return sql + (f" WHERE {' AND '.join(where)}" if where else ""), where.parameters
+    return f"{sql} WHERE {' AND '.join(where)}", where.parameters
 
 
 def refused_events(wanted: Filter, page: Page) -> tuple[str, list[Any]] | None:
@@ -250,6 +276,14 @@ def _element_text(value: str, kind: Kind) -> str:
     if kind is Kind.TIMESTAMP:
         return f"strftime({value}::TIMESTAMP, {_MILLISECONDS})"
     return f"{value}::VARCHAR"
+
+
+def _may_have(type_: str, text: str) -> bool:
+    """Tell whether values of a column of this type may have a text, in lower case, in them."""
+    if type_ == "BOOLEAN":
+        return text in "true" or text in "false"
+    characters = _CHARACTERS.get(type_.partition("(")[0])
+    return characters is None or type_.endswith("]") or characters.issuperset(text)
 
 
 def _as_text(column: str, type_: str) -> str:

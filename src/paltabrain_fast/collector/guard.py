@@ -1,4 +1,4 @@
-"""Keeps other sites' pages out of the collector: Host, Origin, and headers of each answer."""
+"""Keeps other sites' pages out of the collector: by headers of requests, and of each answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Guard:
     """Refuses with 403 what a page of another site may have sent, and sets the headers of answers.
 
     A browser sends the name of the site in ``Host``, also when that name was made to resolve to
-    this machine, and in ``Origin`` that of the page that asks.
+    this machine, and in ``Origin`` that of the page that asks. What a page embeds, such as an
+    image, has no ``Origin``, but ``Sec-Fetch-Site``. A link may be followed: what it leads to is
+    seen by a person, and not by the page that has it.
 
     Args:
         app: answers the other requests.
@@ -75,10 +77,19 @@ class Guard:
             parts = origin.partition("://")
             if parts[0] not in ("http", "https") or parts[2].lower() != host.lower():
                 return f"the Origin {origin[:100]!r} is another site"
+        site = headers.get("sec-fetch-site", "none")
+        if site not in ("none", "same-origin") and not _is_link(headers):
+            return f"a page of another site asks for it (Sec-Fetch-Site: {site[:100]})"
         return None
 
     def _is_own(self, name: str) -> bool:
         return name in self._hosts or (self._takes_addresses and is_address(name))
+
+
+def _is_link(headers: Headers) -> bool:
+    """Tell whether a person goes to it in a window or tab."""
+    wanted = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    return all(headers.get(name) == value for name, value in wanted.items())
 
 
 def _hostname(url: str) -> str | None:

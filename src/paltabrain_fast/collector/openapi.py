@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ..version import __version__
 from .filters import DEFAULT_LIMIT, MAX_LIMIT
+from .querying import MAX_BYTES, MAX_ROWS, QUERY_SECONDS
 
 _Json = dict[str, Any]
 
@@ -188,7 +189,7 @@ def _operation(
 ) -> _Json:
     texts = {
         400: "A parameter or the body is wrong; the error says which and what it takes.",
-        403: "The Host or the Origin is foreign.",
+        403: "The Host is foreign, or the page that asks.",
         404: "There is no such event.",
         408: "The body did not arrive in time.",
         503: "The collector is stopping.",
@@ -209,6 +210,10 @@ def openapi_document() -> _Json:
     events = _answer("Events, and the id from which the next page goes on.", "Events")
     sql = _operation(
         "query", "Answer one SELECT", _answer("Columns and rows.", "Answer"), 400, 408, 503
+    )
+    sql["description"] = (
+        f"It takes {QUERY_SECONDS} seconds at most, and gives {MAX_ROWS:,} rows and"
+        f" {MAX_BYTES // 2**20} MiB at most. It changes nothing, and reads no other file."
     )
     sql["requestBody"] = {
         "required": True,

@@ -1,9 +1,8 @@
-"""Reads what is stored: pages of event objects, one of them, and answers to queries in SQL."""
+"""Reads what is stored: pages of event objects, and one of them."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,22 +10,16 @@ from typing import Any, Final
 
 import duckdb
 
-from .errors import RefusedError
-from .filters import REFUSED, Filter, Page, refused_events, valid_events
+from .filters import REFUSED, Filter, Page, Uploaded, refused_events, valid_events
 from .layout import Layout, quoted
-from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, plain
+from .objects import EVENTS_IN_BATCH, EventObject, EventObjects
 
 _FIRST_BATCHES: Final = 4
 _GROWTH: Final = 16
+_LARGEST_NUMBER: Final = 2**63 // EVENTS_IN_BATCH
 
 _Found = tuple[int, int, int]
 """Id of an event, number of its table, and of its row there."""
-
-QUERY_SECONDS: Final = 30
-"""Seconds that a query in SQL may take."""
-
-MAX_ROWS: Final = 1_000_000
-"""Rows that a query in SQL may give."""
 
 
 class Reader:
@@ -81,15 +74,29 @@ class Reader:
     def _union(self, wanted: Filter, page: Page, seen: frozenset[str]) -> tuple[str, list[Any]]:
         """Return SQL for id, number of the table and row of the wanted events, with parameters."""
         parts = [refused_events(wanted, page)]
-        parts += [
-            valid_events(number, self._layout, wanted, page)
-            for number, table in enumerate(self._layout.tables)
-            if table.event.name in seen
-        ]
+        uploaded = self._uploaded(page)
+        if uploaded is not None:
+            parts += [
+                valid_events(number, self._layout, wanted, page, uploaded)
+                for number, table in enumerate(self._layout.tables)
+                if table.event.name in seen
+            ]
         found = [part for part in parts if part is not None]
         return " UNION ALL ".join(sql for sql, _ in found), [
             value for _, parameters in found for value in parameters
         ]
+
+    def _uploaded(self, page: Page) -> Uploaded | None:
+        """Return when the batches of a page were uploaded; ``None`` if there are none."""
+        lowest = 0 if page.after is None else page.after // EVENTS_IN_BATCH
+        highest = _LARGEST_NUMBER if page.before is None else page.before // EVENTS_IN_BATCH
+        row = self._cursor.execute(
+            "SELECT min(server_upload_ts)::VARCHAR, max(server_upload_ts)::VARCHAR"
+            " FROM collector.batch WHERE number BETWEEN ? AND ?",
+            [lowest, highest],
+        ).fetchone()
+        assert row is not None
+        return None if row[0] is None else row
 
     def _read(self, found: list[_Found]) -> list[EventObject]:
         by_table: dict[int, dict[int, int]] = {}
@@ -141,44 +148,3 @@ def _windows(page: Page, last_id: int) -> Iterator[Page]:
             yield replace(page, before=end, after=lowest)
             lowest = end - 1
         batches *= _GROWTH
-
-
-def select(cursor: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
-    """Answer one SELECT; it can change nothing and reads no other file.
-
-    Raises:
-        RefusedError: 400 if it is anything else, is wrong, or takes or gives too much.
-    """
-    try:
-        statements = cursor.extract_statements(query)
-        if len(statements) != 1:
-            raise RefusedError(
-                400, f"the query must be one SELECT, not {len(statements)} statements"
-            )
-        if statements[0].type != duckdb.StatementType.SELECT:  # `is` fails before DuckDB 2
-            kind = statements[0].type.name.replace("_", " ")
-            raise RefusedError(400, f"the query must be a SELECT, not {kind}")
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        timer = threading.Timer(QUERY_SECONDS, cursor.interrupt)
-        timer.start()
-        try:
-            cursor.execute(statements[0])
-            columns = [
-                {"name": name, "type": str(type_)} for name, type_, *_ in cursor.description or ()
-            ]
-            rows = cursor.fetchmany(MAX_ROWS + 1)
-        finally:
-            timer.cancel()
-            cursor.execute("ROLLBACK")
-    except duckdb.InterruptException:
-        raise RefusedError(
-            400, f"the query took over {QUERY_SECONDS} seconds; ask for less at once"
-        ) from None
-    except (duckdb.Error, UnicodeError) as error:
-        raise RefusedError(400, str(error)) from None
-    if len(rows) > MAX_ROWS:
-        raise RefusedError(400, f"the query gives over {MAX_ROWS} rows; add a LIMIT")
-    return {
-        "columns": columns,
-        "rows": [[plain(value, has_integers=True) for value in row] for row in rows],
-    }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import uvicorn
 
 from ..schema.model import Schema
@@ -38,8 +39,8 @@ from .warehouse import Warehouse
 _REQUEST_BYTES: Final = 2**20
 """Largest size of a request's head: a filter by the longest text, escaped in its path, fits."""
 
-_INTERRUPTION_SECONDS: Final = 0.1
-"""Seconds between two interruptions of searches, while it stops."""
+_PAGES_AT_ONCE: Final = 3
+"""Pages of events that are read at once: one slow search leaves threads for other clients."""
 
 _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
@@ -131,19 +132,23 @@ def running(
         warehouse = stack.enter_context(closing(Warehouse(db, layout)))
         described = schema_document(schema, layout)
         warehouse.keep_schema(json.dumps(described))
-        cursors = [stack.enter_context(closing(warehouse.cursor())) for _ in range(3)]
+        cursors = [
+            stack.enter_context(closing(warehouse.cursor())) for _ in range(_PAGES_AT_ONCE + 2)
+        ]
+        live, query, *pages = cursors
         # Their threads end before the cursors are closed, which is refused to one that is in use.
+        threads = {"writer": 1, "pages": _PAGES_AT_ONCE, "stream": 1, "query": 1}
         writer, paging, streaming, querying = (
-            stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name))
-            for name in ("writer", "pages", "stream", "query")
+            stack.enter_context(ThreadPoolExecutor(number, thread_name_prefix=name))
+            for name, number in threads.items()
         )
         store = Store(warehouse, writer, on_notice)
         bodies = Bodies()
         api = Api(
             store,
-            EventReading(store, Reader(cursors[0], layout), paging),
-            EventReading(store, Reader(cursors[1], layout), streaming),
-            cursors[2],
+            EventReading(store, [Reader(each, layout) for each in pages], paging),
+            EventReading(store, [Reader(live, layout)], streaming),
+            query,
             querying,
             bodies,
             {"version": __version__, "schema": schema_name, "db": str(db.absolute())},
@@ -169,7 +174,7 @@ def running(
         stack.enter_context(_rare_collections())
         stopping = threading.Event()
         thread = threading.Thread(
-            target=asyncio.run, args=(_serve(app, servers, groups, stopping),)
+            target=asyncio.run, args=(_serve(app, servers, groups, cursors, stopping),)
         )
         thread.start()
         try:
@@ -177,10 +182,7 @@ def running(
             yield Collector(http_port, https_port, ca_file, bundle_file, store.tally)
         finally:
             stopping.set()
-            while thread.is_alive():  # a search may begin just after an interruption
-                for cursor in cursors:
-                    cursor.interrupt()
-                thread.join(_INTERRUPTION_SECONDS)
+            thread.join()
 
 
 @contextmanager
@@ -204,6 +206,7 @@ async def _serve(
     app: CollectorApp,
     servers: list[uvicorn.Server],
     groups: list[list[Listener]],
+    cursors: list[duckdb.DuckDBPyConnection],
     stopping: threading.Event,
 ) -> None:
     serving = asyncio.gather(
@@ -212,9 +215,15 @@ async def _serve(
     await asyncio.to_thread(stopping.wait)
     for server in servers:
         server.should_exit = True
+    for cursor in cursors:
+        cursor.interrupt()
     await app.stop()
     await asyncio.sleep(_ANSWER_SECONDS)
-    while not serving.done():  # a client may connect just before its listener closes
+    while not serving.done():
+        # A client may connect just before its listener closes, a query begin just after it was
+        # interrupted.
+        for cursor in cursors:
+            cursor.interrupt()
         for group in groups:
             for listener in group:
                 listener.hang_up()

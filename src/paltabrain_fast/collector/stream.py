@@ -92,7 +92,7 @@ async def stream(
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), max(0, due))
     except StoppingError:
-        pass
+        return  # it was reading when the collector stopped
     finally:
         store.unwatch(changed)
 

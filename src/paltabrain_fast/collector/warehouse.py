@@ -17,6 +17,7 @@ from .errors import CollectorError, RefusedError
 from .inserting import Insert, RowsOfBatch, insert_rows
 from .layout import Columns, Layout, quoted
 from .objects import EVENTS_IN_BATCH, EventObject, EventObjects, as_json, texts
+from .querying import confine
 from .tally import Tally
 
 _OWN_TABLES: Final[dict[str, Columns]] = {
@@ -131,11 +132,9 @@ class Warehouse:
         self._tables = layout.tables
         self._objects = EventObjects(layout)
         try:
-            self._connection.execute("SET enable_external_access = false")
             # A checkpoint writes the last row group of each column again, however little is new.
             self._connection.execute(f"SET checkpoint_threshold = '{_LOG_SIZE}'")
-            # No query may change this or another setting, such as where to log, for all the others.
-            self._connection.execute("SET lock_configuration = true")
+            confine(self._connection)
             with self._transaction():
                 self._migrate("collector", _OWN_TABLES, path)
                 self._migrate("event", {t.name: t.columns for t in layout.tables}, path)
