@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -31,7 +30,7 @@ from ..collector.layout import Layout, Table, plan_layout
 from ..collector.objects import EVENTS_IN_BATCH
 from ..collector.reading import Reader, select
 from ..collector.schema_document import described_schema
-from ..collector.warehouse import Warehouse
+from ..collector.warehouse import Warehouse, in_use
 from .failure import CommandError, UsageError
 from .output import Result
 
@@ -249,22 +248,20 @@ def _of_file(file: Path, client: CollectorClient) -> Source:
     try:
         return Database(file, duckdb.connect(str(file), read_only=True))
     except duckdb.Error as error:
-        reason = _in_one_line(error)
-    if "lock" not in reason and "different configuration" not in reason:
+        reason, used = _in_one_line(error), in_use(error)
+    if not used:
         raise CommandError(f"cannot open {file}: {reason}")
-    owner = re.search(r"\(PID \d+\)", reason)
-    in_use = f"{file} is in use by another process" + (f" {owner[0]}" if owner else "")
     try:
         health = client.health()
     except (UnreachableError, ApiError):
         raise CommandError(
-            f"{in_use}, and no collector answers at {client.url}: if that process is one, give its"
-            " address by --url; or else end it"
+            f"{file} is {used}, and no collector answers at {client.url}: if that process is one,"
+            " give its address by --url; or else end it"
         ) from None
     if Path(health.get("db", file)).resolve() != file.resolve():
         raise CommandError(
-            f"{in_use}, and the collector at {client.url} has {health['db']} open: give the URL of"
-            " the right one by --url"
+            f"{file} is {used}, and the collector at {client.url} has {health['db']} open: give the"
+            " URL of the right one by --url"
         )
     return Api(client)
 
