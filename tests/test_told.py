@@ -129,13 +129,19 @@ def test_what_a_server_refuses(cases: Cases, certificates: Any) -> None:
         cases.add(f"API key refused (401): 312 events lost; {KEY}", refused, events=312)
         echo = Answer(403, body=b'{"error":\n "s3cret-key is\tnot known"}')
         cases.add(
-            f'API key refused (403: "{{"error": "*** is not known"}}"): 1 event lost; {KEY}',
+            f'API key refused (403: "*** is not known"): 1 event lost; {KEY}',
             answer(echo),
         )
+        escaped = Answer(403, body=rb'{"error": "\u00733cret-key"}')
+        cases.add(f'API key refused (403: "***"): 1 event lost; {KEY}', answer(escaped))
         cases.add(
             f'batch refused (400: "unknown field 9 in PageOpen"): 2 events lost; {OLDER}',
             answer(Answer(400, body=b"unknown field 9 in PageOpen")),
             events=2,
+        )
+        cases.add(
+            f'batch refused (400: "{{"error": 9}}"): 1 event lost; {OLDER}',
+            answer(Answer(400, body=b'{"error": 9}')),
         )
         cases.add(
             f'batch refused (400: "{"x" * 200}"): 1 event lost; {OLDER}',

@@ -90,6 +90,20 @@ def test_an_answer_that_is_too_large_is_told_with_what_to_do(
 def test_a_wrong_query_is_told_in_one_line(where: list[str]) -> None:
     assert "f_pageopen" in error("sql", "SELECT * FROM event.f_pageopen", *where)
     assert "syntax error" in error("sql", "SELEC 1", *where)
+    assert "No function matches" in error("sql", "SELECT date_trunc(1, 2)", *where)
+
+
+def test_a_wrong_name_is_told_with_the_right_one(where: list[str]) -> None:
+    assert 'exist! Did you mean "event.f_page_open"?' in error(
+        "sql", "SELECT * FROM f_page_open", *where
+    )
+    told = error("sql", "SELECT p_page FROM event.f_page_open", *where)
+    assert "FROM clause! Candidate bindings: " in told
+    assert '"p_page_id"' in told
+
+
+def test_the_tables_of_events_are_listed(where: list[str]) -> None:
+    assert "\nf_page_open\n" in output("sql", "SELECT name FROM (SHOW ALL TABLES)", *where)
 
 
 def test_two_forms_at_once_are_refused(where: list[str]) -> None:

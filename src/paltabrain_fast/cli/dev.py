@@ -21,7 +21,7 @@ from .dev_text import NoticePrinter, introduction, progress
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_Port = typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes any free one.")
+_Port = typer.Option(min=0, max=65535, metavar="PORT", help="On 127.0.0.1; 0 takes any free one.")
 
 
 def dev(
@@ -42,7 +42,12 @@ def dev(
     ] = None,
     api_key: Annotated[
         str | None,
-        typer.Option(envvar=API_KEY_VARIABLE, help="Accept only this API key.", show_envvar=True),
+        typer.Option(
+            metavar="KEY",
+            envvar=API_KEY_VARIABLE,
+            show_envvar=True,
+            help="Accept only this API key.",
+        ),
     ] = None,
     strict: Annotated[
         bool,

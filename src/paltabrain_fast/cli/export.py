@@ -25,7 +25,8 @@ _ROWS_AT_A_TIME: Final = 50_000
 def export(
     parquet: Annotated[Path, typer.Option(help="Directory of the files.", metavar="DIR")],
     type: Annotated[
-        list[str] | None, typer.Option(help="Only this type of event; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Only this type of event; may be repeated.", metavar="TYPE"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
     url: UrlOption = None,

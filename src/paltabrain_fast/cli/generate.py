@@ -17,7 +17,10 @@ def generate(
     schema: Annotated[Path, typer.Argument(help="The schema, a YAML file: see docs/schema.md.")],
     out_dir: Annotated[Path, typer.Argument(help="Directory of the Python package to write.")],
     import_from: Annotated[
-        str, typer.Option(help="Package that the module takes its base classes from.")
+        str,
+        typer.Option(
+            metavar="PACKAGE", help="Package that the module takes its base classes from."
+        ),
     ] = "paltabrain_fast",
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 if it would change a file.")

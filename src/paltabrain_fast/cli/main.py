@@ -23,6 +23,7 @@ from .tail import tail
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # whose boxes show a flag as if it took a value, <bool>
     epilog="Exit codes: 0 well, 1 findings or a failure, 2 wrong usage.",
 )
 
@@ -40,7 +41,8 @@ def _add(command: Callable[..., None], **settings: Any) -> None:
     """Add a command, whose help is its docstring: typer would keep the ends of its lines."""
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     text = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
-    app.command(help=text, context_settings=settings)(command)
+    # the first paragraph of ``help`` would be cut in the list of commands
+    app.command(help=text, short_help=paragraphs[0], context_settings=settings)(command)
 
 
 for _command in (generate, dev, tail, sql, export, ddl, reset, check):
@@ -50,6 +52,7 @@ _add(run, allow_interspersed_args=False)
 
 @app.command(
     "doctor",
+    short_help="Find out why events do not arrive: network, key, config module, engine, versions.",
     cls=OwnParserCommand.of(doctor.OPTIONS),
     add_help_option=False,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
@@ -61,6 +64,7 @@ def _doctor(context: typer.Context) -> None:
 
 @app.command(
     "download-config",
+    short_help="Download the config module of your schema, as paltabrain-sdk-download-config does.",
     cls=OwnParserCommand.of(download_config.OPTIONS),
     add_help_option=False,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},

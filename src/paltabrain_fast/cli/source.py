@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
@@ -31,7 +31,7 @@ from ..collector.objects import EVENTS_IN_BATCH
 from ..collector.querying import confine, select
 from ..collector.reading import Reader
 from ..collector.schema_document import described_schema
-from ..collector.warehouse import Warehouse
+from ..collector.warehouse import Warehouse, in_use
 from .failure import CommandError, UsageError
 from .output import Result
 
@@ -99,7 +99,7 @@ class Api:
         try:
             return _result(self.client.sql(query))
         except ApiError as error:
-            raise CommandError(_first_line(error)) from None
+            raise CommandError(_in_one_line(error)) from None
 
     def schema(self) -> dict[str, Any]:
         return self.client.schema()
@@ -125,7 +125,7 @@ class Database:
         try:
             return _result(json.loads(select(self.connection, query)))
         except RefusedError as error:
-            raise CommandError(_first_line(error)) from None
+            raise CommandError(_in_one_line(error)) from None
 
     def schema(self) -> dict[str, Any]:
         try:
@@ -146,7 +146,7 @@ class Database:
         try:
             wanted = read_filter(QueryParams(list(filters)))
         except RefusedError as error:
-            raise UsageError(_first_line(error)) from None
+            raise UsageError(_in_one_line(error)) from None
         bounds = Bounds(before=before, limit=limit + 1)
         found = Reader(self.connection, layout).events(wanted, bounds, types, self._last_id())
         is_last = len(found) <= limit
@@ -222,7 +222,7 @@ def opened(url: str | None, db: Path | None, *, falls_back: bool = True) -> Iter
         except UnreachableError as error:
             raise CommandError(f"{error} any more: {_START}") from None
         except ApiError as error:
-            raise CommandError(_first_line(error)) from None
+            raise CommandError(_in_one_line(error)) from None
         finally:
             if isinstance(source, Database):
                 source.connection.close()
@@ -251,25 +251,25 @@ def _of_file(file: Path, client: CollectorClient) -> Source:
     try:
         return Database(file, duckdb.connect(str(file), read_only=True))
     except duckdb.Error as error:
-        reason = _first_line(error)
-    if "lock" not in reason and "different configuration" not in reason:
+        reason, used = _in_one_line(error), in_use(error)
+    if not used:
         raise CommandError(f"cannot open {file}: {reason}")
-    owner = re.search(r"\(PID \d+\)", reason)
-    in_use = f"{file} is in use by another process" + (f" {owner[0]}" if owner else "")
     try:
         health = client.health()
     except (UnreachableError, ApiError):
         raise CommandError(
-            f"{in_use}, and no collector answers at {client.url}: give that of the collector by"
-            " --url, or end the process"
+            f"{file} is {used}, and no collector answers at {client.url}: if that process is one,"
+            " give its address by --url; or else end it"
         ) from None
     if Path(health.get("db", file)).resolve() != file.resolve():
         raise CommandError(
-            f"{in_use}, and the collector at {client.url} has {health['db']} open: give the URL of"
-            " the right one by --url"
+            f"{file} is {used}, and the collector at {client.url} has {health['db']} open: give the"
+            " URL of the right one by --url"
         )
     return Api(client)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _in_one_line(error: Exception) -> str:
+    """Return what DuckDB says, with the name that was meant; without functions and query below."""
+    lines = str(error).splitlines()
+    return " ".join(takewhile(lambda line: line and not line.startswith(("\t", "LINE ")), lines))

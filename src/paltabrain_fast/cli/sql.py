@@ -21,7 +21,7 @@ def sql(
 ) -> None:
     """Query the events with SQL, from the running collector or from its file.
 
-    The tables are event.f_NAME, one for each type of event: `paltabrain-fast sql "SHOW ALL TABLES"`
+    The tables are event.f_NAME, one for each type of event; "SELECT name FROM (SHOW ALL TABLES)"
     lists them. Exit codes: 0, 1 if the query fails or no events are found, 2 if it is no SELECT.
     """
     with reported("sql"):

@@ -22,7 +22,8 @@ _Filters = list[tuple[str, str]]
 
 def tail(
     type: Annotated[
-        list[str] | None, typer.Option(help="Only this type of event; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Only this type of event; may be repeated.", metavar="TYPE"),
     ] = None,
     invalid: Annotated[bool, typer.Option("--invalid", help="Only what was refused.")] = False,
     property: Annotated[
@@ -33,7 +34,10 @@ def tail(
         ),
     ] = None,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=0, help="How many of the last ones to begin with.")
+        int,
+        typer.Option(
+            "--lines", "-n", min=0, metavar="N", help="How many of the last ones to begin with."
+        ),
     ] = 10,
     follow: Annotated[
         bool | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -128,7 +129,11 @@ class Warehouse:
         try:
             self._connection = duckdb.connect(str(path))
         except duckdb.Error as error:
-            raise CollectorError(f"cannot open {path}: {_first_line(error)}") from None
+            if used := in_use(error):
+                why = f"it is {used}; end that, or choose another --db"
+            else:
+                why = _first_line(error)
+            raise CollectorError(f"cannot open {path}: {why}") from None
         self._tables = layout.tables
         self._objects = EventObjects(layout)
         try:
@@ -396,6 +401,15 @@ def _rejected_row(event: EventObject, upload: Upload, body: bytes | None) -> Row
         "texts": texts(event),
         "object": as_json(event),
     }
+
+
+def in_use(error: duckdb.Error) -> str | None:
+    """Return that another process has a file, and which one; ``None`` if none has."""
+    reason = _first_line(error)
+    if "Could not set lock" not in reason and "different configuration" not in reason:
+        return None
+    owner = re.search(r"\(PID \d+\)", reason)
+    return f"in use by another process{f' {owner[0]}' if owner else ''}"
 
 
 def _first_line(error: duckdb.Error) -> str:

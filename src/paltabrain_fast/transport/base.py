@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -65,8 +66,9 @@ class SendResult:
         status: HTTP status of the answer; ``None`` if there was no answer.
         error: why there was no answer.
         retry_after: seconds that the answer asks to wait; ``None`` if it does not ask.
-        reason: of a refusal, the server's own words: the beginning of its body, without the API
-            key; of a redirect, where it leads. ``None`` if there are none.
+        reason: of a refusal, the server's own words: the beginning of its body, or of the text
+            ``error`` if that is a JSON object, without the API key; of a redirect, where it leads.
+            ``None`` if there are none.
     """
 
     status: int | None = None
@@ -162,8 +164,19 @@ def words_of(status: int, location: str | None, body: bytes, request: Request) -
     secret = request.headers.get("X-API-Key", "")
     if len(body) > _MAX_BODY_BYTES:  # which may have cut the key in two
         text = text[: -len(secret) or None]
-    text = masked(text, secret)
+    text = masked(_error_in(masked(text, secret)), secret)  # in JSON, the key may be escaped
     if text.lstrip().lower().startswith(("<!doctype html", "<html")):
         text = re.sub(_HTML, " ", text)
     printable = "".join(each if each.isprintable() else " " for each in text)
     return " ".join(printable.split())[:_MAX_TEXT].rstrip() or None
+
+
+def _error_in(text: str) -> str:
+    """Return the text ``error`` of a JSON object; any other text as it is."""
+    import json  # here, as few answers are refusals
+
+    with suppress(ValueError, RecursionError):
+        document = json.loads(text, strict=False)
+        if isinstance(document, dict) and isinstance(document.get("error"), str):
+            return str(document["error"])
+    return text

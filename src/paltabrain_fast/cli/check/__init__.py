@@ -50,15 +50,22 @@ def check(
     ] = None,
     hostname: Annotated[
         str | None,
-        typer.Option(help="Server whose module it should be, instead of --schema."),
+        typer.Option(metavar="HOST", help="Server whose module it should be, instead of --schema."),
     ] = None,
     api_key: Annotated[
         str | None,
-        typer.Option(envvar=API_KEY_VARIABLE, help="API key for --hostname.", show_envvar=True),
+        typer.Option(
+            metavar="KEY",
+            envvar=API_KEY_VARIABLE,
+            show_envvar=True,
+            help="API key for --hostname.",
+        ),
     ] = None,
     source: Annotated[
         list[Path] | None,
-        typer.Option(help="Source that uses the module; may be given more than once."),
+        typer.Option(
+            metavar="FILE|DIR", help="Source that uses the module; may be given more than once."
+        ),
     ] = None,
     ignore_unused: Annotated[
         list[str] | None,

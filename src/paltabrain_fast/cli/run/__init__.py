@@ -49,7 +49,9 @@ def run(
     ] = None,
     collector: Annotated[
         str | None,
-        typer.Option(help="Collector that runs already, in place of one that is started."),
+        typer.Option(
+            metavar="URL", help="Collector that runs already, in place of one that is started."
+        ),
     ] = None,
     expect: Annotated[
         list[str] | None,
