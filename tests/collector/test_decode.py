@@ -213,6 +213,22 @@ def _without(field: str) -> bytes:
     return bytes(message.SerializeToString())
 
 
+@pytest.mark.parametrize("name", ["batch_id", "instance_id", "country_code", "locale"])
+@pytest.mark.parametrize("letter", ["x", "🦊"])
+def test_texts_of_the_batch_are_bounded_like_others(name: str, letter: str) -> None:
+    message = batch(PAGE_OPEN)
+    setattr(message.common, name, letter * 65_536)
+    assert _decode(message).envelope[name] == letter * 65_536
+    setattr(message.common, name, letter * 65_537)
+    with pytest.raises(RefusedError) as caught:
+        _decode(message)
+    assert (caught.value.status, caught.value.field) == (400, f"common.{name}")
+    assert caught.value.reason == (
+        f"{name}: 65537 characters do not fit; shorten it to 65536 (the batch has 1 event)"
+    )
+    assert len(f"{caught.value.batch_id} {caught.value.instance_id}") < 100
+
+
 def _with_event(**fields: Any) -> bytes:
     message = batch(PAGE_OPEN)
     for name, value in fields.items():
@@ -233,10 +249,17 @@ _NOT_PROTOBUF = b"\xff\xff\xff"
 @pytest.mark.parametrize(
     ("body", "status", "field", "reason"),
     [
-        (b"", 400, "common.batch_id", "the batch has no common.batch_id"),
+        (b"", 400, "common.batch_id", "the batch has no common.batch_id (the batch has 0 events)"),
         (_NOT_PROTOBUF, 400, "", "the body is not a serialized Batch"),
-        (_without("batch_id"), 400, "common.batch_id", "the batch has no common.batch_id"),
-        (_without("instance_id"), 400, "common.instance_id", "the batch has no common.instance_id"),
+        *(
+            (
+                _without(name),
+                400,
+                f"common.{name}",
+                f"the batch has no common.{name} (the batch has 1 event)",
+            )
+            for name in ("batch_id", "instance_id")
+        ),
         (
             bytes(batch(PAGE_OPEN).SerializeToString()) + _UNKNOWN_FIELD_99,
             400,

@@ -15,7 +15,7 @@ from ..schema.descriptor import message_classes
 from ..schema.model import Enum, Schema
 from ..sdk_pb2 import Batch
 from .columns import ColumnReader, EventColumns
-from .conversion import Convert, Value, converter, newer, timestamp
+from .conversion import Convert, Value, converter, fitting_text, newer, timestamp
 from .errors import RefusedError, UnfitError
 from .layout import GroupColumns, Layout, Table
 
@@ -108,31 +108,26 @@ class Decoder:
         An empty array or map becomes NULL: on the wire it is the same as one that was not set.
 
         Raises:
-            RefusedError: 400 if the body is no ``Batch``, or lacks ``batch_id`` or ``instance_id``;
-                422 if its context, which all its events share, does not fit the schema.
+            RefusedError: 400 if the body is no ``Batch``, lacks ``batch_id`` or ``instance_id``, or
+                has, beside its events, a text that is too long or an unknown field; 422 if its
+                context, which all its events share, does not fit the schema.
         """
         batch = Batch()
         try:
             batch.ParseFromString(body)
         except DecodeError:
             raise RefusedError(400, "the body is not a serialized Batch") from None
-        batch_id, instance_id = batch.common.batch_id, batch.common.instance_id
-        if not batch_id:
-            raise RefusedError(400, "the batch has no common.batch_id", field="common.batch_id")
-        if not instance_id:
-            raise RefusedError(
-                400, "the batch has no common.instance_id", batch_id, "common.instance_id"
-            )
+        batch_id = instance_id = None
+        status = 400
         try:
-            _refuse_unknown_fields_of_batch(batch)
-        except UnfitError as unfit:
-            reason = f"{unfit.reason}{_how_many_events(batch)}"
-            raise RefusedError(400, reason, batch_id, unfit.field, instance_id) from None
-        try:
+            batch_id = _id_of_batch(batch, "batch_id")
+            instance_id = _id_of_batch(batch, "instance_id")
+            _require_fitting_envelope(batch)
+            status = 422
             context = self._groups(self._messages.context, batch.context, self._context, "context")
         except UnfitError as unfit:
             reason = f"{unfit.reason}{_how_many_events(batch)}"
-            raise RefusedError(422, reason, batch_id, unfit.field, instance_id) from None
+            raise RefusedError(status, reason, batch_id, unfit.field, instance_id) from None
         events, refused = self._events(batch)
         return DecodedBatch(batch_id, _envelope(batch), context, events, refused, _report(batch))
 
@@ -262,7 +257,24 @@ def _refuse_unknown_fields(
         raise UnfitError(f"{where}.{number}", newer(f"{owner} has an unknown {kind} {number}"))
 
 
-def _refuse_unknown_fields_of_batch(batch: Any) -> None:
+def _id_of_batch(batch: Any, name: str) -> str:
+    value = _fitting_text(batch, name)
+    if not value:
+        raise UnfitError(f"common.{name}", f"the batch has no common.{name}")
+    return value
+
+
+def _fitting_text(batch: Any, name: str) -> str:
+    try:
+        return fitting_text(getattr(batch.common, name))
+    except ValueError as error:
+        raise UnfitError(f"common.{name}", f"{name}: {error}") from None
+
+
+def _require_fitting_envelope(batch: Any) -> None:
+    """Raise ``UnfitError`` if the batch itself, beside its ids, does not fit."""
+    for name in ("country_code", "locale"):
+        _fitting_text(batch, name)
     for part, where in ((batch, "batch"), (batch.common, "common"), (batch.telemetry, "telemetry")):
         for number in unknown_fields(part):
             raise UnfitError(
