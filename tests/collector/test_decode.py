@@ -152,6 +152,13 @@ def test_a_decimal_has_the_places_of_its_column(
         assert convert(text) == expected
 
 
+@pytest.mark.parametrize(("scale", "places"), [(0, "0 places"), (1, "1 place"), (2, "2 places")])
+def test_it_is_told_to_how_many_places_a_decimal_is_to_be_rounded(scale: int, places: str) -> None:
+    convert = converter(Property("x", 1, Kind.DECIMAL, precision=5, scale=scale), {})
+    with pytest.raises(ValueError, match=rf"; round it to {places}, and keep it below 1E\+"):
+        convert("0.0001")
+
+
 _TOO_LARGE = ("1000", "1E+3", "1E+999999999", "1E+" + "9" * 30, "9" * 50_000)
 _TOO_FINE = ("0.001", "999.995", "1E-999999999")
 _NO_NUMBER = ("NaN", "sNaN", "Infinity", "-Infinity", "", " 1", "1_0", "0x1", "١", "1e")

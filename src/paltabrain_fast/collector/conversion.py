@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from typing import Any, Final
 
+from ..encoding.display import counted
 from ..schema.model import Enum, Kind, Property
 
 Value = Any
@@ -118,7 +119,7 @@ def _decimal_converter(precision: int, scale: int) -> Convert:
         except DecimalException:
             raise ValueError(
                 f"{_shortened(text)} does not fit decimal({precision},{scale}) exactly; round it"
-                f" to {scale} places, and keep it below 1E+{precision - scale}"
+                f" to {counted(scale, 'place')}, and keep it below 1E+{precision - scale}"
             ) from None
 
     return convert

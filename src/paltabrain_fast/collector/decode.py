@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from ..encoding.display import counted
 from ..schema.descriptor import message_classes
 from ..schema.model import Enum, Schema
 from ..sdk_pb2 import Batch
@@ -290,8 +291,7 @@ def unknown_fields(message: Message) -> list[int]:
 
 def _how_many_events(batch: Any) -> str:
     """Return how many events a batch has that is refused as a whole, to follow the reason."""
-    count = len(batch.events)
-    return f" (the batch has {count} event{'s' if count != 1 else ''})"
+    return f" (the batch has {counted(len(batch.events), 'event')})"
 
 
 def _report(batch: Any) -> SdkReport | None:
