@@ -430,6 +430,29 @@ def test_a_bad_event_changes_nothing_of_the_others(payloads: list[bytes]) -> Non
     assert _rows(decoded) == _rows(beside_bad)
 
 
+@given(
+    st.builds(
+        lambda properties, place, byte, cut: _changed(payload(3, **properties), place, byte, cut),
+        _PROPERTIES,
+        st.integers(0, 40),
+        st.binary(max_size=3),
+        st.integers(0, 2),
+    )
+)
+def test_an_event_alone_fits_as_beside_a_bad_one(data: bytes) -> None:
+    """Alone, it is read with all its columns at once; beside a bad one, by itself before."""
+    alone = _decode(batch(data))
+    beside_bad = _decode(batch(data, b""))
+    assert beside_bad.refused[: len(alone.refused)] == alone.refused
+    assert len(beside_bad.refused) == len(alone.refused) + 1
+    assert _rows(beside_bad) == _rows(alone)
+
+
+def _changed(data: bytes, place: int, others: bytes, cut: int) -> bytes:
+    """Put other bytes in place of some."""
+    return data[:place] + others + data[place + cut :]
+
+
 def test_a_refusal_carries_the_batch_id_when_it_is_known() -> None:
     with pytest.raises(RefusedError) as caught:
         _decode(batch(PAGE_OPEN, batch_id="the-id", context=_NOT_PROTOBUF))
