@@ -263,7 +263,9 @@ class Warehouse:
             for name, batches in rows.events.items():
                 self._inserts[name].execute(batches)
         self._number = number
-        self._new_bytes += sum(map(_size, rows.rejected))
+        self._new_bytes += sum(
+            len(row["body"] or b"") + len(row["object"]) for row in rows.rejected
+        )
         return written
 
     def _forget_old_refusals(self) -> None:
@@ -422,10 +424,6 @@ def _rejected_row(event: EventObject, upload: Upload, body: bytes | None) -> Row
         "texts": texts(event),
         "object": as_json(event),
     }
-
-
-def _size(rejected: Row) -> int:
-    return len(rejected["body"] or b"") + len(rejected["object"])
 
 
 def _first_line(error: duckdb.Error) -> str:
