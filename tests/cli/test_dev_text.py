@@ -8,12 +8,16 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from paltabrain_fast.cli.dev_text import MOST_LINES, NoticePrinter
+from paltabrain_fast.cli.dev_text import MOST_LINES, NoticePrinter, introduction
 from paltabrain_fast.collector.notices import Notice
+from paltabrain_fast.collector.server import Collector
+from paltabrain_fast.collector.tally import Tally
+from paltabrain_fast.schema.model import Group, Schema
 
 _DEADLINE = 30
 
@@ -64,6 +68,14 @@ def _held_up(lines: _Lines, printer: NoticePrinter) -> Iterator[None]:
     yield
     lines.open.set()
     assert lines.next() == "✗ 422 PageOpen: first"
+
+
+@pytest.mark.parametrize(("number", "types"), [(1, "1 type of events"), (2, "2 types of events")])
+def test_the_first_line_says_how_many_types_there_are(number: int, types: str) -> None:
+    schema = Schema(events=tuple(Group(f"Event{each}", each) for each in range(number)))
+    collector = Collector(8080, 8443, Path("ca.pem"), Path("bundle.pem"), Tally())
+    text = introduction(collector, schema, Path("x.duckdb"), (), key_source=None).plain
+    assert text.startswith(f"Collecting {types} into x.duckdb, with any API key.\n")
 
 
 def _number(line: str) -> int:

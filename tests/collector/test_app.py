@@ -300,22 +300,6 @@ def test_the_settings_of_other_platforms_are_the_server_s_defaults(
     }
 
 
-@pytest.mark.parametrize(
-    ("message", "lost"),
-    [
-        (batch(PAGE_OPEN, PAGE_OPEN, context=b"\xff"), " (the batch has 2 events)"),
-        (batch(PAGE_OPEN, context=b"\x9a\x06\x00"), " (the batch has 1 event)"),
-    ],
-    ids=["no context", "unknown group"],
-)
-def test_a_refused_batch_tells_how_many_events_are_lost_with_it(
-    client: Client, message: Any, lost: str
-) -> None:
-    answer = client.post(message)
-    assert answer.status_code == 422
-    assert answer.json()["error"].endswith(lost)
-
-
 def test_a_key_beyond_ascii_fits(start: Callable[..., Collector], stack: ExitStack) -> None:
     url = start(api_key="clé").http_url
     client = stack.enter_context(closing(Client(url, api_key="clé".encode().decode("latin-1"))))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paltabrain_fast.collector.conversion import converter, timestamp
@@ -152,6 +152,13 @@ def test_a_decimal_has_the_places_of_its_column(
         assert convert(text) == expected
 
 
+@pytest.mark.parametrize(("scale", "places"), [(0, "0 places"), (1, "1 place"), (2, "2 places")])
+def test_it_is_told_to_how_many_places_a_decimal_is_to_be_rounded(scale: int, places: str) -> None:
+    convert = converter(Property("x", 1, Kind.DECIMAL, precision=5, scale=scale), {})
+    with pytest.raises(ValueError, match=rf"; round it to {places}, and keep it below 1E\+"):
+        convert("0.0001")
+
+
 _TOO_LARGE = ("1000", "1E+3", "1E+999999999", "1E+" + "9" * 30, "9" * 50_000)
 _TOO_FINE = ("0.001", "999.995", "1E-999999999")
 _NO_NUMBER = ("NaN", "sNaN", "Infinity", "-Infinity", "", " 1", "1_0", "0x1", "١", "1e")
@@ -213,6 +220,22 @@ def _without(field: str) -> bytes:
     return bytes(message.SerializeToString())
 
 
+@pytest.mark.parametrize("name", ["batch_id", "instance_id", "country_code", "locale"])
+@pytest.mark.parametrize("letter", ["x", "🦊"])
+def test_texts_of_the_batch_are_bounded_like_others(name: str, letter: str) -> None:
+    message = batch(PAGE_OPEN)
+    setattr(message.common, name, letter * 65_536)
+    assert _decode(message).envelope[name] == letter * 65_536
+    setattr(message.common, name, letter * 65_537)
+    with pytest.raises(RefusedError) as caught:
+        _decode(message)
+    assert (caught.value.status, caught.value.field) == (400, f"common.{name}")
+    assert caught.value.reason == (
+        f"{name}: 65537 characters do not fit; shorten it to 65536 (the batch has 1 event)"
+    )
+    assert len(f"{caught.value.batch_id} {caught.value.instance_id}") < 100
+
+
 def _with_event(**fields: Any) -> bytes:
     message = batch(PAGE_OPEN)
     for name, value in fields.items():
@@ -233,10 +256,17 @@ _NOT_PROTOBUF = b"\xff\xff\xff"
 @pytest.mark.parametrize(
     ("body", "status", "field", "reason"),
     [
-        (b"", 400, "common.batch_id", "the batch has no common.batch_id"),
+        (b"", 400, "common.batch_id", "the batch has no common.batch_id (the batch has 0 events)"),
         (_NOT_PROTOBUF, 400, "", "the body is not a serialized Batch"),
-        (_without("batch_id"), 400, "common.batch_id", "the batch has no common.batch_id"),
-        (_without("instance_id"), 400, "common.instance_id", "the batch has no common.instance_id"),
+        *(
+            (
+                _without(name),
+                400,
+                f"common.{name}",
+                f"the batch has no common.{name} (the batch has 1 event)",
+            )
+            for name in ("batch_id", "instance_id")
+        ),
         (
             bytes(batch(PAGE_OPEN).SerializeToString()) + _UNKNOWN_FIELD_99,
             400,
@@ -398,6 +428,35 @@ def test_a_bad_event_changes_nothing_of_the_others(payloads: list[bytes]) -> Non
     beside_bad = _decode(batch(*payloads, b""))
     assert (len(decoded.refused), len(beside_bad.refused)) == (0, 1)
     assert _rows(decoded) == _rows(beside_bad)
+
+
+def _varint(number: int) -> bytes:
+    rest, low = divmod(number % 2**64, 128)
+    return bytes([low | 128]) + _varint(rest) if rest else bytes([low])
+
+
+def _field(number: int, value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+_FIELDS = st.builds(
+    _field,
+    st.integers(1, 27),  # those of ``Everything``, and some between them
+    st.integers(-4, 4) | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=4),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(_FIELDS, max_size=3))
+def test_an_event_alone_fits_as_beside_a_bad_one(fields: list[bytes]) -> None:
+    """Alone, it is read with its whole columns; beside a bad one, it is looked at by itself."""
+    data = _field(3, b"".join(fields))
+    alone = _decode(batch(data))
+    beside_bad = _decode(batch(data, b""))
+    assert beside_bad.refused[:-1] == alone.refused
+    assert _rows(beside_bad) == _rows(alone)
 
 
 def test_a_refusal_carries_the_batch_id_when_it_is_known() -> None:

@@ -18,6 +18,7 @@ from ..collector.notices import Notice
 from ..collector.server import Collector
 from ..collector.tally import Tally
 from ..constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from ..encoding.display import counted
 from ..schema.model import Schema
 from .output import printable
 
@@ -119,7 +120,7 @@ def introduction(
         if not is_unspecified(host)
     )
     return Text.assemble(
-        f"Collecting {len(schema.events)} types of events into {db}, with {key}.\n",
+        f"Collecting {counted(len(schema.events), 'type')} of events into {db}, with {key}.\n",
         ("Page  ", "bold"),
         f"{collector.http_url}/\n",
         ("HTTP  ", "bold"),

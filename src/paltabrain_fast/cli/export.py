@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import duckdb
 import typer
 
-from ..collector.layout import quoted
+from ..collector.layout import literal, quoted
 from .failure import CommandError, reported
 from .output import Result, as_line, write_table
 from .source import Database, DbOption, Source, UrlOption, event_tables, opened
@@ -77,7 +77,7 @@ def _write(source: Source, table: str, file: Path) -> int:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> int:
-    copied = connection.execute(f"COPY {table} TO {_literal(str(file))} (FORMAT parquet)")
+    copied = connection.execute(f"COPY {table} TO {literal(str(file))} (FORMAT parquet)")
     (rows,) = copied.fetchone() or (0,)
     return int(rows)
 
@@ -110,10 +110,6 @@ def _insert(
     documents = json.dumps([dict(zip(columns, row, strict=True)) for row in rows])
     connection.execute(
         "INSERT INTO copied SELECT unnest(row) FROM"
-        f" (SELECT unnest(from_json_strict(?::VARCHAR, {_literal(json.dumps([columns]))})) AS row)",
+        f" (SELECT unnest(from_json_strict(?::VARCHAR, {literal(json.dumps([columns]))})) AS row)",
         [documents],
     )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

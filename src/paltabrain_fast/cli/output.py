@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..encoding.display import counted
 from .values import is_number, text_value
 
 __all__ = ["Result", "as_line", "printable", "write_csv", "write_json", "write_table"]
@@ -96,7 +97,7 @@ def write_table(result: Result) -> None:
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)
-        console.print(_count(len(rows)), style="dim")
+        console.print(counted(len(rows), "row"), style="dim")
         return
     for number, row in enumerate(rows, start=1):
         console.rule(f"row {number}", align="left", style="dim")
@@ -107,7 +108,9 @@ def write_table(result: Result) -> None:
             if value:
                 fields.add_row(Text(name), Text(value))
         console.print(fields)
-    console.print(f"{_count(len(rows))}; columns that are not set are left out", style="dim")
+    console.print(
+        f"{counted(len(rows), 'row')}; columns that are not set are left out", style="dim"
+    )
 
 
 def _write_plain(names: list[str], rows: list[list[str]], right: list[bool]) -> None:
@@ -134,10 +137,6 @@ def _widths(lines: list[list[str]]) -> list[int]:
 
 def _texts(result: Result, row: list[Any]) -> list[str]:
     return [text_value(value, type_) for value, (_, type_) in zip(row, result.columns, strict=True)]
-
-
-def _count(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

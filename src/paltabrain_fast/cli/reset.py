@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..encoding.display import counted
 from .failure import CommandError, UsageError, reported
 from .output import as_line
 from .source import DbOption, UrlOption, opened
@@ -32,4 +33,4 @@ def reset(
         if as_json:
             print(as_line({"deleted": deleted}))
         else:
-            print(f"{source.name}: {deleted:,} {'event' if deleted == 1 else 'events'} deleted")
+            print(f"{source.name}: {counted(deleted, 'event')} deleted")

@@ -1,4 +1,8 @@
-"""Reads the events of a batch into columns: a property of all events at once, not each event."""
+"""Reads the events of a batch into columns: a property of all events at once, not each event.
+
+That is fast, and tells of what does not fit only that there is something. Then ``decode.py`` looks
+at each event, to say which and why. What a value may be, both have from ``conversion.py``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from .. import sdk_pb2
-from ..schema import descriptor
+from ..schema import descriptor, names
 from ..schema.model import Enum, Kind, Property, Schema
 from .conversion import MAX_CHARACTERS, Value, converter, timestamp
 from .layout import GroupColumns, Layout, Table
@@ -24,11 +28,11 @@ _Read = Callable[[Sequence[Message]], list[Value] | None]
 _Plan = list[tuple[str, _Read]]
 """Column, and the function that reads it; that returns ``None`` if no message has the property."""
 
-_SESSION: Final = (
+SESSION: Final = (
     Property("session_id", 2, Kind.INTEGER),
     Property("session_event_seq_num", 3, Kind.INTEGER),
 )
-
+"""What ``Event.common`` may have beside the time; the columns have the same names."""
 
 _AT_ONCE: Final = 1024
 """Events whose messages are objects at a time: with more, protobuf and the collection of garbage
@@ -58,12 +62,12 @@ class ColumnReader:
         enums = {enum.name: enum for enum in schema.enums}
         self._batch = _batch_class(schema)
         self._header_class = descriptor.message_classes(schema).header
-        self._session: _Plan = [(prop.name, _reader(prop, enums)) for prop in _SESSION]
+        self._session: _Plan = [(prop.name, _reader(prop, enums)) for prop in SESSION]
         self._header = [
             (attrgetter(part.group.field_name), _plan(part, enums)) for part in layout.header
         ]
         self._types = {
-            f"event_{table.event.id}": (table, _plan(table.payload, enums))
+            names.payload_field(table.event.id): (table, _plan(table.payload, enums))
             for table in layout.tables
         }
 
@@ -71,11 +75,11 @@ class ColumnReader:
         """Return the events of a batch, by type, and in parts that keep the order.
 
         Args:
-            batch: a serialized ``Batch``.
+            batch: a serialized ``Batch``; no event has its payload twice, since both would be read.
             numbers: the position to be stored for each of its events.
 
         Raises:
-            ValueError: an event does not fit the schema.
+            ValueError: an event does not fit the schema; the text is not for a person.
             DecodeError: likewise.
         """
         message: Any = self._batch.FromString(batch)

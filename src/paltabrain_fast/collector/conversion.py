@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from typing import Any, Final
 
+from ..encoding.display import counted
 from ..schema.model import Enum, Kind, Property
 
 Value = Any
@@ -67,7 +68,7 @@ def _element_converter(prop: Property, enums: Mapping[str, Enum]) -> Convert:
             assert prop.enum is not None
             return _enum_converter(enums[prop.enum])
         case Kind.STRING:
-            return _fitting_text
+            return fitting_text
         case Kind.TIMESTAMP:
             return timestamp
         case _:
@@ -78,7 +79,12 @@ def _same(value: Any) -> Value:
     return value
 
 
-def _fitting_text(text: str) -> str:
+def fitting_text(text: str) -> str:
+    """Return a text.
+
+    Raises:
+        ValueError: it is longer than a column holds.
+    """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"{len(text)} characters do not fit; shorten it to {MAX_CHARACTERS}")
     return text
@@ -86,7 +92,7 @@ def _fitting_text(text: str) -> str:
 
 def _fitting_key(key: str) -> str:
     try:
-        return _fitting_text(key)
+        return fitting_text(key)
     except ValueError as error:
         raise ValueError(f"a key: {error}") from None
 
@@ -113,7 +119,7 @@ def _decimal_converter(precision: int, scale: int) -> Convert:
         except DecimalException:
             raise ValueError(
                 f"{_shortened(text)} does not fit decimal({precision},{scale}) exactly; round it"
-                f" to {scale} places, and keep it below 1E+{precision - scale}"
+                f" to {counted(scale, 'place')}, and keep it below 1E+{precision - scale}"
             ) from None
 
     return convert

@@ -1,4 +1,7 @@
-"""Decodes the body of a batch into rows; refuses it if it does not fit the schema exactly."""
+"""Decodes the body of a batch; of what does not fit the schema exactly, it says where and why.
+
+The events are read by ``columns.py``. Only if that refuses one of them, each is looked at here.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,20 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from ..encoding.display import counted
+from ..schema import names
 from ..schema.descriptor import message_classes
 from ..schema.model import Enum, Schema
 from ..sdk_pb2 import Batch
-from .columns import ColumnReader, EventColumns
-from .conversion import Convert, Value, converter, newer, timestamp
+from .columns import SESSION, ColumnReader, EventColumns
+from .conversion import Convert, Value, converter, fitting_text, newer, timestamp
 from .errors import RefusedError, UnfitError
 from .layout import GroupColumns, Layout, Table
 
 Row = dict[str, Value]
 """Value by name of the column; a missing column is NULL."""
 
-_Plan = dict[str, tuple[str, Convert]]
+_Conversions = dict[str, tuple[str, Convert]]
 """Column and conversion, by name of the property."""
 
 
@@ -95,10 +100,12 @@ class Decoder:
         self._messages = message_classes(schema)
         self._columns = ColumnReader(schema, layout)
         enums = {enum.name: enum for enum in schema.enums}
-        self._context = {part.group.field_name: _plan(part, enums) for part in layout.context}
-        self._header = {part.group.field_name: _plan(part, enums) for part in layout.header}
+        self._context = {
+            part.group.field_name: _conversions(part, enums) for part in layout.context
+        }
+        self._header = {part.group.field_name: _conversions(part, enums) for part in layout.header}
         self._payload = {
-            f"event_{table.event.id}": (table, _plan(table.payload, enums))
+            names.payload_field(table.event.id): (table, _conversions(table.payload, enums))
             for table in layout.tables
         }
 
@@ -108,36 +115,34 @@ class Decoder:
         An empty array or map becomes NULL: on the wire it is the same as one that was not set.
 
         Raises:
-            RefusedError: 400 if the body is no ``Batch``, or lacks ``batch_id`` or ``instance_id``;
-                422 if its context, which all its events share, does not fit the schema.
+            RefusedError: 400 if the body is no ``Batch``, lacks ``batch_id`` or ``instance_id``, or
+                has, beside its events, a text that is too long or an unknown field; 422 if its
+                context, which all its events share, does not fit the schema.
         """
         batch = Batch()
         try:
             batch.ParseFromString(body)
         except DecodeError:
             raise RefusedError(400, "the body is not a serialized Batch") from None
-        batch_id, instance_id = batch.common.batch_id, batch.common.instance_id
-        if not batch_id:
-            raise RefusedError(400, "the batch has no common.batch_id", field="common.batch_id")
-        if not instance_id:
-            raise RefusedError(
-                400, "the batch has no common.instance_id", batch_id, "common.instance_id"
-            )
+        batch_id = instance_id = None
+        status = 400
         try:
-            _refuse_unknown_fields_of_batch(batch)
-        except UnfitError as unfit:
-            reason = f"{unfit.reason}{_how_many_events(batch)}"
-            raise RefusedError(400, reason, batch_id, unfit.field, instance_id) from None
-        try:
+            batch_id = _id_of_batch(batch, "batch_id")
+            instance_id = _id_of_batch(batch, "instance_id")
+            _require_fitting_envelope(batch)
+            status = 422
             context = self._groups(self._messages.context, batch.context, self._context, "context")
         except UnfitError as unfit:
             reason = f"{unfit.reason}{_how_many_events(batch)}"
-            raise RefusedError(422, reason, batch_id, unfit.field, instance_id) from None
+            raise RefusedError(status, reason, batch_id, unfit.field, instance_id) from None
         events, refused = self._events(batch)
         return DecodedBatch(batch_id, _envelope(batch), context, events, refused, _report(batch))
 
     def _events(self, batch: Any) -> tuple[list[EventColumns], list[RefusedEvent]]:
-        """Read the events all at once; if one does not fit, find out which, and why."""
+        """Read the events all at once; if one does not fit, find out which, and why.
+
+        The body itself cannot be read: of a payload that is there twice, the last counts.
+        """
         with suppress(ValueError, DecodeError):
             numbers = range(1, len(batch.events) + 1)
             return self._columns.read(batch.SerializeToString(), numbers), []
@@ -156,20 +161,20 @@ class Decoder:
         return self._columns.read(rest, list(fitting)), refused
 
     def _require_fit(self, event: Any) -> None:
-        """Raise ``UnfitError`` if an event does not fit the schema."""
+        """Raise ``UnfitError`` for the events that ``ColumnReader`` refuses, and no others."""
         if not event.HasField("common"):
             raise UnfitError("event_ts", "the event has no common.event_ts")
         payload = _parse(self._messages.payload, event.payload, "payload")
         members = payload.ListFields()
         if not members:
-            unknown = unknown_fields(payload)
-            if unknown:
+            for unknown in _unknown_fields(payload):
                 raise UnfitError(
-                    f"payload.event_{unknown[0]}", newer(f"it has an unknown event {unknown[0]}")
+                    f"payload.{names.payload_field(unknown)}",
+                    newer(f"it has an unknown event {unknown}"),
                 )
             raise UnfitError("payload", "the event has no type: its payload is empty")
         member, properties = members[0]
-        table, plan = self._payload[member.name]
+        table, conversions = self._payload[member.name]
         name = table.event.name
         _refuse_unknown_fields(properties, name, "payload")
         _refuse_unknown_fields(payload, "the payload", "payload", kind="event")
@@ -179,10 +184,14 @@ class Decoder:
             raise UnfitError("event_ts", str(error)) from None
         if event.header:
             self._groups(self._messages.header, event.header, self._header, "header")
-        _fill({}, properties, plan, "payload")
+        _fill({}, properties, conversions, "payload")
 
     def _groups(
-        self, message_class: type[Message], data: bytes, plans: Mapping[str, _Plan], where: str
+        self,
+        message_class: type[Message],
+        data: bytes,
+        conversions: Mapping[str, _Conversions],
+        where: str,
     ) -> Row:
         """Decode a ``Context`` or an ``EventHeader``."""
         message = _parse(message_class, data, where)
@@ -191,7 +200,7 @@ class Decoder:
         for group, properties in message.ListFields():
             path = f"{where}.{group.name}"
             _refuse_unknown_fields(properties, path, path)
-            _fill(row, properties, plans[group.name], path)
+            _fill(row, properties, conversions[group.name], path)
         return row
 
     def _readable(self, event: Any, number: int) -> tuple[Table | None, Row]:
@@ -199,9 +208,9 @@ class Decoder:
         row: Row = {"batch_event_seq_num": number}
         with suppress(ValueError):
             row["event_ts"] = timestamp(event.common.event_ts)
-        for name in ("session_id", "session_event_seq_num"):
-            if event.common.HasField(name):
-                row[name] = getattr(event.common, name)
+        for prop in SESSION:
+            if event.common.HasField(prop.name):
+                row[prop.name] = getattr(event.common, prop.name)
         with suppress(DecodeError):
             header = self._messages.header()
             header.ParseFromString(event.header)
@@ -211,9 +220,8 @@ class Decoder:
             payload = self._messages.payload()
             payload.ParseFromString(event.payload)
             for member, properties in payload.ListFields():
-                table, plan = self._payload[member.name]
-                row["event_type"] = table.event.name
-                _fill_what_fits(row, properties, plan)
+                table, conversions = self._payload[member.name]
+                _fill_what_fits(row, properties, conversions)
                 return table, row
         return None, row
 
@@ -229,18 +237,18 @@ def _parse(message_class: type[Message], data: bytes, where: str) -> Message:
     return message
 
 
-def _fill(row: Row, properties: Message, plan: _Plan, where: str) -> None:
+def _fill(row: Row, properties: Message, conversions: _Conversions, where: str) -> None:
     for field, value in properties.ListFields():
-        column, convert = plan[field.name]
+        column, convert = conversions[field.name]
         try:
             row[column] = convert(value)
         except ValueError as error:
             raise UnfitError(f"{where}.{field.name}", f"{field.name}: {error}") from None
 
 
-def _fill_what_fits(row: Row, properties: Message, plan: _Plan) -> None:
+def _fill_what_fits(row: Row, properties: Message, conversions: _Conversions) -> None:
     for field, value in properties.ListFields():
-        column, convert = plan[field.name]
+        column, convert = conversions[field.name]
         with suppress(ValueError):
             row[column] = convert(value)
 
@@ -249,9 +257,7 @@ def _refuse_unknown_fields(
     message: Message, owner: str, where: str, *, kind: str = "property"
 ) -> None:
     """Refuse fields that the schema does not have: they have no column, and would be lost."""
-    if not len(UnknownFieldSet(message)):
-        return
-    for number in unknown_fields(message):
+    for number in _unknown_fields(message):
         known = message.DESCRIPTOR.fields_by_number.get(number)
         if known is not None:
             raise UnfitError(
@@ -262,15 +268,32 @@ def _refuse_unknown_fields(
         raise UnfitError(f"{where}.{number}", newer(f"{owner} has an unknown {kind} {number}"))
 
 
-def _refuse_unknown_fields_of_batch(batch: Any) -> None:
+def _id_of_batch(batch: Any, name: str) -> str:
+    value = _fitting_text(batch, name)
+    if not value:
+        raise UnfitError(f"common.{name}", f"the batch has no common.{name}")
+    return value
+
+
+def _fitting_text(batch: Any, name: str) -> str:
+    try:
+        return fitting_text(getattr(batch.common, name))
+    except ValueError as error:
+        raise UnfitError(f"common.{name}", f"{name}: {error}") from None
+
+
+def _require_fitting_envelope(batch: Any) -> None:
+    """Raise ``UnfitError`` if the batch itself, beside its ids, does not fit."""
+    for name in ("country_code", "locale"):
+        _fitting_text(batch, name)
     for part, where in ((batch, "batch"), (batch.common, "common"), (batch.telemetry, "telemetry")):
-        for number in unknown_fields(part):
+        for number in _unknown_fields(part):
             raise UnfitError(
                 f"{where}.{number}", f"the {where} has an unknown field, number {number}"
             )
 
 
-def unknown_fields(message: Message) -> list[int]:
+def _unknown_fields(message: Message) -> list[int]:
     """Return the numbers of the fields that a message's class does not know."""
     fields = UnknownFieldSet(message)
     return [fields[index].field_number for index in range(len(fields))]
@@ -278,8 +301,7 @@ def unknown_fields(message: Message) -> list[int]:
 
 def _how_many_events(batch: Any) -> str:
     """Return how many events a batch has that is refused as a whole, to follow the reason."""
-    count = len(batch.events)
-    return f" (the batch has {count} event{'s' if count != 1 else ''})"
+    return f" (the batch has {counted(len(batch.events), 'event')})"
 
 
 def _report(batch: Any) -> SdkReport | None:
@@ -301,7 +323,7 @@ def _envelope(batch: Any) -> Row:
     return row
 
 
-def _plan(part: GroupColumns, enums: Mapping[str, Enum]) -> _Plan:
+def _conversions(part: GroupColumns, enums: Mapping[str, Enum]) -> _Conversions:
     return {
         prop.name: (part.names[prop.name], converter(prop, enums)) for prop in part.group.properties
     }

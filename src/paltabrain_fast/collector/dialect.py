@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
+from .conversion import MAX_CHARACTERS
 from .layout import Table, quoted
 
 __all__ = ["Dialect", "create_tables"]
@@ -23,7 +24,7 @@ _SNOWFLAKE_TYPES: Final = {
     "BIGINT": "NUMBER(20,0)",
     "BOOLEAN": "BOOLEAN",
     "TIMESTAMP_MS": "TIMESTAMP_NTZ(3)",
-    "VARCHAR": "VARCHAR(65536)",
+    "VARCHAR": f"VARCHAR({MAX_CHARACTERS})",
 }
 _DECIMAL: Final = re.compile(r"DECIMAL(\(\d+,\d+\))")
 _PLAIN_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")

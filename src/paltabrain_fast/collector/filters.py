@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 
 from ..schema.model import Kind, Property
 from .errors import RefusedError
-from .layout import GroupColumns, Layout, Table, quoted
+from .layout import GroupColumns, Layout, Table, literal, quoted
 from .objects import EVENTS_IN_BATCH
 
 Part = Literal["payload", "context", "header"]
@@ -189,7 +189,7 @@ def valid_events(
     where = _Conditions()
     # Unlike the number of the batch, it is a column of the events. So it keeps DuckDB from looking
     # for a text in the events of all other batches.
-    first, last = (f"{_literal(moment)}::TIMESTAMP_MS" for moment in uploaded)
+    first, last = (f"{literal(moment)}::TIMESTAMP_MS" for moment in uploaded)
     where.add(f"e.server_upload_ts BETWEEN {first} AND {last}")
     event_id = f"(b.number * {EVENTS_IN_BATCH} + e.batch_event_seq_num)"
     if page.after is not None:
@@ -207,7 +207,7 @@ def valid_events(
         where.add(_has_value(*found), each.value)
     if wanted.text is not None and wanted.text.lower() not in table.event.name.lower():
         texts = [
-            _as_text(f"e.{quoted(name)}", type_)
+            _as_text(f"e.{quoted(name)}", is_instant=type_ == "TIMESTAMP_MS")
             for name, type_ in table.columns.items()
             if name != "event_type" and _may_have(type_, wanted.text.lower())
         ]
@@ -241,8 +241,8 @@ def refused_events(wanted: Filter, page: Page) -> tuple[str, list[Any]] | None:
             if step is not None
         )
         where.add(
-            f"(object->>{_literal(path)}) = ?"
-            f" OR json_contains(object->{_literal(path)}, to_json(?::VARCHAR))",
+            f"(object->>{literal(path)}) = ?"
+            f" OR json_contains(object->{literal(path)}, to_json(?::VARCHAR))",
             *(each.value, each.value),
         )
     if wanted.text is not None:
@@ -266,16 +266,12 @@ def _column(table: Table, layout: Layout, wanted: PropertyFilter) -> tuple[str, 
 
 def _has_value(column: str, prop: Property) -> str:
     """Return the condition that a property has a value; of arrays and maps, that one of them."""
+    is_instant = prop.kind is Kind.TIMESTAMP
     if not (prop.is_repeated or prop.is_map):
-        return f"{_element_text(column, prop.kind)} = ?"
+        return f"{_as_text(column, is_instant=is_instant)} = ?"
     values = f"map_values({column})" if prop.is_map else column
-    return f"list_contains(list_transform({values}, lambda x: {_element_text('x', prop.kind)}), ?)"
-
-
-def _element_text(value: str, kind: Kind) -> str:
-    if kind is Kind.TIMESTAMP:
-        return f"strftime({value}::TIMESTAMP, {_MILLISECONDS})"
-    return f"{value}::VARCHAR"
+    text = _as_text("x", is_instant=is_instant)
+    return f"list_contains(list_transform({values}, lambda x: {text}), ?)"
 
 
 def _may_have(type_: str, text: str) -> bool:
@@ -286,14 +282,6 @@ def _may_have(type_: str, text: str) -> bool:
     return characters is None or type_.endswith("]") or characters.issuperset(text)
 
 
-def _as_text(column: str, type_: str) -> str:
-    """Return a column as text, as the API shows it where it is a scalar."""
-    return (
-        f"strftime({column}::TIMESTAMP, {_MILLISECONDS})"
-        if type_ == "TIMESTAMP_MS"
-        else (f"{column}::VARCHAR")
-    )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _as_text(value: str, *, is_instant: bool) -> str:
+    """Return SQL for a value as text: a scalar becomes what the API shows."""
+    return f"strftime({value}::TIMESTAMP, {_MILLISECONDS})" if is_instant else f"{value}::VARCHAR"

@@ -11,7 +11,7 @@ import duckdb
 
 from .columns import Values
 from .decode import Row
-from .layout import Columns, Table, quoted
+from .layout import Columns, Table, literal, quoted
 
 _SHARED_BASE_COLUMNS: Final = frozenset(
     ("instance_id", "batch_id", "client_upload_ts", "server_upload_ts", "sdk_name", "sdk_version")
@@ -52,7 +52,7 @@ class Insert:
         self._statement = quoted(name)
         self._shared = shared
         self._own = own
-        columns = [_sql_text(value) for value in constants.values()]
+        columns = [literal(value) for value in constants.values()]
         columns += [f"batch.shared.{quoted(column)}" for column in shared]
         columns += [_unnested(quoted(column), type_) for column, type_ in own.items()]
         names = ", ".join(map(quoted, (*constants, *shared, *own)))
@@ -119,11 +119,7 @@ def insert_rows(
 
 def json_literal(document: Any) -> str:
     """Return a document as a literal of SQL: JSON text."""
-    return _sql_text(json.dumps(document, default=_text))
-
-
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return literal(json.dumps(document, default=_text))
 
 
 def _unnested(column: str, type_: str) -> str:

@@ -101,6 +101,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Return a text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _name_columns(prefix: str, groups: tuple[Group, ...]) -> tuple[GroupColumns, ...]:
     """Name the column of each property; a name that several groups have gets the group's name."""
     uses = Counter(prop.name.lower() for group in groups for prop in group.properties)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..encoding.display import counted
 from .decode import SdkReport
 from .errors import RefusedError
 from .objects import EventObject, subject
@@ -35,6 +36,5 @@ def of_turned_away(error: RefusedError) -> Notice:
 
 def of_report(report: SdkReport) -> Notice:
     """Return the notice of what an SDK has lost before it could send it."""
-    events = "1 event" if report.dropped == 1 else f"{report.dropped:,} events"
-    about = f"{events} dropped by the SDK {report.instance_id}"
+    about = f"{counted(report.dropped, 'event')} dropped by the SDK {report.instance_id}"
     return Notice(about, "; ".join(report.errors) or "the log of the application says why")

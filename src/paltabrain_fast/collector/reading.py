@@ -41,7 +41,7 @@ class Reader:
         Args:
             wanted: which events.
             page: which part of them.
-            seen: the types that have events at all; other tables are not asked.
+            seen: the types that may have events there; other tables are not asked.
             last_id: the highest id that is asked for.
         """
         found: list[_Found] = []

@@ -59,7 +59,7 @@ class Tally:
     _seconds: deque[tuple[int, dict[str, int]]] = field(
         default_factory=lambda: deque(maxlen=SECONDS)
     )
-    _recent: deque[tuple[int, frozenset[str]]] = field(default_factory=deque)
+    _recent: deque[tuple[int, frozenset[str]]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._recent = deque([(self.last_id, frozenset())], RECENT)

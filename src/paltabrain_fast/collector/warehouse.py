@@ -46,10 +46,14 @@ _OWN_TABLES: Final[dict[str, Columns]] = {
         "texts": "VARCHAR",
         "object": "VARCHAR",
     },
+    "forgotten": {"event_type": "VARCHAR", "status": "INTEGER", "number": "BIGINT"},
     "reset": {"last_number": "BIGINT"},
     "schema": {"document": "VARCHAR"},
 }
 
+REJECTED_BYTES: Final = 64 * 2**20
+"""Bytes of what was refused that the file keeps, the newest: of bodies and objects. They are
+counted again after each tenth."""
 
 _LOG_SIZE: Final = "32MB"
 """Size of the write-ahead log at which DuckDB writes it into the file."""
@@ -113,7 +117,8 @@ class Warehouse:
     """A DuckDB file with the tables of a schema. Not thread-safe: use it in one thread at a time.
 
     The tables are ``event.f_<name>`` for each type of event, ``collector.batch`` with a row for
-    each stored batch, and ``collector.rejected`` with a row for each refused event or request.
+    each stored batch, and ``collector.rejected`` with a row for each refused event or request. Of
+    these, the newest are kept; ``collector.forgotten`` has the numbers of the others.
 
     If the file has the tables of an earlier schema, missing tables and columns are added. Columns
     that the schema no longer has stay; they are NULL for new events.
@@ -155,6 +160,7 @@ class Warehouse:
             own = {"number": columns.pop("number")}
             self._insert_batches = Insert(self._connection, "collector.batch", columns, own, {})
             self._number = self._last_number()
+            self._forget_old_refusals()
         except BaseException:
             self._connection.close()
             raise
@@ -190,13 +196,14 @@ class Warehouse:
         """Delete all events, batches and refusals.
 
         Returns:
-            How many events and refusals there were.
+            How many events and refusals the file had.
         """
         deleted = 0
         with self._transaction() as connection:
             for table in self._tables:
                 deleted += self._number_of(f"DELETE FROM event.{quoted(table.name)}")
             deleted += self._number_of("DELETE FROM collector.rejected")
+            connection.execute("DELETE FROM collector.forgotten")
             connection.execute("DELETE FROM collector.batch")
             connection.execute("INSERT INTO collector.reset VALUES (?)", [self._number])
         return deleted
@@ -220,7 +227,7 @@ class Warehouse:
         )
         for type_, status, count in self._connection.execute(
             "SELECT event_type, status, count(*) FROM collector.rejected WHERE id IS NOT NULL"
-            " GROUP BY ALL"
+            " GROUP BY ALL UNION ALL FROM collector.forgotten"
         ).fetchall():
             tally.invalid += count
             tally.unauthorized += count if status == 401 else 0
@@ -234,6 +241,8 @@ class Warehouse:
         return tally
 
     def _store(self, entries: Sequence[Entry]) -> list[Written | Exception]:
+        if self._new_bytes > REJECTED_BYTES / 10:
+            self._forget_old_refusals()
         number = self._number
         rows = _Rows()
         written: list[Written | Exception] = []
@@ -259,7 +268,26 @@ class Warehouse:
             for name, batches in rows.events.items():
                 self._inserts[name].execute(batches)
         self._number = number
+        self._new_bytes += sum(
+            len(row["body"] or b"") + len(row["object"]) for row in rows.rejected
+        )
         return written
+
+    def _forget_old_refusals(self) -> None:
+        """Delete all refusals but the newest; keep how many there were."""
+        size = "coalesce(octet_length(body), 0) + strlen(object)"
+        bound = self._number_of(
+            f"SELECT max(id) FROM (SELECT id, sum({size}) OVER (ORDER BY id DESC) AS bytes"
+            f" FROM collector.rejected) WHERE bytes > {REJECTED_BYTES}"
+        )
+        if bound:
+            with self._transaction() as connection:
+                connection.execute(
+                    "INSERT INTO collector.forgotten SELECT event_type, status, count(*)"
+                    f" FROM collector.rejected WHERE id <= {bound} GROUP BY ALL"
+                )
+                connection.execute(f"DELETE FROM collector.rejected WHERE id <= {bound}")
+        self._new_bytes = 0
 
     def _known(self, entries: Sequence[Entry]) -> set[str]:
         """Return the ids of the batches that are stored already."""

@@ -64,8 +64,13 @@ def group_text(values: Mapping[str, Any]) -> str:
 
 
 def count_text(events: int) -> str:
-    """Say how many events there are."""
+    """Say how many events there are, as in a line of the log."""
     return "1 event" if events == 1 else f"{events} events"
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are of something, for a person: ``1 row``, ``2,000 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def short_text(value: object) -> str:

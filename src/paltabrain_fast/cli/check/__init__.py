@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from ...constant import API_KEY_VARIABLE
+from ...encoding.display import counted
 from ...errors import PaltabrainError
 from ...schema.compare import differences
 from ...schema.errors import SchemaError
@@ -114,8 +115,7 @@ def check(
     else:
         for finding in findings:
             typer.echo(str(finding))
-        number = len(findings)
-        typer.echo(f"{number or 'no'} finding{'' if number == 1 else 's'}", err=True)
+        typer.echo(counted(len(findings), "finding") if findings else "no findings", err=True)
     raise typer.Exit(1 if findings else 0)
 
 

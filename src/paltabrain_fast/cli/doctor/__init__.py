@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from ...constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from ...encoding.display import counted
 from ..parser import OneLineParser, parse_known_options
 from .config_module import module_findings
 from .findings import Finding, State
@@ -71,7 +72,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _summary(findings: list[Finding], faults: int) -> str:
     if faults:
-        return "1 fault found." if faults == 1 else f"{faults} faults found."
+        return f"{counted(faults, 'fault')} found."
     left_out = ", ".join(each.name for each in findings if each.state is State.SKIPPED)
     return f"No fault found; not checked: {left_out}." if left_out else "No fault found."
 

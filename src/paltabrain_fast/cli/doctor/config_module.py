@@ -13,6 +13,7 @@ from typing import Final
 
 from ..._engine.choice import ContextBase, EventBase
 from ..._engine.choice import name as engine
+from ...encoding.display import counted
 from ...errors import Diagnosis
 from ...explanation import explain
 from ...process.masking import error_text
@@ -165,8 +166,7 @@ def _current(path: Path, served: ReadModule) -> Finding:
     if not found:
         return well("current", "as the server's module")
     remedy = _of_the_older({each.side for each in found}, _shown(path))
-    more = "" if len(found) == 1 else "s"
-    cause = f"the module differs from the server's in {len(found)} point{more}"
+    cause = f"the module differs from the server's in {counted(len(found), 'point')}"
     return fault("current", Diagnosis("module", cause, remedy), tuple(each.text for each in found))
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from ...collector.client import CollectorClient
 from ...collector.objects import EVENTS_IN_BATCH, subject
 from ...constant import API_KEY_VARIABLE, HOSTNAME_VARIABLE
+from ...encoding.display import counted
 from .child import Ended
 
 __all__ = ["Arrivals", "Expectation", "arrivals_since", "is_as_expected", "summary", "unknown"]
@@ -110,7 +111,7 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -
         yield "no event arrived"
         yield from _why_nothing(ended)
     else:
-        yield f"{_number(total, 'event')} arrived" + (
+        yield f"{counted(total, 'event')} arrived" + (
             f", and {arrivals.invalid} invalid" if arrivals.invalid > 0 else ""
         )
     width = max(map(len, arrivals.events), default=0)
@@ -121,7 +122,7 @@ def summary(arrivals: Arrivals, expected: Sequence[Expectation], ended: Ended) -
     if arrivals.invalid > len(arrivals.rejected):
         yield f"  and {arrivals.invalid - len(arrivals.rejected)} more"
     if arrivals.dropped > 0:
-        yield f"  dropped by the SDK: {_number(arrivals.dropped, 'event')}; its warnings say why"
+        yield f"  dropped by the SDK: {counted(arrivals.dropped, 'event')}; its warnings say why"
     if arrivals.unauthorized > 0:
         yield f"  The collector wants another API key: set {API_KEY_VARIABLE} to its own,"
         yield "  or api_key= where your code gives it."
@@ -188,10 +189,6 @@ def _loss_at_the_end(ended: Ended) -> Iterator[str]:
         yield f"  flush_on_sigterm=True, or LifespanMiddleware under uvicorn, delivers it {where}"
     else:
         yield f"  {has_ended}what it had buffered is lost {where}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _rejected(event: dict[str, Any]) -> str:
