@@ -12,8 +12,9 @@ from ...schema.model import Group
 from ...schema.names import ENUM_ATTRIBUTES
 from ...schema.read_module import ReadModule
 from .arguments import wrong_constants
+from .bindings import bindings
 
-__all__ = ["ConfigModule", "Problem", "Uses", "uses_of"]
+__all__ = ["ConfigModule", "Problem", "Uses", "last_part", "uses_of"]
 
 _CONTEXT: Final = "Context"
 _PACKAGE: Final = ""
@@ -100,14 +101,15 @@ def uses_of(module: ConfigModule, file: Path, tree: ast.Module) -> Uses:
         file: its path, by which relative imports are resolved.
         tree: what is in it.
     """
-    visitor = _Visitor(module, file)
-    visitor.bind(tree)
-    visitor.visit(tree)
-    problems = sorted(dict.fromkeys(visitor.problems))
-    return Uses(problems, frozenset(visitor.names))
+    finder = _Finder(module, file)
+    finder.bind(tree)
+    for node in ast.walk(tree):  # not recursive: sources may be nested as deep as Python takes
+        finder.look(node)
+    problems = sorted(dict.fromkeys(finder.problems))
+    return Uses(problems, frozenset(finder.names))
 
 
-class _Visitor(ast.NodeVisitor):
+class _Finder:
     def __init__(self, module: ConfigModule, file: Path) -> None:
         self._module = module
         self._file = file
@@ -127,18 +129,16 @@ class _Visitor(ast.NodeVisitor):
                     for alias in aliases:
                         if self._module.is_named(self._file, alias.name, 0):
                             self._packages.add(alias.asname or alias.name)
-        for node in ast.walk(tree):
-            match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._assign(name, self._object(value))
-                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    self._assign(name, self._object(value))
-                case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)):
-                    is_scope = isinstance(value, ast.Call) and _last(value.func) == "scoped_context"
+        for name, by in bindings(tree):
+            match by:
+                case ast.expr():
+                    self._assign(name, self._object(by))
+                case ast.withitem(context_expr=ast.Call(func=function)):
+                    is_scope = last_part(function) == "scoped_context"
                     self._assign(name, _CONTEXT if is_scope else None)
-                case ast.arg(arg=name, annotation=ast.expr() as annotation):
+                case ast.arg(annotation=ast.expr() as annotation):
                     self._assign(name, self._class_named(annotation))
-                case ast.arg(arg=name):
+                case _:
                     self._assign(name, None)
 
     def _assign(self, name: str, holds: str | None) -> None:
@@ -168,37 +168,31 @@ class _Visitor(ast.NodeVisitor):
         self.problems.append(Problem(line, f"{self._module.name} has no {member}{hint}"))
         return False
 
-    def visit_Import(self, node: ast.Import) -> None:
-        """Leave out the names that are imported: they are not used by that."""
+    def look(self, node: ast.AST) -> None:
+        """Look at a node, but not at those in it."""
+        match node:
+            case ast.Constant(value=str(text)):
+                self.names.add(text)
+            case ast.Name(id=name):
+                self.names.add(name)
+                self._note_use(node)
+            case ast.Attribute():
+                self._look_at_attribute(node)
+            case ast.Call(func=function):
+                called = self._member(function)
+                if called in self._module.events:
+                    self._check_call(node, called, called)
+                elif isinstance(function, ast.Attribute) and function.attr.startswith("set_"):
+                    self._check_setter(node, function)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Leave them out as well."""
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str):
-            self.names.add(node.value)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        self.names.add(node.id)
-        self._note_use(node)
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
+    def _look_at_attribute(self, node: ast.Attribute) -> None:
         self.names.add(node.attr)
         self._note_use(node)
-        if self._member(node.value) == _PACKAGE:
+        owner = self._member(node.value)
+        if owner == _PACKAGE:
             self._has(node.attr, node.lineno)
-        enum = self._member(node.value)
-        if enum in self._module.enums:
-            self._check_enum(enum, node)
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        called = self._member(node.func)
-        if called in self._module.events:
-            self._check_call(node, called, called)
-        elif isinstance(node.func, ast.Attribute) and node.func.attr.startswith("set_"):
-            self._check_setter(node, node.func)
-        self.generic_visit(node)
+        if owner in self._module.enums:
+            self._check_enum(owner, node)
 
     def _note_use(self, node: ast.Name | ast.Attribute) -> None:
         member = self._member(node)
@@ -222,7 +216,7 @@ class _Visitor(ast.NodeVisitor):
     def _check_setter(self, node: ast.Call, function: ast.Attribute) -> None:
         holder = self._object(function.value)
         is_sure = holder is not None
-        if holder is None and _last(function.value) == "context":
+        if holder is None and last_part(function.value) == "context":
             holder = _CONTEXT
         if holder is None:
             return
@@ -286,14 +280,23 @@ class _Visitor(ast.NodeVisitor):
             return self._bound[node.id]
         if not isinstance(node, ast.Name | ast.Attribute):
             return None
-        if self._packages and ast.unparse(node) in self._packages:
+        if self._packages and _dotted(node) in self._packages:
             return _PACKAGE
         if isinstance(node, ast.Attribute) and self._member(node.value) == _PACKAGE:
             return node.attr
         return None
 
 
-def _last(node: ast.expr) -> str | None:
+def _dotted(node: ast.expr) -> str | None:
+    """Return a dotted name; ``None`` if it is none."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
+
+
+def last_part(node: ast.expr) -> str | None:
     """Return the last part of a dotted name."""
     match node:
         case ast.Attribute(attr=name) | ast.Name(id=name):
