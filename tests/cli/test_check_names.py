@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,23 +39,35 @@ OTHERWISE = [
 ]
 
 
+Run = Callable[[str, str], list[str]]
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    generate(load_schema(EXAMPLE), tmp_path / "my_config")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def found(project: Path, source: str) -> list[str]:
-    """Return the findings in a source, as line and text."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that returns the findings of a module in a source, as line and text."""
     from paltabrain_fast.cli.main import app
 
-    (project / "app.py").write_text(source)
-    result = CliRunner().invoke(
-        app, ["check", "my_config", "--source", "app.py", "--ignore-unused", "*"]
-    )
-    assert isinstance(result.exception, SystemExit | None), result.exception
-    return [line.removeprefix("app.py:") for line in result.stdout.splitlines()]
+    monkeypatch.chdir(tmp_path)
+
+    def run(module: str, source: str) -> list[str]:
+        options = "--source", source, "--ignore-unused", "*"
+        result = CliRunner().invoke(app, ["check", module, *options])
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        return [line.removeprefix(f"{source}:") for line in result.stdout.splitlines()]
+
+    return run
+
+
+@pytest.fixture
+def found(tmp_path: Path, run: Run) -> Callable[[str], list[str]]:
+    """Return a function that returns the findings in a source, which imports ``my_config``."""
+    generate(load_schema(EXAMPLE), tmp_path / "my_config")
+
+    def found(source: str) -> list[str]:
+        (tmp_path / "app.py").write_text(source)
+        return run("my_config", "app.py")
+
+    return found
 
 
 @pytest.mark.parametrize("otherwise", ["pass", *OTHERWISE])
@@ -67,14 +80,14 @@ def found(project: Path, source: str) -> list[str]:
     ids=["event", "context"],
 )
 def test_name_that_is_bound_again(
-    value: str, call: str, finding: str, otherwise: str, project: Path
+    value: str, call: str, finding: str, otherwise: str, found: Callable[[str], list[str]]
 ) -> None:
     """A finding is for names that hold one thing alone, wherever in the file they are bound."""
     source = (
         f"from my_config import EventPageOpen\nheld = {value}\ndef post():\n    {otherwise}\n"
         f"def get():\n    held.{call}\n"
     )
-    (*findings,) = found(project, source)
+    (*findings,) = found(source)
     if otherwise == "pass":
         assert [finding in each for each in findings] == [True]
     else:
@@ -91,7 +104,7 @@ def test_name_that_is_bound_again(
     ],
 )
 def test_context_may_be_changed_where_the_sdk_is_made(
-    maker: str, lines: list[int], project: Path
+    maker: str, lines: list[int], found: Callable[[str], list[str]]
 ) -> None:
     """No request has begun there; in a function within that one, it may have."""
     source = f"""\
@@ -105,5 +118,34 @@ def create():
 
     return get
 """
-    findings = found(project, source)
+    findings = found(source)
     assert [int(each.split(":")[0]) for each in findings] == (lines or [7])
+
+
+@pytest.mark.parametrize(
+    ("module", "other", "file", "is_told"),
+    [
+        ("shop/events/config", None, "shop/views.py", True),
+        ("shop/events/config", "config/__init__.py", "shop/views.py", False),
+        ("shop/events/config", "config/__init__.py", "shop/events/views.py", False),
+        ("shop/events/config", "config.py", "shop/views.py", False),
+        ("shop/events/config", "config/data.txt", "shop/views.py", True),
+        ("a/config", "b/config/__init__.py", "a/views.py", True),
+        ("a/config", "b/config/__init__.py", "b/views.py", False),
+        ("a/config", "config/__init__.py", "a/views.py", True),
+    ],
+)
+def test_another_module_of_the_same_name(
+    module: str, other: str | None, file: str, is_told: bool, tmp_path: Path, run: Run
+) -> None:
+    """As the settings of many Django projects are in a package ``config``, too."""
+    (tmp_path / "shop" / "events").mkdir(parents=True)
+    for package in ("shop", "shop/events"):
+        (tmp_path / package / "__init__.py").touch()
+    generate(load_schema(EXAMPLE), tmp_path / module)
+    for each in filter(None, (other, file)):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).touch()
+    (tmp_path / file).write_text("from config import settings\nimport config\nconfig.wsgi\n")
+    findings = run(module, file)
+    assert len(findings) == (2 if is_told else 0), findings

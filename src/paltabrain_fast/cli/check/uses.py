@@ -90,7 +90,17 @@ class ConfigModule:
         if level:
             base = file.resolve().parents[level - 1]
             return base.joinpath(*parts) == self._directory
-        return bool(parts) and list(self._directory.parts[-len(parts) :]) == parts
+        if not parts or list(self._directory.parts[-len(parts) :]) != parts:
+            return False
+        root = self._directory.parents[len(parts) - 1]
+        for each in file.resolve().parents:
+            if each == root and not (each / "__init__.py").exists():
+                return True
+            found = each.joinpath(*parts)
+            is_module = (found / "__init__.py").exists() or found.with_suffix(".py").exists()
+            if is_module and found != self._directory:
+                return False  # another one of this name, as of another service
+        return True
 
 
 def uses_of(module: ConfigModule, file: Path, tree: ast.Module) -> Uses:
