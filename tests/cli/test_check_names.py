@@ -94,6 +94,23 @@ def test_name_that_is_bound_again(
         assert findings == []
 
 
+@pytest.mark.parametrize("otherwise", ["import shop.held", *OTHERWISE])
+@pytest.mark.parametrize(
+    ("import_", "use"),
+    [
+        ("import my_config as held", "held.nothing"),
+        ("from my_config import EventPageOpen as held", "held(nothing=1)"),
+    ],
+    ids=["module", "class"],
+)
+def test_import_that_is_bound_again(
+    import_: str, use: str, otherwise: str, found: Callable[[str], list[str]]
+) -> None:
+    """As a function may have a parameter that is named like the module."""
+    source = f"{import_}\ndef post():\n    {otherwise}\ndef get():\n    {use}\n"
+    assert len(found(source)) == (otherwise == "import shop.held")
+
+
 @pytest.mark.parametrize(
     ("maker", "lines"),
     [

@@ -11,8 +11,8 @@ __all__ = ["bindings"]
 def bindings(tree: ast.Module) -> Iterator[tuple[str, ast.AST | None]]:
     """Yield each name that is bound anywhere in a file, beside what tells what it holds.
 
-    That is the value of an assignment, the item of a ``with`` or the parameter of a function;
-    ``None`` for whatever else binds a name, as a loop, a pattern or an import.
+    That is the value of an assignment, the item of a ``with``, the parameter of a function or the
+    alias of an import; ``None`` for whatever else binds a name, as a loop or a pattern.
     """
     known: set[ast.AST] = set()
     for node in ast.walk(tree):  # parents come first
@@ -39,7 +39,7 @@ def bindings(tree: ast.Module) -> Iterator[tuple[str, ast.AST | None]]:
                 | ast.FunctionDef(name=name)
                 | ast.AsyncFunctionDef(name=name)
                 | ast.ClassDef(name=name)
-                | ast.alias(asname=str(name))
-                | ast.alias(name=name)
             ):
                 yield name, None
+            case ast.alias(asname=str(name)) | ast.alias(name=name):
+                yield name, node

@@ -125,6 +125,7 @@ class _Finder:
         self._file = file
         self._bound: dict[str, str] = {}  # local names of classes of the module, or of itself
         self._packages: set[str] = set()  # dotted names of the module itself
+        self._ours: set[ast.AST | None] = set()  # what has bound these
         self._objects: dict[str, str | None] = {}  # what variables hold: an event class, Context
         self.problems: list[Problem] = []
         self.names: set[str] = set()
@@ -139,7 +140,10 @@ class _Finder:
                     for alias in aliases:
                         if self._module.is_named(self._file, alias.name, 0):
                             self._packages.add(alias.asname or alias.name)
-        for name, by in bindings(tree):
+                            self._ours.add(alias)
+        names = list(bindings(tree))
+        self._forget_others(names)
+        for name, by in names:
             match by:
                 case ast.expr():
                     self._assign(name, self._object(by))
@@ -151,6 +155,18 @@ class _Finder:
                 case _:
                     self._assign(name, None)
 
+    def _forget_others(self, names: Iterable[tuple[str, ast.AST | None]]) -> None:
+        """Leave alone what is bound to something else, too, as a parameter of that name is."""
+        bound: set[str] = set()
+        imported: set[str] = set()
+        for name, by in names:
+            if by not in self._ours:
+                (imported if isinstance(by, ast.alias) else bound).add(name)
+        for name in bound | imported:
+            self._bound.pop(name, None)
+        self._packages -= imported  # but import shop leaves shop.my_config
+        self._packages = {name for name in self._packages if name.partition(".")[0] not in bound}
+
     def _assign(self, name: str, holds: str | None) -> None:
         """Note what a variable holds; one that holds various things is left alone."""
         if self._objects.setdefault(name, holds) != holds:
@@ -159,6 +175,7 @@ class _Finder:
     def _import_from(self, node: ast.ImportFrom) -> None:
         name, level = node.module or "", node.level
         if self._module.is_named(self._file, name, level):
+            self._ours.update(node.names)
             for alias in node.names:
                 if alias.name == "*":
                     self._bound |= {member: member for member in self._module.members}
@@ -169,6 +186,7 @@ class _Finder:
             dotted = f"{name}.{alias.name}" if name else alias.name
             if self._module.is_named(self._file, dotted, level):
                 self._bound[alias.asname or alias.name] = _PACKAGE
+                self._ours.add(alias)
 
     def _has(self, member: str, line: int) -> bool:
         """Tell whether the module has something of this name; if not, that is a problem."""
