@@ -16,6 +16,8 @@ from ..support.scarce import needs
 
 pytestmark = needs("duckdb")
 
+IMPORT = "from my_config import EventPageOpen"
+
 OTHERWISE = [
     "for held in others(): pass",
     "held, other = others()",
@@ -84,8 +86,7 @@ def test_name_that_is_bound_again(
 ) -> None:
     """A finding is for names that hold one thing alone, wherever in the file they are bound."""
     source = (
-        f"from my_config import EventPageOpen\nheld = {value}\ndef post():\n    {otherwise}\n"
-        f"def get():\n    held.{call}\n"
+        f"{IMPORT}\nheld = {value}\ndef post():\n    {otherwise}\ndef get():\n    held.{call}\n"
     )
     (*findings,) = found(source)
     if otherwise == "pass":
