@@ -197,6 +197,7 @@ class _Run:
         self._session: pytest.Session | None = None
         self._has_tested = False
         self._is_ignored = False
+        self._unreported: list[str] = []
         self._guard: Guard | None = None
         self._allows = False
         self._making = threading.Lock()
@@ -240,16 +241,27 @@ class _Run:
 
     def _tell(self) -> bool:
         """Say on the standard error what would have been sent; return whether there was any."""
+        complaints, self._unreported = self._unreported, []
         complaint = self._end_phase(None, is_between=True)
-        if complaint is None or self._is_ignored:
-            return False
-        when = "After the last test" if self._has_tested else "Outside of all tests"
-        print(f"paltabrain_fast: {when}: {complaint}", file=sys.stderr)
-        return True
+        if complaint is not None and not self._is_ignored:
+            when = "After the last test" if self._has_tested else "Outside of all tests"
+            complaints.append(f"{when}: {complaint}")
+        for each in complaints:
+            print(f"paltabrain_fast: {each}", file=sys.stderr)
+        return bool(complaints)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Know whose exit status it is."""
         self._session = session
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Keep for the end what no report has told, as a phase has ended the run."""
+        try:
+            return (yield)
+        finally:
+            untold = item.stash.get(_complaints, [])
+            self._unreported += [f"In {item.nodeid}: {each}" for each in untold]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:

@@ -326,6 +326,17 @@ def test_source_that_cannot_be_read(project: Path, run: Run) -> None:
     assert done.stdout.count("is not valid Python") == 1
 
 
+@pytest.mark.parametrize("depth", [250, 900])
+@pytest.mark.parametrize("import_", ["import shop.my_config", "from .my_config import Context"])
+def test_source_that_is_nested_deep(depth: int, import_: str, project: Path, run: Run) -> None:
+    """As deep as Python takes it."""
+    chain = "one: pass\n" + "elif one: pass\n" * depth
+    source = f"{import_}\nif {chain}x = 1{' + 1' * depth}\ny = one{'.two()' * depth}\n"
+    (project / "shop" / "deep.py").write_text(source)
+    done = run("check", "shop.my_config", "--source", "shop", "--ignore-unused", "*")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_generated_files_are_compared(project: Path, run: Run) -> None:
     command = ("generate", "--check", "schema.yaml", "shop/my_config")
     good = run(*command)

@@ -96,6 +96,19 @@ def test_in_several_processes(run: Any, api: ApiServer, moment: str) -> None:
     assert api.connections == 0
 
 
+@pytest.mark.parametrize(("way", "code"), [("exit", 1), ("interrupt", 2)])
+def test_test_that_ends_the_run(
+    run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch, way: str, code: int
+) -> None:
+    monkeypatch.setenv("LEAVES_BY", way)
+    result = run_suite("test_leaving")
+    result.stderr.fnmatch_lines(
+        ["paltabrain_fast: In test_leaving.py::test_leaves: 1 event would have been sent to *"]
+    )
+    result.stderr.fnmatch_lines(["*with @pytest.mark.paltabrain_allow_send"])
+    assert result.ret == code
+
+
 def test_run_within_a_run_ends_before_it(
     run_suite: RunSuite, api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,11 +6,13 @@ import ast
 from collections.abc import Collection, Iterator
 from typing import Final, TypeGuard
 
-from .uses import Problem
+from .bindings import bindings
+from .uses import Problem, last_part
 
 __all__ = ["context_changes", "has_scopes"]
 
 _SCOPES: Final = ("ContextMiddleware", "scoped_context")
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _TEXT: Final = (
     "the context of the whole process is changed within a function: if that is for a request or"
     " task, events of others get it too; add ContextMiddleware, or use sdk.scoped_context()"
@@ -19,25 +21,42 @@ _TEXT: Final = (
 
 def has_scopes(tree: ast.Module) -> bool:
     """Tell whether a file names what gives requests contexts of their own, comments aside."""
-    named = ast.dump(tree)
-    return any(name in named for name in _SCOPES)
+    texts = (text for node in ast.walk(tree) for text in vars(node).values())
+    return any(isinstance(text, str) and any(map(text.__contains__, _SCOPES)) for text in texts)
 
 
 def context_changes(tree: ast.Module, groups: Collection[str]) -> Iterator[Problem]:
     """Yield each call such as ``sdk.context.set_user()`` that is in a function.
 
+    Left out are functions that make an SDK: no request has begun there.
+
     Args:
         tree: what is in a file.
         groups: groups of the context, such as ``user``.
     """
-    functions = [
-        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    calls = {node for function in functions for part in function.body for node in ast.walk(part)}
+    functions = [list(_own(node)) for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]
+    calls = {node for own in functions if not any(map(_makes_sdk, own)) for node in own}
     setters = {f"set_{group}" for group in groups}
     names = _names_of_contexts(tree)
     for line in sorted({node.lineno for node in calls if _changes_context(node, setters, names)}):
         yield Problem(line, _TEXT)
+
+
+def _own(function: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is in a function, but for what is in the functions in it."""
+    rest = list(ast.iter_child_nodes(function))
+    while rest:
+        node = rest.pop()
+        yield node
+        if not isinstance(node, _FUNCTIONS):
+            rest += ast.iter_child_nodes(node)
+
+
+def _makes_sdk(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Subscript(value=maker)) | ast.Call(func=maker):  # PaltabrainSdk[…]()
+            return last_part(maker) == "PaltabrainSdk"
+    return False
 
 
 def _changes_context(
@@ -58,14 +77,6 @@ def _is_context(node: ast.AST | None) -> bool:
 def _names_of_contexts(tree: ast.Module) -> set[str]:
     """Return the variables that hold nothing else in a file, as by ``context = sdk.context``."""
     holds: dict[str, bool] = {}
-    for node in ast.walk(tree):
-        match node:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=value)
-                | ast.NamedExpr(target=ast.Name(id=name), value=value)
-            ):
-                holds[name] = holds.get(name, True) and _is_context(value)
-            case ast.arg(arg=name) | ast.withitem(optional_vars=ast.Name(id=name)):
-                holds[name] = False
+    for name, by in bindings(tree):
+        holds[name] = holds.get(name, True) and _is_context(by)
     return {name for name, is_context in holds.items() if is_context}

@@ -12,8 +12,9 @@ from ...schema.model import Group
 from ...schema.names import ENUM_ATTRIBUTES
 from ...schema.read_module import ReadModule
 from .arguments import wrong_constants
+from .bindings import bindings
 
-__all__ = ["ConfigModule", "Problem", "Uses", "uses_of"]
+__all__ = ["ConfigModule", "Problem", "Uses", "last_part", "uses_of"]
 
 _CONTEXT: Final = "Context"
 _PACKAGE: Final = ""
@@ -89,7 +90,17 @@ class ConfigModule:
         if level:
             base = file.resolve().parents[level - 1]
             return base.joinpath(*parts) == self._directory
-        return bool(parts) and list(self._directory.parts[-len(parts) :]) == parts
+        if not parts or list(self._directory.parts[-len(parts) :]) != parts:
+            return False
+        root = self._directory.parents[len(parts) - 1]
+        for each in file.resolve().parents:
+            if each == root and not (each / "__init__.py").exists():
+                return True
+            found = each.joinpath(*parts)
+            is_module = (found / "__init__.py").exists() or found.with_suffix(".py").exists()
+            if is_module and found != self._directory:
+                return False  # another one of this name, as of another service
+        return True
 
 
 def uses_of(module: ConfigModule, file: Path, tree: ast.Module) -> Uses:
@@ -100,19 +111,21 @@ def uses_of(module: ConfigModule, file: Path, tree: ast.Module) -> Uses:
         file: its path, by which relative imports are resolved.
         tree: what is in it.
     """
-    visitor = _Visitor(module, file)
-    visitor.bind(tree)
-    visitor.visit(tree)
-    problems = sorted(dict.fromkeys(visitor.problems))
-    return Uses(problems, frozenset(visitor.names))
+    finder = _Finder(module, file)
+    finder.bind(tree)
+    for node in ast.walk(tree):  # not recursive: sources may be nested as deep as Python takes
+        finder.look(node)
+    problems = sorted(dict.fromkeys(finder.problems))
+    return Uses(problems, frozenset(finder.names))
 
 
-class _Visitor(ast.NodeVisitor):
+class _Finder:
     def __init__(self, module: ConfigModule, file: Path) -> None:
         self._module = module
         self._file = file
         self._bound: dict[str, str] = {}  # local names of classes of the module, or of itself
         self._packages: set[str] = set()  # dotted names of the module itself
+        self._ours: set[ast.AST | None] = set()  # what has bound these
         self._objects: dict[str, str | None] = {}  # what variables hold: an event class, Context
         self.problems: list[Problem] = []
         self.names: set[str] = set()
@@ -127,19 +140,32 @@ class _Visitor(ast.NodeVisitor):
                     for alias in aliases:
                         if self._module.is_named(self._file, alias.name, 0):
                             self._packages.add(alias.asname or alias.name)
-        for node in ast.walk(tree):
-            match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._assign(name, self._object(value))
-                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    self._assign(name, self._object(value))
-                case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)):
-                    is_scope = isinstance(value, ast.Call) and _last(value.func) == "scoped_context"
+                            self._ours.add(alias)
+        names = list(bindings(tree))
+        self._forget_others(names)
+        for name, by in names:
+            match by:
+                case ast.expr():
+                    self._assign(name, self._object(by))
+                case ast.withitem(context_expr=ast.Call(func=function)):
+                    is_scope = last_part(function) == "scoped_context"
                     self._assign(name, _CONTEXT if is_scope else None)
-                case ast.arg(arg=name, annotation=ast.expr() as annotation):
+                case ast.arg(annotation=ast.expr() as annotation):
                     self._assign(name, self._class_named(annotation))
-                case ast.arg(arg=name):
+                case _:
                     self._assign(name, None)
+
+    def _forget_others(self, names: Iterable[tuple[str, ast.AST | None]]) -> None:
+        """Leave alone what is bound to something else, too, as a parameter of that name is."""
+        bound: set[str] = set()
+        imported: set[str] = set()
+        for name, by in names:
+            if by not in self._ours:
+                (imported if isinstance(by, ast.alias) else bound).add(name)
+        for name in bound | imported:
+            self._bound.pop(name, None)
+        self._packages -= imported  # but import shop leaves shop.my_config
+        self._packages = {name for name in self._packages if name.partition(".")[0] not in bound}
 
     def _assign(self, name: str, holds: str | None) -> None:
         """Note what a variable holds; one that holds various things is left alone."""
@@ -149,6 +175,7 @@ class _Visitor(ast.NodeVisitor):
     def _import_from(self, node: ast.ImportFrom) -> None:
         name, level = node.module or "", node.level
         if self._module.is_named(self._file, name, level):
+            self._ours.update(node.names)
             for alias in node.names:
                 if alias.name == "*":
                     self._bound |= {member: member for member in self._module.members}
@@ -159,6 +186,7 @@ class _Visitor(ast.NodeVisitor):
             dotted = f"{name}.{alias.name}" if name else alias.name
             if self._module.is_named(self._file, dotted, level):
                 self._bound[alias.asname or alias.name] = _PACKAGE
+                self._ours.add(alias)
 
     def _has(self, member: str, line: int) -> bool:
         """Tell whether the module has something of this name; if not, that is a problem."""
@@ -168,37 +196,31 @@ class _Visitor(ast.NodeVisitor):
         self.problems.append(Problem(line, f"{self._module.name} has no {member}{hint}"))
         return False
 
-    def visit_Import(self, node: ast.Import) -> None:
-        """Leave out the names that are imported: they are not used by that."""
+    def look(self, node: ast.AST) -> None:
+        """Look at a node, but not at those in it."""
+        match node:
+            case ast.Constant(value=str(text)):
+                self.names.add(text)
+            case ast.Name(id=name):
+                self.names.add(name)
+                self._note_use(node)
+            case ast.Attribute():
+                self._look_at_attribute(node)
+            case ast.Call(func=function):
+                called = self._member(function)
+                if called in self._module.events:
+                    self._check_call(node, called, called)
+                elif isinstance(function, ast.Attribute) and function.attr.startswith("set_"):
+                    self._check_setter(node, function)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Leave them out as well."""
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str):
-            self.names.add(node.value)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        self.names.add(node.id)
-        self._note_use(node)
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
+    def _look_at_attribute(self, node: ast.Attribute) -> None:
         self.names.add(node.attr)
         self._note_use(node)
-        if self._member(node.value) == _PACKAGE:
+        owner = self._member(node.value)
+        if owner == _PACKAGE:
             self._has(node.attr, node.lineno)
-        enum = self._member(node.value)
-        if enum in self._module.enums:
-            self._check_enum(enum, node)
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        called = self._member(node.func)
-        if called in self._module.events:
-            self._check_call(node, called, called)
-        elif isinstance(node.func, ast.Attribute) and node.func.attr.startswith("set_"):
-            self._check_setter(node, node.func)
-        self.generic_visit(node)
+        if owner in self._module.enums:
+            self._check_enum(owner, node)
 
     def _note_use(self, node: ast.Name | ast.Attribute) -> None:
         member = self._member(node)
@@ -222,7 +244,7 @@ class _Visitor(ast.NodeVisitor):
     def _check_setter(self, node: ast.Call, function: ast.Attribute) -> None:
         holder = self._object(function.value)
         is_sure = holder is not None
-        if holder is None and _last(function.value) == "context":
+        if holder is None and last_part(function.value) == "context":
             holder = _CONTEXT
         if holder is None:
             return
@@ -286,14 +308,23 @@ class _Visitor(ast.NodeVisitor):
             return self._bound[node.id]
         if not isinstance(node, ast.Name | ast.Attribute):
             return None
-        if self._packages and ast.unparse(node) in self._packages:
+        if self._packages and _dotted(node) in self._packages:
             return _PACKAGE
         if isinstance(node, ast.Attribute) and self._member(node.value) == _PACKAGE:
             return node.attr
         return None
 
 
-def _last(node: ast.expr) -> str | None:
+def _dotted(node: ast.expr) -> str | None:
+    """Return a dotted name; ``None`` if it is none."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
+
+
+def last_part(node: ast.expr) -> str | None:
     """Return the last part of a dotted name."""
     match node:
         case ast.Attribute(attr=name) | ast.Name(id=name):
