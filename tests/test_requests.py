@@ -1,4 +1,4 @@
-"""Requests: what they say, how many run at once, and on how many connections."""
+"""Requests: what they say, how many run at once, on how many connections."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import threading
 from uuid import UUID
 
 import paltabrain_fast
+from paltabrain_fast import InMemoryTransport
 
 from .support.answers import Answer
 from .support.api_server import ApiServer
 from .support.events import TextContext, TextEvent
+from .support.probe import Delivery, await_delivery, waits_watched
 from .support.sdk import MakeSdk
 
 
@@ -58,3 +60,13 @@ def test_connections_are_reused(api: ApiServer, make_sdk: MakeSdk) -> None:
     assert sdk.flush(timeout=30)
     assert len(api.requests) == 100
     assert api.connections <= 2
+
+
+def test_server_that_answers_at_once_needs_one_thread(make_sdk: MakeSdk) -> None:
+    with waits_watched():  # where no time passes, so that it is at once
+        sdk = make_sdk(transport=InMemoryTransport())
+        for number in range(100):
+            sdk.track(TextEvent(), TextContext(str(number)))
+        sdk.flush()
+        await_delivery(sdk, 100)
+        assert len(Delivery(sdk).threads()) == 2  # one of them frames
