@@ -30,7 +30,7 @@ QUICK_TESTS := tests/encoding tests/engine/test_engine.py tests/engine/test_engi
 	tests/cli/test_config_archive.py $(addprefix tests/test_,batches.py constructor.py context_argument.py \
 	conventions.py copying.py hosts.py locks.py masking.py options.py outcomes.py requests.py retries.py sdk.py \
 	sessions.py track_method.py utils.py) \
-	$(addprefix tests/delivery/test_,ledger.py outage.py schedule.py states.py)
+	$(addprefix tests/delivery/test_,ledger.py outage.py outage_walk.py schedule.py states.py)
 
 test-quick: $(VENV)/.test  ## A part of them that takes less than 30 seconds
 	$(BIN)/python -m pytest --quiet --ignore=tests/encoding/test_encode.py $(QUICK_TESTS)
