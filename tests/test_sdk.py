@@ -109,6 +109,27 @@ def test_base_exception_passes(make_sdk: MakeSdk) -> None:
         sdk.track(Interrupted())
 
 
+def test_track_does_not_raise_at_the_limit_of_recursion(make_sdk: MakeSdk) -> None:
+    sdk = make_sdk(transport=InMemoryTransport())
+    event = TextEvent()
+    escaped = []
+
+    def probe() -> None:
+        """There is room for one more call."""
+
+    def deeper() -> None:
+        probe()
+        try:
+            sdk.track(event)
+        except RecursionError as error:
+            escaped.append(error)
+        deeper()
+
+    with pytest.raises(RecursionError):
+        deeper()
+    assert not escaped
+
+
 def test_track_completes_while_no_request_is_answered(api: ApiServer, make_sdk: MakeSdk) -> None:
     release = threading.Event()
     api.answer = lambda _count, _request: Answer(release=release)
