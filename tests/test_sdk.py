@@ -14,6 +14,7 @@ from paltabrain_fast import ErrorInfo, InMemoryTransport, PaltabrainSdk
 
 from .support.answers import Answer
 from .support.api_server import ApiServer
+from .support.collection import without_finalizers
 from .support.events import TextContext, TextEvent, UnserializableEvent
 from .support.probe import foreign_classes_unreported
 from .support.sdk import MakeSdk, assert_balanced, texts
@@ -125,7 +126,7 @@ def test_track_does_not_raise_at_the_limit_of_recursion(make_sdk: MakeSdk) -> No
             escaped.append(error)
         deeper()
 
-    with pytest.raises(RecursionError):
+    with without_finalizers(), pytest.raises(RecursionError):
         deeper()
     assert not escaped
 
