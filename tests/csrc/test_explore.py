@@ -192,7 +192,7 @@ FRAMING = [
 
 # The C tests of each file that is mutated, and what they are linked with.
 TESTS = {
-    "pbf_ring.c": (["test_ring"], ["pbf_ring"]),
+    "pbf_ring.c": (["test_ring", "test_block", "test_ring_model", "test_ring_race"], ["pbf_ring"]),
     "pbf_context.c": (["test_context"], ["pbf_ring", "pbf_context"]),
     "pbf_context.h": (["test_context"], ["pbf_ring", "pbf_context"]),
     "pbf_record.c": (["test_frame"], FRAMING),
