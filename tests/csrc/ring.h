@@ -1,4 +1,4 @@
-/* What the C tests of the ring share: rings at telling positions, payloads that look like headers. */
+/* What the C tests of the ring share: rings at all positions, payloads that look like headers. */
 #ifndef TEST_RING_H
 #define TEST_RING_H
 

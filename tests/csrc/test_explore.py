@@ -190,15 +190,17 @@ FRAMING = [
     *("pbf_group", "pbf_frame", "pbf_encode"),
 ]
 
+OF_FRAMES = ["test_frame", "test_frame_model"]
+
 # The C tests of each file that is mutated, and what they are linked with.
 TESTS = {
     "pbf_ring.c": (["test_ring", "test_block", "test_ring_model", "test_ring_race"], ["pbf_ring"]),
     "pbf_context.c": (["test_context"], ["pbf_ring", "pbf_context"]),
     "pbf_context.h": (["test_context"], ["pbf_ring", "pbf_context"]),
-    "pbf_record.c": (["test_frame"], FRAMING),
+    "pbf_record.c": (["test_record", *OF_FRAMES], FRAMING),
     "pbf_number.c": (["test_number"], ["pbf_ring", "pbf_number"]),
-    "pbf_group.c": (["test_group", "test_group_model", "test_frame"], FRAMING),
-    "pbf_frame.c": (["test_group", "test_group_model", "test_frame"], FRAMING),
+    "pbf_group.c": (["test_group", "test_group_model", *OF_FRAMES], FRAMING),
+    "pbf_frame.c": (["test_group", "test_group_model", *OF_FRAMES], FRAMING),
 }
 
 
