@@ -31,6 +31,7 @@ MUTATED = (
     *CONSUMER,
 )
 EXPLORED = ("pbf_ring.c", "pbf_context.c", "pbf_record.c", "pbf_encode.c")
+SCENARIOS = [ROOT / f"tests/csrc/explore_{name}.c" for name in ("ring", "contexts", "close")]
 SHIM = '-DPBF_ATOMIC_SHIM="explore_shim.h"'
 
 # Functions in which nothing is broken, and why.
@@ -229,7 +230,7 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The objects of the explorer and of the sources that it explores."""
     directory = tmp_path_factory.mktemp("explorer")
     shutil.copytree(ROOT / "csrc", directory / "csrc")
-    sources = [ROOT / "tests/csrc/explore.c", ROOT / "tests/csrc/explore_ring.c"]
+    sources = [ROOT / "tests/csrc/explore.c", *SCENARIOS]
     sources += [directory / "csrc" / name for name in EXPLORED]
     return {source.name: compiled(source, directory, SHIM) for source in sources}
 
@@ -273,7 +274,7 @@ def notice(
     if explored:
         sources = [core / mutant.file]
         if mutant.file.endswith(".h"):
-            sources = [ROOT / "tests/csrc/explore_ring.c", *(core / name for name in EXPLORED)]
+            sources = [*SCENARIOS, *(core / name for name in EXPLORED)]
         changed = {source.name: compiled(source, directory, SHIM) for source in sources}
         scenarios = [] if mutant.file == "pbf_ring.c" else ["retirement"]
         failure = fails(directory, (explorer | changed).values(), *scenarios)
