@@ -31,6 +31,7 @@ MUTATED = (
     *CONSUMER,
 )
 EXPLORED = ("pbf_ring.c", "pbf_context.c", "pbf_record.c", "pbf_encode.c")
+EXPLORER = [ROOT / f"tests/csrc/explore{part}.c" for part in ("", "_model", "_search")]
 SCENARIOS = [ROOT / f"tests/csrc/explore_{name}.c" for name in ("ring", "contexts", "close")]
 SHIM = '-DPBF_ATOMIC_SHIM="explore_shim.h"'
 
@@ -230,7 +231,7 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The objects of the explorer and of the sources that it explores."""
     directory = tmp_path_factory.mktemp("explorer")
     shutil.copytree(ROOT / "csrc", directory / "csrc")
-    sources = [ROOT / "tests/csrc/explore.c", *SCENARIOS]
+    sources = [*EXPLORER, *SCENARIOS]
     sources += [directory / "csrc" / name for name in EXPLORED]
     return {source.name: compiled(source, directory, SHIM) for source in sources}
 
