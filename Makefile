@@ -27,9 +27,10 @@ test: $(VENV)/.test  ## All tests, those in C included
 # Quick ones of each room; those that start processes, or wait, are left to `make test`.
 QUICK_TESTS := tests/encoding tests/engine/test_engine.py tests/engine/test_engine_services.py tests/golden \
 	tests/schema/test_form.py $(addprefix tests/collector/test_,authority.py bundle.py decode.py layout.py warehouse.py) \
-	tests/cli/test_config_archive.py $(addprefix tests/test_,context_argument.py conventions.py copying.py \
-	hosts.py locks.py masking.py options.py outcomes.py retries.py sdk.py track_method.py utils.py) \
-	$(addprefix tests/delivery/test_,ledger.py outage.py schedule.py states.py)
+	tests/cli/test_config_archive.py $(addprefix tests/test_,batches.py constructor.py context_argument.py \
+	conventions.py copying.py hosts.py locks.py masking.py options.py outcomes.py requests.py retries.py sdk.py \
+	sessions.py track_method.py utils.py) \
+	$(addprefix tests/delivery/test_,ledger.py outage.py outage_walk.py schedule.py states.py)
 
 test-quick: $(VENV)/.test  ## A part of them that takes less than 30 seconds
 	$(BIN)/python -m pytest --quiet --ignore=tests/encoding/test_encode.py $(QUICK_TESTS)

@@ -82,3 +82,10 @@ def test_each_remedy_that_the_error_names_works(make_sdk: MakeSdk) -> None:
         PaltabrainSdk.__reduce__(Own("localhost", "key", TextContext(), disabled=True))
     again = copy.copy(Own("localhost", "key", TextContext(), disabled=True))
     assert again.hostname == "localhost"
+
+
+@pytest.mark.parametrize("value", [TextEvent("x"), TextContext("x")])
+def test_copies(value: TextEvent | TextContext) -> None:
+    for clone in copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value)):
+        assert clone.text == "x"
+        assert clone.asdict() == value.asdict()

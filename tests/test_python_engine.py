@@ -12,11 +12,11 @@ import pytest
 import paltabrain_fast
 
 FILES = [
+    "before_send",
     "encoding/test_base.py",
     "encoding/test_display.py",
     "golden/test_golden.py",
     "test_asyncio.py",
-    "test_before_send.py",
     "test_context_argument.py",
     "test_copying.py",
     "test_debug.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 
@@ -15,7 +16,7 @@ from .support.events import TextEvent, UnserializableEvent
 from .support.probe import await_delivery
 from .support.programs import run_program
 from .support.scarce import needs
-from .support.sdk import MakeSdk, assert_balanced, texts
+from .support.sdk import MakeSdk, Sdk, assert_balanced, texts
 
 
 @pytest.mark.parametrize("engine", ["native", "python"])
@@ -103,3 +104,32 @@ def test_child_forgets_which_threads_of_the_parent_were_logging(engine: str) -> 
 def test_exception_anywhere_in_a_log_line_ends_it(engine: str) -> None:
     """All that is tracked later would be taken for the SDK's own doing."""
     run_program("reentrancy/interrupted_line", loses=True, PALTABRAIN_SDK_ENGINE=engine)
+
+
+def test_handler_that_tracks_what_we_log_is_no_loop(make_sdk: MakeSdk) -> None:
+    """Neither a deadlock nor a recursion."""
+
+    depths = [0]
+
+    class Tracking(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            depths.append(len(inspect.stack(0)))
+            sdk.track(TextEvent("logged"))
+            sdk.track(UnserializableEvent())
+            sdk.stats()
+            sdk.flush(timeout=60)
+
+    sdk: Sdk = make_sdk(
+        transport=InMemoryTransport(lambda _request: SendResult(status=400)), flush_buffer_size=1
+    )
+    handler = Tracking()
+    sdk.logger.addHandler(handler)
+    try:
+        sdk.track(UnserializableEvent())
+        for _ in range(10):
+            sdk.track(TextEvent())
+        assert sdk.flush(timeout=60)
+    finally:
+        sdk.logger.removeHandler(handler)
+    assert max(depths) < 200
+    assert sdk.shutdown()

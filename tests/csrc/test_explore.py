@@ -31,6 +31,8 @@ MUTATED = (
     *CONSUMER,
 )
 EXPLORED = ("pbf_ring.c", "pbf_context.c", "pbf_record.c", "pbf_encode.c")
+EXPLORER = [ROOT / f"tests/csrc/explore{part}.c" for part in ("", "_model", "_search")]
+SCENARIOS = [ROOT / f"tests/csrc/explore_{name}.c" for name in ("ring", "contexts", "close")]
 SHIM = '-DPBF_ATOMIC_SHIM="explore_shim.h"'
 
 # Functions in which nothing is broken, and why.
@@ -190,15 +192,17 @@ FRAMING = [
     *("pbf_group", "pbf_frame", "pbf_encode"),
 ]
 
+OF_FRAMES = ["test_frame", "test_frame_model"]
+
 # The C tests of each file that is mutated, and what they are linked with.
 TESTS = {
-    "pbf_ring.c": (["test_ring"], ["pbf_ring"]),
+    "pbf_ring.c": (["test_ring", "test_block", "test_ring_model", "test_ring_race"], ["pbf_ring"]),
     "pbf_context.c": (["test_context"], ["pbf_ring", "pbf_context"]),
     "pbf_context.h": (["test_context"], ["pbf_ring", "pbf_context"]),
-    "pbf_record.c": (["test_frame"], FRAMING),
+    "pbf_record.c": (["test_record", *OF_FRAMES], FRAMING),
     "pbf_number.c": (["test_number"], ["pbf_ring", "pbf_number"]),
-    "pbf_group.c": (["test_group", "test_group_model", "test_frame"], FRAMING),
-    "pbf_frame.c": (["test_group", "test_group_model", "test_frame"], FRAMING),
+    "pbf_group.c": (["test_group", "test_group_model", *OF_FRAMES], FRAMING),
+    "pbf_frame.c": (["test_group", "test_group_model", *OF_FRAMES], FRAMING),
 }
 
 
@@ -227,7 +231,7 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The objects of the explorer and of the sources that it explores."""
     directory = tmp_path_factory.mktemp("explorer")
     shutil.copytree(ROOT / "csrc", directory / "csrc")
-    sources = [ROOT / "tests/csrc/explore.c", ROOT / "tests/csrc/explore_ring.c"]
+    sources = [*EXPLORER, *SCENARIOS]
     sources += [directory / "csrc" / name for name in EXPLORED]
     return {source.name: compiled(source, directory, SHIM) for source in sources}
 
@@ -271,7 +275,7 @@ def notice(
     if explored:
         sources = [core / mutant.file]
         if mutant.file.endswith(".h"):
-            sources = [ROOT / "tests/csrc/explore_ring.c", *(core / name for name in EXPLORED)]
+            sources = [*SCENARIOS, *(core / name for name in EXPLORED)]
         changed = {source.name: compiled(source, directory, SHIM) for source in sources}
         scenarios = [] if mutant.file == "pbf_ring.c" else ["retirement"]
         failure = fails(directory, (explorer | changed).values(), *scenarios)

@@ -1,4 +1,4 @@
-/* Groups: what does not fit in memory, in one body, or in the buffer; whole batches are in test_frame.c.
+/* Groups: what does not fit in memory, in one body, or in the buffer; whole batches: test_frame.c.
  *
  * Links: pbf_ring pbf_context pbf_encode pbf_record pbf_number pbf_group pbf_frame
  */

@@ -20,6 +20,13 @@ def texts(api: ApiServer | InMemoryTransport) -> list[list[str]]:
     return [[event.payload.decode() for event in batch.events] for batch in api.batches]
 
 
+def sent(sdk: Sdk, transport: InMemoryTransport) -> list[str]:
+    """Deliver what is buffered; return the texts of all events that were."""
+    assert sdk.flush(timeout=60)
+    assert_balanced(sdk)
+    return [text for batch in texts(transport) for text in batch]
+
+
 def contexts_of_events(sdk: Sdk, transport: InMemoryTransport) -> dict[str, str]:
     """Deliver what is buffered; return the context of each event, by the text of the event."""
     assert sdk.flush(timeout=30)

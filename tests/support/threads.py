@@ -37,6 +37,11 @@ def threads_of_sdks() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if "paltabrain" in thread.name}
 
 
+def control_threads() -> list[threading.Thread]:
+    """Return those of them that frame, in the order of their start."""
+    return [thread for thread in threading.enumerate() if thread.name == "paltabrain-control"]
+
+
 def await_end(threads: Iterable[threading.Thread], deadline: float = DEADLINE) -> None:
     """Wait until all of them have ended."""
     for thread in threads:
