@@ -358,7 +358,7 @@ def test_shutdown_that_takes_long_says_for_what(api: ApiServer) -> None:
 
 def test_exit_without_shutdown_tells_what_it_gives_up(api: ApiServer) -> None:
     api.answer = always(Answer(fault=Fault.SILENCE))
-    assert told("at_exit", api.hostname, "0.2") == [
+    assert told("at_exit", api.hostname, "1") == [
         "not delivered before the exit timeout: 2 events lost; raise exit_timeout"
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -315,6 +316,7 @@ def test_source_that_is_no_python(project: Path, run: Run) -> None:
 def test_source_that_cannot_be_read(project: Path, run: Run) -> None:
     """The others are checked all the same, each once."""
     (project / "shop" / "gone.py").symlink_to("nowhere.py")
+    os.mkfifo(project / "shop" / "pipe.py")
     (project / "shop" / ".#lock.py").symlink_to("nowhere.py")
     (project / "shop" / "deep.py").write_text("x = " + "-" * 50_000 + "1\n")
     for name in ("again", "and_again"):

@@ -39,7 +39,7 @@ def answering(status: int, body: bytes) -> Iterator[CollectorClient]:
             thread.join()
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'"status"', b""])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"status": "ok"}', b'"status"', b""])
 def test_what_answers_otherwise_is_no_collector(body: bytes) -> None:
     with answering(200, body) as client, pytest.raises(UnreachableError, match="is no collector"):
         client.health()

@@ -90,13 +90,13 @@ class CollectorClient:
         self._pool.clear()
 
     def health(self) -> dict[str, Any]:
-        """Return status and version of the collector.
+        """Return status, version, schema and file of the collector.
 
         Raises:
             UnreachableError: there is none.
         """
         answer = self._json("GET", "/api/health")
-        if not isinstance(answer, dict) or "status" not in answer:
+        if not isinstance(answer, dict) or not answer.keys() >= {"status", "version", "schema"}:
             raise UnreachableError(f"what answers at {self.url} is no collector of paltabrain-fast")
         return answer
 

@@ -50,7 +50,7 @@ def python_files(directory: Path, module: Path) -> Iterator[Path]:
             is_ours = not entry.is_symlink() and entry.name not in _LEFT_OUT
             if is_ours and not (entry / "pyvenv.cfg").exists() and not _is_same(entry, module):
                 yield from python_files(entry, module)
-        elif entry.suffix == ".py":
+        elif entry.suffix == ".py" and (entry.is_file() or entry.is_symlink()):  # no pipe
             yield entry
 
 
