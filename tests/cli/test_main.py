@@ -139,3 +139,12 @@ def test_commands_and_options_are_completed(
     command = Path(sys.executable).with_name("paltabrain-fast")
     done = subprocess.run([command], capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert set(done.stdout.split()) == completed
+
+
+def test_ctrl_c_while_a_command_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = run("-m", "paltabrain_fast", "ddl")
+    assert (done.returncode, done.stderr) == (130, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Final
 
@@ -48,6 +49,8 @@ def main(*, is_module: bool = False) -> None:
         sys.exit(download_config.main([command, *rest]))
     try:
         from .main import app
+    except KeyboardInterrupt:  # importing takes half a second
+        sys.exit(128 + signal.SIGINT)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("paltabrain"):
             raise
