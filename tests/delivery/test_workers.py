@@ -390,16 +390,23 @@ def test_forked_child_makes_no_call_of_its_parents(workers: Workers) -> None:
     assert not made.is_set()
 
 
+@pytest.mark.parametrize(
+    ("reason", "is_told"),
+    [
+        ("can't start new thread", True),
+        ("can't create new thread at interpreter shutdown", False),  # nobody need do anything
+    ],
+)
 def test_what_no_thread_can_be_started_for_is_sent_by_the_control_thread(
-    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture
+    make_sdk: MakeSdk, caplog: pytest.LogCaptureFixture, reason: str, is_told: bool
 ) -> None:
     transport = InMemoryTransport()
     sdk = make_sdk(transport=transport, flush_buffer_size=1)
-    with starting_sender_fails("can't start new thread"):
+    with starting_sender_fails(reason):
         sdk.track(TextEvent())
         assert sdk.flush(timeout=30)
     assert len(transport.batches) == 1
-    assert "no thread to send with: can't start new thread" in caplog.text
+    assert (f"no thread to send with: {reason}" in caplog.text) is is_told
 
 
 @pytest.mark.parametrize("senders", [0, 1])

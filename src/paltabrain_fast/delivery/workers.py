@@ -35,6 +35,9 @@ machine, where a thread that has made one call takes the next without the help o
 _FEW: Final = 4
 """At how many calls that are due and left it is time to have others made."""
 
+_AT_THE_END: Final = "interpreter shutdown"
+"""Part of what Python says of a thread that cannot be started because the interpreter ends."""
+
 _FAULT_SECONDS: Final = 1.0
 """How long the system is not asked for another thread when it had none to spare."""
 
@@ -135,7 +138,8 @@ class Workers:
             except RuntimeError as error:
                 self._cannot_start = True
                 self._start_again = monotonic() + _FAULT_SECONDS
-                if not self.has_threads():
+                # when the interpreter ends, the exit sends what is left itself
+                if not self.has_threads() and _AT_THE_END not in str(error):
                     self._reporter.warn_sparingly("thread", "no thread to send with: %s", error)
                 return
             self._cannot_start = False
