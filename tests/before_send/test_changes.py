@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -74,17 +75,22 @@ def test_event_that_it_drops_is_counted_and_told_to_nobody(
     assert not [line for line in caplog.messages if "before_send" in line or "drop" in line]
 
 
+def noting(contexts: list[Any]) -> Callable[[Any, Any], Any]:
+    """Return a hook that changes nothing, and notes the contexts that it is given."""
+
+    def note(event: Any, context: Any) -> Any:
+        contexts.append(context)
+        return event
+
+    return note
+
+
 def test_it_gets_the_context_that_the_event_will_carry(
     make_sdk: MakeSdk, transport: InMemoryTransport
 ) -> None:
     seen: list[Any] = []
-
-    def note(event: Any, context: Any) -> Any:
-        seen.append(context)
-        return event
-
     own, given, later = TextContext("own"), TextContext("given"), TextContext("later")
-    sdk = make_sdk(transport=transport, context=own, before_send=note)
+    sdk = make_sdk(transport=transport, context=own, before_send=noting(seen))
     sdk.track(TextEvent("1"))
     sdk.track(TextEvent("2"), given)
     sdk.context = later
@@ -98,12 +104,7 @@ def test_it_gets_none_where_there_is_no_context(
     make_sdk: MakeSdk, transport: InMemoryTransport
 ) -> None:
     seen: list[Any] = []
-
-    def note(event: Any, context: Any) -> Any:
-        seen.append(context)
-        return event
-
-    sdk = make_sdk(transport=transport, context=None, before_send=note)
+    sdk = make_sdk(transport=transport, context=None, before_send=noting(seen))
     sdk.track(TextEvent())
     assert seen == [None]
     assert sdk.stats().dropped == {"serialization_error": 1}
@@ -121,13 +122,8 @@ def test_it_gets_the_context_that_a_subclass_names(transport: InMemoryTransport)
             pass
 
     seen: list[Any] = []
-
-    def note(event: Any, context: Any) -> Any:
-        seen.append(context)
-        return event
-
     just_now = TextContext("just now")
-    with Own("localhost", "key", None, transport=transport, before_send=note) as sdk:
+    with Own("localhost", "key", None, transport=transport, before_send=noting(seen)) as sdk:
         sdk.track(TextEvent())
     assert seen == [just_now]
     assert [batch.context for batch in transport.batches] == [b"just now"]

@@ -10,7 +10,6 @@
 typedef struct {
     pbf_context_table table;
     uint32_t bucket;
-    uint32_t wrote; /* records */
     pbf_context_slot slots[2];
 } context_state;
 

@@ -37,38 +37,37 @@ def _options(
     del version
 
 
-def _add(command: Callable[..., None], **settings: Any) -> None:
+def _add(command: Callable[..., None], name: str | None = None, **settings: Any) -> None:
     """Add a command, whose help is its docstring: typer would keep the ends of its lines."""
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     text = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
     # the first paragraph of ``help`` would be cut in the list of commands
-    app.command(help=text, short_help=paragraphs[0], context_settings=settings)(command)
+    app.command(name, help=text, short_help=paragraphs[0], **settings)(command)
 
 
 for _command in (generate, dev, tail, sql, export, ddl, reset, check):
     _add(_command)
-_add(run, allow_interspersed_args=False)
+_add(run, context_settings={"allow_interspersed_args": False})
 
 
-@app.command(
-    "doctor",
-    short_help="Find out why events do not arrive: network, key, config module, engine, versions.",
-    cls=OwnParserCommand.of(doctor.OPTIONS),
-    add_help_option=False,
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-)
 def _doctor(context: typer.Context) -> None:
     """Find out why events do not arrive: network, key, config module, engine, versions."""
     raise typer.Exit(doctor.main(context.args))
 
 
-@app.command(
-    "download-config",
-    short_help="Download the config module of your schema, as paltabrain-sdk-download-config does.",
-    cls=OwnParserCommand.of(download_config.OPTIONS),
-    add_help_option=False,
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-)
 def _download_config(context: typer.Context) -> None:
     """Download the config module of your schema, as paltabrain-sdk-download-config does."""
     raise typer.Exit(download_config.main(context.args))
+
+
+for _name, _own, _its_options in (
+    ("doctor", _doctor, doctor.OPTIONS),
+    ("download-config", _download_config, download_config.OPTIONS),
+):
+    _add(
+        _own,
+        _name,
+        cls=OwnParserCommand.of(_its_options),
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )

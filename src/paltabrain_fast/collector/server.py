@@ -46,6 +46,7 @@ _ANSWER_SECONDS: Final = 0.2
 """Seconds that a stop gives answers to be sent before it closes the connections."""
 
 _ANSWER_STEPS: Final = 10
+"""Parts of that time. A pause of the whole process takes one of them, and not all the time."""
 
 _YOUNG_OBJECTS: Final = 50_000
 """New objects after which Python looks for garbage among them."""
@@ -220,7 +221,7 @@ async def _serve(
     for cursor in cursors:
         cursor.interrupt()
     await app.stop()
-    for _ in range(_ANSWER_STEPS):  # a pause of the whole process takes one of them
+    for _ in range(_ANSWER_STEPS):
         await asyncio.sleep(_ANSWER_SECONDS / _ANSWER_STEPS)
     while not serving.done():
         # A client may connect just before its listener closes, a query begin just after it was

@@ -110,10 +110,7 @@ def divert(diversion: Diversion) -> Iterator[None]:
 
 def current() -> Diversion | None:
     """Return what requests are diverted to; ``None`` if they are not, or by pytest's plugin."""
-    try:
-        return _entered[-1]
-    except IndexError:  # in place of a look before, after which another thread may end the last
-        return None
+    return next(reversed(_entered), None)  # one step: another thread may end the last
 
 
 def note(sdk: Divertible, pipeline: Flushable) -> None:
